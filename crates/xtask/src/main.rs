@@ -1,2 +1,94 @@
-//! Chores.
-fn main() {}
+//! `cargo xtask`: the chores of this workspace.
+//!
+//! In: a subcommand. Out: what it says in `--help`, exit status 1 when it fails.
+//! Not here: how each chore works (the library beside it). Start at [`Chore`].
+
+use std::{
+    io::{Read, Write},
+    os::unix::{fs::FileTypeExt, process::parent_id},
+    path::PathBuf,
+    process::ExitCode,
+    sync::mpsc::{Sender, channel},
+    time::Duration,
+};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::kafka::{Cluster, Options};
+
+/// How often `kafka` looks whether its parent and its brokers still live.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The chores of this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Runs real Apache Kafka on this machine's JVM until its parent ends
+    #[command(after_help = "Examples:
+  cargo xtask kafka                          one broker, free port, temporary data
+  cargo xtask kafka --brokers 3              three brokers, topics replicated three times
+  cargo xtask kafka --port 9092 --data k     always the same address and data
+
+The first line on standard output is `bootstrap HOST:PORT`. It ends, brokers included, with Ctrl-C, when its
+standard input (a pipe) closes, or when its parent ends. Needs Java 17 or newer, and Maven at the first start.")]
+    Kafka {
+        /// How many brokers: 1 or 3
+        #[arg(long, default_value_t = 1)]
+        brokers: u16,
+        /// The first broker's port; free ports without it
+        #[arg(long)]
+        port: Option<u16>,
+        /// Keeps the data here; a temporary folder without it
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Kafka { brokers, port, data } => kafka(&Options { brokers, port, data }),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn kafka(options: &Options) -> Result<()> {
+    let parent = parent_id();
+    let mut cluster = Cluster::start(options)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "bootstrap {}", cluster.bootstrap())?;
+    stdout.flush()?;
+
+    let (closed, is_closed) = channel();
+    // This end is kept, so that only a message ends the wait.
+    let watcher = closed.clone();
+    std::thread::spawn(move || watch_stdin(&watcher));
+    while is_closed.recv_timeout(LOOK_EVERY).is_err() && parent_id() == parent {
+        cluster.check()?;
+    }
+    Ok(())
+}
+
+/// Tells when standard input ends, if it is a pipe or a socket. A terminal ends us by a signal, and `/dev/null`, which a
+/// shell gives its background jobs, is at its end from the start and says nothing.
+fn watch_stdin(closed: &Sender<()>) {
+    let kind = std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type());
+    if kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket()) {
+        let mut ignored = [0; 256];
+        let mut stdin = std::io::stdin().lock();
+        while stdin.read(&mut ignored).is_ok_and(|bytes| bytes > 0) {}
+        // An error says that the chore has ended already.
+        closed.send(()).ok();
+    }
+}
