@@ -1,1 +1,29 @@
-//! events
+//! What happened, and the bytes that outlive the build that wrote them.
+//!
+//! In: an event. Out: a 4-byte envelope and a bincode body, and back. Every version ever written stays readable: one frozen
+//! struct per version lives in `wire`, and `tests/golden` holds what production wrote. Not here: frames and topics
+//! (`journal`), what an event means to an order (`attribution`). Start at [`Event`]; [`ClickId`] is what travels to the shop.
+
+mod click;
+mod click_id;
+mod codec;
+mod inner;
+mod outcome;
+mod report;
+mod wire;
+
+pub use click::{
+    Browser, Click, ClickHead, Consent, Country, Device, IpPrefix, LandingChoice, Os, TouchKind,
+    VERDICT_VERSION, Verdict,
+};
+pub use click_id::{CLICK_ID_CHARS, ClickId, ClickIdError, ClickKey, ClickKeyring, ClickMint, TouchId};
+pub use codec::{
+    CATALOG_BYTES_MAX, DecodeError, ENVELOPE_BYTES, EncodeError, Event, INNER_BYTES_MAX, INPUT_BYTES_MAX,
+    Kind, MAGIC, kind_of,
+};
+pub use inner::{Binding, CatalogRecord, Claim, Evidence, Identity, Lookup, Machine, Quarantined, Touch};
+pub use outcome::{
+    Candidate, CandidateVerdict, Credit, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace,
+    Unattributed,
+};
+pub use report::{Channel, OrderKey, Report, ReportedClick, ReportedStatus, Statement};

@@ -107,7 +107,8 @@ impl Currency {
     /// The inverse of [`Currency::to_bytes`], checked.
     pub fn from_bytes(bytes: [u8; 3]) -> Result<Self, MoneyError> {
         let text = std::str::from_utf8(&bytes).map_err(|_| MoneyError::UnknownCurrency)?;
-        Self::parse(text)
+        // Only the canonical bytes: one currency must not have two encodings.
+        Self::parse(text).ok().filter(|it| it.0 == bytes).ok_or(MoneyError::UnknownCurrency)
     }
 
     /// Decimals of the minor unit: 2 for most, 0 for the yen, 3 for the dinar.

@@ -1,0 +1,230 @@
+//! What was decided: whole snapshots, stamped by the owner's claim, with the trace that explains them.
+
+use units::{
+    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, Money, OfferId, PartnerId, Ppm, Quarter, Stamp,
+    VisitorId,
+};
+
+use crate::{
+    click::{Country, Device, TouchKind, coded},
+    click_id::TouchId,
+    report::OrderKey,
+};
+
+coded! {
+    /// What has become of an order.
+    OrderStatus {
+        /// Reported, not settled.
+        Pending = 0 "pending",
+        /// It stands.
+        Approved = 1 "approved",
+        /// Cancelled, declined or fraudulent: worth nothing.
+        Rejected = 2 "rejected",
+        /// Some money was given back.
+        PartlyRefunded = 3 "partly_refunded",
+        /// All of it was.
+        Refunded = 4 "refunded",
+    }
+}
+
+coded! {
+    /// Which of the times was taken for the order.
+    TimeSource {
+        /// When the first report reached us.
+        Received = 0 "received",
+        /// What the shop said.
+        Reported = 1 "reported",
+        /// The order's own signed click, later than the order by at most 24 hours: the shop's clock is behind.
+        Click = 2 "click",
+    }
+}
+
+coded! {
+    /// The key by which the winning touch was found.
+    MatchedKey {
+        /// A report named the click.
+        ClickId = 0 "click_id",
+        /// The click is of a visitor whom a report or click id named.
+        Visitor = 1 "visitor",
+    }
+}
+
+coded! {
+    /// Why an order is nobody's.
+    Unattributed {
+        /// No catalog version was in force at the order's time.
+        NoCatalog = 0 "no_catalog",
+        /// No report named a click, visitor or customer.
+        NoKey = 1 "no_key",
+        /// Keys, but no touch of this advertiser's offers behind them.
+        NoTouch = 2 "no_touch",
+        /// Touches, but none that may be credited; each one's verdict is in the trace.
+        NoneEligible = 3 "none_eligible",
+    }
+}
+
+coded! {
+    /// What became of a candidate touch.
+    CandidateVerdict {
+        /// It is credited.
+        Won = 0 "won",
+        /// Eligible, but another touch is newer.
+        Older = 1 "older",
+        /// Its age is at or beyond the window's end.
+        OutOfWindow = 2 "out_of_window",
+        /// It came after the order.
+        AfterOrder = 3 "after_order",
+        /// Nearer to the order than the offer's minimum time.
+        TooSoon = 4 "too_soon",
+        /// A bot, preview or prefetch.
+        NotValid = 5 "not_valid",
+        /// Its partner was not active at the order's time.
+        PartnerInactive = 6 "partner_inactive",
+        /// Its offer is of another advertiser: a security event.
+        CrossTenant = 7 "cross_tenant",
+        /// Its offer is not in the catalog of the order's time.
+        UnknownOffer = 8 "unknown_offer",
+        /// A view, and a click is there too.
+        ViewBehindClick = 9 "view_behind_click",
+        /// Beyond the number of touches one decision looks at.
+        BeyondCap = 10 "beyond_cap",
+    }
+}
+
+coded! {
+    /// What a partner did for an order.
+    Role {
+        /// Nothing that earns.
+        None = 0 "none",
+        /// The touch that is credited alone.
+        Closer = 1 "closer",
+    }
+}
+
+/// A touch that was weighed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name in ClickHouse.
+    pub touch: TouchId,
+    /// Click or view.
+    pub kind: TouchKind,
+    /// When.
+    pub at: EpochMs,
+    /// Whose.
+    pub partner: PartnerId,
+    /// For what.
+    pub offer: OfferId,
+    /// What became of it.
+    pub verdict: CandidateVerdict,
+    /// Milliseconds from the touch to the order; negative when it came after.
+    pub age_ms: i64,
+    /// The window that applied to it, in ms; 0 where none did.
+    pub window_ms: u64,
+}
+
+/// Why the decision is what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Visitors whose timelines were asked.
+    pub visitors: Vec<VisitorId>,
+    /// Click ids that were refused: `(text, code)`.
+    pub refused_clicks: Vec<(Box<str>, Box<str>)>,
+    /// Every touch that was weighed, newest first, at most [`Trace::CANDIDATES_MAX`].
+    pub candidates: Vec<Candidate>,
+    /// Candidates that did not fit the list.
+    pub candidates_left_out: u32,
+    /// Things to know, by stable code: `clock_differs`, `currency_changed`, `refund_exceeds_order`...
+    pub notes: Vec<Box<str>>,
+}
+
+impl Trace {
+    /// Candidates kept in a trace.
+    pub const CANDIDATES_MAX: usize = 32;
+}
+
+/// An order, decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Version of this snapshot.
+    pub stamp: Stamp,
+    /// Which order.
+    pub key: OrderKey,
+    /// Its time.
+    pub at: EpochMs,
+    /// Where that time comes from.
+    pub time_source: TimeSource,
+    /// The catalog in force at that time; 0 for none.
+    pub catalog: CatalogVersion,
+    /// `sale`, `lead`...
+    pub event: Box<str>,
+    /// What became of it.
+    pub status: OrderStatus,
+    /// What the shop said it is worth, before refunds; `None` where no report gave an amount.
+    pub amount: Option<Money>,
+    /// What was given back, in the order's currency; never more than the amount.
+    pub refunded_minor: i64,
+    /// The amount less refunds; 0 when rejected.
+    pub revenue_minor: i64,
+    /// Of the amounts; the offer's or the euro where no report gave one.
+    pub currency: Currency,
+    /// The credited touch's offer; 0 for none.
+    pub offer: OfferId,
+    /// The credited partner; 0 for none.
+    pub partner: PartnerId,
+    /// The key that found the winner.
+    pub matched: Option<MatchedKey>,
+    /// Why it is nobody's, if so.
+    pub unattributed: Option<Unattributed>,
+    /// Distinct reports so far.
+    pub report_count: u32,
+    /// When the first report reached us.
+    pub first_received_at: EpochMs,
+    /// When the last one did.
+    pub last_received_at: EpochMs,
+    /// From when on it is payable: order time and hold.
+    pub payable_at: EpochMs,
+    /// Other quarters that reports or clicks could place the order in: each gets a void row.
+    pub void_quarters: Vec<Quarter>,
+    /// Why.
+    pub trace: Trace,
+}
+
+/// A partner's share of an order, by one touch in one quarter. Zero for every candidate that did not win and every quarter that the
+/// order is not in, so that nothing an earlier snapshot said is left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credit {
+    /// Version of this snapshot.
+    pub stamp: Stamp,
+    /// The quarter this row is about.
+    pub quarter: Quarter,
+    /// Which order.
+    pub key: OrderKey,
+    /// By which touch.
+    pub touch: TouchId,
+    /// When the touch was.
+    pub touched_at: EpochMs,
+    /// When the order was.
+    pub at: EpochMs,
+    /// Whose.
+    pub partner: PartnerId,
+    /// For what.
+    pub offer: OfferId,
+    /// Of the order.
+    pub advertiser: AdvertiserId,
+    /// By which link.
+    pub link: LinkId,
+    /// The touch's.
+    pub country: Country,
+    /// The touch's.
+    pub device: Device,
+    /// The share; 0 is a loser's or a void row.
+    pub share: Ppm,
+    /// The order's revenue by this share.
+    pub revenue_minor: i64,
+    /// Of the revenue.
+    pub currency: Currency,
+    /// Of the order.
+    pub status: OrderStatus,
+    /// What the partner did for it.
+    pub role: Role,
+}

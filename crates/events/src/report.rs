@@ -1,0 +1,176 @@
+//! A report: one message of a shop about an order, by any channel.
+//!
+//! An order may be reported once or ten times, in any order; each report is one element of the order's set. What they amount to together
+//! is decided in `attribution`.
+
+use std::fmt;
+
+use units::{AdvertiserId, CatalogVersion, CustomerId, EpochMs, Money, Origin, PartnerId, VisitorId};
+
+use crate::{click::coded, click_id::ClickId};
+
+coded! {
+    /// How a report reached us.
+    Channel {
+        /// `GET|POST /postback`.
+        Postback = 0 "postback",
+        /// The conversion pixel in the customer's browser.
+        Pixel = 1 "pixel",
+        /// A line of `POST /v1/reports`.
+        Batch = 2 "batch",
+        /// `/hooks/shopify/{advertiser}`.
+        Shopify = 3 "shopify",
+        /// `/hooks/woocommerce/{advertiser}`.
+        WooCommerce = 4 "woocommerce",
+    }
+}
+
+coded! {
+    /// What the shop says of the order.
+    ReportedStatus {
+        /// Not settled yet.
+        Pending = 0 "pending",
+        /// It stands.
+        Approved = 1 "approved",
+        /// Cancelled, declined or fraudulent.
+        Rejected = 2 "rejected",
+    }
+}
+
+/// Which order: the advertiser and, by his rule, the shop's order id or what stands for it where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderKey {
+    /// Whose order.
+    pub advertiser: AdvertiserId,
+    /// The shop's order id; `~EVENT~click~ID` or `~EVENT~customer~HASH` where the advertiser's rule derives it. An order id of a shop that
+    /// begins with `~` gets another `~` in front.
+    pub order: Box<str>,
+}
+
+impl OrderKey {
+    /// Bytes of an order id (impact's `OrderId` takes 64, Dub's 100; longer ones are refused with `order_id_too_long`).
+    pub const ORDER_BYTES_MAX: usize = 128;
+
+    /// The identity by the shop's own order id.
+    #[must_use]
+    pub fn by_id(advertiser: AdvertiserId, order: &str) -> Self {
+        let escape = if order.starts_with('~') { "~" } else { "" };
+        Self { advertiser, order: format!("{escape}{order}").into() }
+    }
+
+    /// One order per event and click: leads and registrations without an id.
+    #[must_use]
+    pub fn by_click(advertiser: AdvertiserId, event: &str, click: ClickId) -> Self {
+        Self { advertiser, order: format!("~{event}~click~{click}").into() }
+    }
+
+    /// One order per event and customer.
+    #[must_use]
+    pub fn by_customer(advertiser: AdvertiserId, event: &str, customer: CustomerId) -> Self {
+        let hash = u128::from_be_bytes(customer.0);
+        Self { advertiser, order: format!("~{event}~customer~{hash:032x}").into() }
+    }
+
+    /// The key of the order's records in the log: reports, evidence and decisions of one order meet in one partition.
+    #[must_use]
+    pub fn log_key(&self) -> Vec<u8> {
+        let mut key = self.advertiser.0.to_be_bytes().to_vec();
+        key.extend_from_slice(self.order.as_bytes());
+        key
+    }
+}
+
+impl fmt::Display for OrderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.advertiser, self.order)
+    }
+}
+
+/// The click a report names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReportedClick {
+    /// None named.
+    None,
+    /// One that we signed.
+    Signed(ClickId),
+    /// Text that is not one of ours, cut to 64 bytes, with the stable code of the reason. Kept for the trace, never believed.
+    Refused {
+        /// As it came.
+        text: Box<str>,
+        /// [`crate::ClickIdError::code`] or `unexpanded_macro`.
+        reason: Box<str>,
+    },
+}
+
+impl ReportedClick {
+    /// The id, if it is ours.
+    #[must_use]
+    pub const fn signed(&self) -> Option<ClickId> {
+        match self {
+            Self::Signed(id) => Some(*id),
+            Self::None | Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// What a report states about the order's money.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statement {
+    /// The order's whole amount, where given. A later statement replaces an earlier one.
+    Order {
+        /// Never negative: a negative amount arrives as a [`Statement::Refund`].
+        amount: Option<Money>,
+    },
+    /// Money given back. Each refund has an identity of its own: repeating it changes nothing.
+    Refund {
+        /// The shop's id of the refund; where there is none, the edge derives one from the report's content.
+        refund: Box<str>,
+        /// Positive; `None` is "all of it".
+        amount: Option<Money>,
+    },
+}
+
+/// One message of a shop about an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Report {
+    /// When it reached the edge, by its clock. First field, so that reports sort as they came.
+    pub received_at: EpochMs,
+    /// Its identity.
+    pub origin: Origin,
+    /// When the shop says it happened, already in UTC.
+    pub reported_at: Option<EpochMs>,
+    /// Which order.
+    pub key: OrderKey,
+    /// How it came.
+    pub channel: Channel,
+    /// `sale`, `lead`, `registration` or the advertiser's own word.
+    pub event: Box<str>,
+    /// The click it names.
+    pub click: ReportedClick,
+    /// The visitor whose browser sent it (pixels).
+    pub visitor: Option<VisitorId>,
+    /// The shop's customer.
+    pub customer: Option<CustomerId>,
+    /// As typed, trimmed; at most 64 bytes.
+    pub coupon: Option<Box<str>>,
+    /// A partner named outright.
+    pub partner: Option<PartnerId>,
+    /// What it states about money.
+    pub statement: Statement,
+    /// What it states about the order's fate.
+    pub status: Option<ReportedStatus>,
+    /// Whether the shop calls the customer new.
+    pub new_customer: Option<bool>,
+    /// The sender's id of this delivery (webhooks); empty where there is none.
+    pub delivery: Box<str>,
+    /// The catalog by which the edge understood it.
+    pub catalog: CatalogVersion,
+}
+
+impl Report {
+    /// `min(reported, received)`: a shop's clock may not place an order in the future.
+    #[must_use]
+    pub fn order_time(&self) -> EpochMs {
+        self.reported_at.map_or(self.received_at, |reported| reported.min(self.received_at))
+    }
+}
