@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsStr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -22,6 +22,11 @@ const QUOTED_LINES_MAX: usize = 25;
 pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "chores are configured by the environment, as cli is")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The workspace's root folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Where fetched engines and tools live; shared by every checkout of this user.

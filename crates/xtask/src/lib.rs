@@ -2,8 +2,9 @@
 //!
 //! In: what the developer asked for. Out: running brokers, checked rules, timed steps.
 //! Not here: anything that is shipped; nothing of the product depends on this crate except its tests.
-//! Start at [`kafka::Broker`].
+//! Start at [`kafka::Broker`] for a test that needs Kafka, at [`suite::STEPS`] for what a change must pass.
 
 pub mod kafka;
+pub mod suite;
 
 mod host;

@@ -14,7 +14,10 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::kafka::{Cluster, Options};
+use xtask::{
+    kafka::{Cluster, Options},
+    suite,
+};
 
 /// How often `kafka` looks whether its parent and its brokers still live.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -48,11 +51,47 @@ standard input (a pipe) closes, or when its parent ends. Needs Java 17 or newer,
         #[arg(long)]
         data: Option<PathBuf>,
     },
+    /// Runs everything that must hold before a change lands, Kafka included, with a time per step
+    #[command(after_help = "Examples:
+  cargo xtask test                           everything; .ci/run does the same
+  cargo xtask test --only kafka tests        these steps alone, in the table's order
+  cargo xtask test --list                    the steps and what each claims
+
+Missing system packages are installed when this is root, else named. Fetched tools live in ~/.cache/tributary.")]
+    Test {
+        /// Runs these steps alone
+        #[arg(long, num_args = 1.., value_name = "STEP")]
+        only: Vec<String>,
+        /// Lists the steps and runs none
+        #[arg(long)]
+        list: bool,
+    },
+    /// Checks the house rules: layers, headers, lengths, words, paths, the README's commands
+    Tidy,
+    /// Runs the simulated world: `cargo xtask sim --seeds 1000`
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Passed on; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Measures against the peers: `cargo xtask bench --json`
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Kafka { brokers, port, data } => kafka(&Options { brokers, port, data }),
+        Chore::Test { list: true, .. } => list(),
+        Chore::Test { only, .. } => suite::run(&only),
+        Chore::Tidy => suite::run(&["tidy".to_owned()]),
+        Chore::Sim { args } => suite::run_optimised("sim", &args),
+        Chore::Bench { args } => suite::run_optimised("benches", &args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +100,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn list() -> Result<()> {
+    let mut stdout = std::io::stdout();
+    for step in suite::STEPS {
+        writeln!(stdout, "{:8}  {}", step.name, step.claim)?;
+    }
+    Ok(())
 }
 
 fn kafka(options: &Options) -> Result<()> {
