@@ -1,2 +1,80 @@
-//! The only binary.
-fn main() {}
+//! `tributary`: reads configuration and clock, wires the roles of a mode, waits for a signal.
+//!
+//! In: a command line, a TOML file, the environment. Out: exit status 0 done, 1 failed, 2 wrong usage, 78 bad configuration. Not here: anything that
+//! decides; see `crates/README.md` for where that lives.
+
+mod clock;
+mod flags;
+mod logs;
+mod output;
+mod secrets;
+mod settings;
+mod shutdown;
+mod supervisor;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{flags::SettingFlags, output::Output, settings::SettingsError};
+
+/// Bad configuration, as `sysexits.h` numbers it.
+const EXIT_CONFIG: u8 = 78;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "tributary",
+    version,
+    about = "Click tracking and attribution for partner programs, self-hosted",
+    max_term_width = 110
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: edge, pipeline, warehouse and, without clickhouse.url, the engine
+    #[command(
+        after_help = "Examples:\n  tributary up --config tributary.toml\n  tributary up --config tributary.toml --print-config\n  \
+        TRIBUTARY_EDGE__LISTEN=0.0.0.0:80 tributary up --config tributary.toml --edge-threads 4"
+    )]
+    Up {
+        #[command(flatten)]
+        settings: SettingFlags,
+        /// Show every value with its source and end
+        #[arg(long)]
+        print_config: bool,
+        /// JSON lines instead of sentences
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(status) => status,
+        Err(error) => {
+            Output::People.say(&format!("error: {error:#}"));
+            let bad_config = error.chain().any(<dyn std::error::Error + 'static>::is::<SettingsError>);
+            ExitCode::from(if bad_config { EXIT_CONFIG } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up { settings, print_config, json } => {
+            let (settings, output) = (settings.settings()?, Output::new(json));
+            if print_config {
+                up::print_config(&settings, output);
+            } else {
+                up::run(settings, output)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
