@@ -4,11 +4,23 @@
 //! answers which one is in force at an instant. Not here: files, the log and the swap of a snapshot (`edge`, `cli`); what a rule does to an
 //! order (`attribution`). Start at [`Catalog`].
 
+mod diff;
+pub mod duration;
 mod history;
+mod host;
 mod model;
+mod parse;
+mod template;
 
+pub use diff::diff;
 pub use history::History;
+pub use host::is_local;
 pub use model::{
     Advertiser, Catalog, Coupon, Link, Model, Offer, OrderIdentity, Override, OverrideFor, Partner,
     PixelRole, Rules, Secret, Status,
 };
+pub use parse::{
+    CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,
+    SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, load, merge_text, parse, resolve_secrets, split_text,
+};
+pub use template::{DESTINATION_BYTES_MAX, Macro, Part, SUBS_MAX, Template, Values, encode};

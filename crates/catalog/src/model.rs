@@ -4,6 +4,8 @@ use std::{collections::HashMap, fmt};
 
 use units::{AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, OfferId, PartnerId};
 
+use crate::template::Template;
+
 /// One version. Built whole and checked; every id that one table names is in the other.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
@@ -21,12 +23,14 @@ pub struct Catalog {
     pub links: HashMap<LinkId, Link>,
     /// By lower-case code, as URLs carry them.
     pub links_by_code: HashMap<Box<str>, LinkId>,
-    /// By upper-case code.
-    pub coupons: HashMap<Box<str>, Coupon>,
+    /// By advertiser and upper-case code: two advertisers may both have a `SUMMER10`.
+    pub coupons: HashMap<(AdvertiserId, Box<str>), Coupon>,
     /// Rules that replace an offer's for a partner type or a partner.
     pub overrides: Vec<Override>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
+    /// Destinations may lead into this machine or network: for trying things out.
+    pub allow_local: bool,
 }
 
 /// Whether something takes part.
@@ -150,6 +154,8 @@ pub struct Offer {
     /// Where a click goes: an absolute http or https URL with macros in its path, query or fragment. Without a `{click_id}` macro the click
     /// id is appended as [`Offer::click_id_parameter`].
     pub destination: Box<str>,
+    /// The same, split for the redirect.
+    pub landing: Template,
     /// Hosts that unsigned deep links may go to, in ASCII (IDNA) form; `.example.com` allows subdomains too.
     pub allowed_hosts: Vec<Box<str>>,
     /// The landing page's parameter for the click id; `click_id` by default.
@@ -190,6 +196,8 @@ pub struct Link {
     pub status: Status,
     /// Another landing page than the offer's.
     pub destination: Option<Box<str>>,
+    /// The same, split for the redirect.
+    pub landing: Option<Template>,
 }
 
 /// A code that customers type.
@@ -206,7 +214,7 @@ pub struct Coupon {
 }
 
 /// For whom an override holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OverrideFor {
     /// One partner.
     Partner(PartnerId),
@@ -231,7 +239,34 @@ pub struct Override {
     pub hold_ms: Option<u64>,
 }
 
+impl Offer {
+    /// Whether an unsigned deep link may go to this host: equal to an allowed one or, where that begins with a dot, beneath it. `host` is in
+    /// ASCII (IDNA) form as `url` serialises it; `port` is the URL's own, `None` where it is the scheme's usual one.
+    #[must_use]
+    pub fn allows_host(&self, host: &str, port: Option<u16>) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.allowed_hosts.iter().any(|allowed| {
+            let (name, allowed_port) = match allowed.rsplit_once(':').map(|(name, port)| (name, port.parse()))
+            {
+                Some((name, Ok(port))) => (name, Some(port)),
+                // The colons of an IPv6 address.
+                Some((_, Err(_))) | None => (&**allowed, None),
+            };
+            let beneath = name.strip_prefix('.').is_some_and(|parent| {
+                host == parent || host.strip_suffix(parent).is_some_and(|head| head.ends_with('.'))
+            });
+            (host == name || beneath) && port == allowed_port
+        })
+    }
+}
+
 impl Catalog {
+    /// Where a click on this link goes: the link's own destination, else the offer's.
+    #[must_use]
+    pub fn landing<'a>(&'a self, link: &'a Link) -> Option<&'a Template> {
+        link.landing.as_ref().or_else(|| self.offers.get(&link.offer).map(|it| &it.landing))
+    }
+
     /// A link by the code in its URL, in any case.
     #[must_use]
     pub fn link_by_code(&self, code: &str) -> Option<&Link> {

@@ -1,0 +1,153 @@
+//! What changes from one version to the next, in lines for people.
+//!
+//! In: two catalogs. Out: lines such as `offer 3: click window 30d -> 7d`, in a fixed order. Secrets are never shown, only that they changed.
+//! Start at [`diff`].
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
+
+use crate::{
+    duration::show,
+    model::{Advertiser, Catalog, Coupon, Link, Offer, Override, OverrideFor, Partner, Secret},
+};
+
+/// A row as named values, in the order in which they are shown.
+type Fields = Vec<(&'static str, String)>;
+
+/// Every difference; empty when there is none.
+#[must_use]
+pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
+    let mut lines = Vec::new();
+    changes("catalog", &top(old), &top(new), &mut lines);
+    rows("advertiser", &old.advertisers, &new.advertisers, |id| id.0, advertiser, &mut lines);
+    rows("offer", &old.offers, &new.offers, |id| id.0, offer, &mut lines);
+    rows("partner", &old.partners, &new.partners, |id| id.0, partner, &mut lines);
+    rows("link", &old.links, &new.links, |id| id.0, link, &mut lines);
+    rows("coupon", &old.coupons, &new.coupons, |(id, code)| format!("{id}/{code}"), coupon, &mut lines);
+    let by_key = |catalog: &Catalog| -> HashMap<String, Override> {
+        catalog.overrides.iter().map(|it| (override_name(it), it.clone())).collect()
+    };
+    rows("override of", &by_key(old), &by_key(new), Clone::clone, override_fields, &mut lines);
+    lines
+}
+
+fn rows<K: Eq + Hash, V, N: Ord + std::fmt::Display>(
+    what: &str,
+    old: &HashMap<K, V>,
+    new: &HashMap<K, V>,
+    name: impl Fn(&K) -> N,
+    fields: impl Fn(&V) -> Fields,
+    lines: &mut Vec<String>,
+) {
+    let old: HashMap<String, &V> = old.iter().map(|(key, value)| (name(key).to_string(), value)).collect();
+    let new: HashMap<String, &V> = new.iter().map(|(key, value)| (name(key).to_string(), value)).collect();
+    // By length first, so that 9 comes before 10.
+    let names: BTreeSet<(usize, &String)> = old.keys().chain(new.keys()).map(|it| (it.len(), it)).collect();
+    for (_, name) in names {
+        match (old.get(name), new.get(name)) {
+            (None, Some(_)) => lines.push(format!("{what} {name}: new")),
+            (Some(_), None) => lines.push(format!("{what} {name}: removed")),
+            (Some(old), Some(new)) => changes(&format!("{what} {name}"), &fields(old), &fields(new), lines),
+            (None, None) => {}
+        }
+    }
+}
+
+fn changes(what: &str, old: &Fields, new: &Fields, lines: &mut Vec<String>) {
+    for ((name, before), (_, after)) in old.iter().zip(new).filter(|((_, old), (_, new))| old != new) {
+        // Secrets are compared but not shown.
+        if before.starts_with(SECRET) || after.starts_with(SECRET) {
+            lines.push(format!("{what}: {name} changed"));
+        } else {
+            lines.push(format!("{what}: {name} {before} -> {after}"));
+        }
+    }
+}
+
+const SECRET: &str = "\0";
+
+fn hidden(secrets: &[Secret]) -> String {
+    secrets.iter().fold(SECRET.to_owned(), |text, it| text + &it.0 + SECRET)
+}
+
+fn top(it: &Catalog) -> Fields {
+    vec![
+        ("fallback url", it.fallback_url.as_deref().unwrap_or("none").to_owned()),
+        ("allow local", it.allow_local.to_string()),
+        ("effective at", it.effective_at.to_string()),
+    ]
+}
+
+fn advertiser(it: &Advertiser) -> Fields {
+    vec![
+        ("name", it.name.to_string()),
+        ("status", format!("{:?}", it.status)),
+        ("time zone", it.time_zone.to_string()),
+        ("currency", it.currency.to_string()),
+        ("tokens", hidden(&it.tokens)),
+        ("shopify secrets", hidden(&it.shopify_secrets)),
+        ("woocommerce secrets", hidden(&it.woocommerce_secrets)),
+        ("deep link secrets", hidden(&it.deep_link_secrets)),
+        ("order identity", format!("{:?}", it.order_identity)),
+        ("pixels", format!("{:?}", it.pixels)),
+    ]
+}
+
+fn offer(it: &Offer) -> Fields {
+    vec![
+        ("name", it.name.to_string()),
+        ("advertiser", it.advertiser.to_string()),
+        ("status", format!("{:?}", it.status)),
+        ("destination", it.destination.to_string()),
+        ("allowed hosts", it.allowed_hosts.join(" ")),
+        ("click id parameter", it.click_id_parameter.to_string()),
+        ("currency", it.currency.to_string()),
+        ("click window", show(it.rules.click_window_ms)),
+        ("view window", show(it.rules.view_window_ms)),
+        ("minimum time", show(it.rules.minimum_time_ms)),
+        ("model", format!("{:?}", it.rules.model)),
+        ("hold", show(it.rules.hold_ms)),
+        ("duplicate window", show(it.duplicate_window_ms)),
+    ]
+}
+
+fn partner(it: &Partner) -> Fields {
+    vec![("name", it.name.to_string()), ("type", it.kind.to_string()), ("status", format!("{:?}", it.status))]
+}
+
+fn link(it: &Link) -> Fields {
+    vec![
+        ("code", it.code.to_string()),
+        ("partner", it.partner.to_string()),
+        ("offer", it.offer.to_string()),
+        ("status", format!("{:?}", it.status)),
+        ("destination", it.destination.as_deref().unwrap_or("the offer's").to_owned()),
+    ]
+}
+
+fn coupon(it: &Coupon) -> Fields {
+    vec![
+        ("partner", it.partner.to_string()),
+        ("offer", it.offer.to_string()),
+        ("exclusive", it.exclusive.to_string()),
+    ]
+}
+
+fn override_name(it: &Override) -> String {
+    match &it.whom {
+        OverrideFor::Partner(partner) => format!("offer {} for partner {partner}", it.offer),
+        OverrideFor::PartnerKind(kind) => format!("offer {} for type {kind}", it.offer),
+    }
+}
+
+fn override_fields(it: &Override) -> Fields {
+    let shown = |ms: Option<u64>| ms.map_or_else(|| "the offer's".to_owned(), show);
+    vec![
+        ("click window", shown(it.click_window_ms)),
+        ("view window", shown(it.view_window_ms)),
+        ("minimum time", shown(it.minimum_time_ms)),
+        ("hold", shown(it.hold_ms)),
+    ]
+}

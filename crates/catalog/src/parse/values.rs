@@ -1,0 +1,53 @@
+//! Values that several rows have, or that take a table to read: rules, currencies, time zones.
+//!
+//! In: a [`Row`]. Out: the value, or what stands for it after an error. Start at [`rules`].
+
+use units::{Currency, DAY_MS};
+
+use super::{
+    error::ErrorCode,
+    reader::{Row, shown, suggestion},
+};
+use crate::model::{Model, Rules};
+
+/// The longest window, and the longest hold: Tapfiliate's limit (field.md 6.3). Timelines are kept this long.
+pub const WINDOW_MS_MAX: u64 = 365 * DAY_MS;
+/// The longest minimum time between click and order. Installs and fraud are a matter of seconds; a day is an error.
+pub const MINIMUM_TIME_MS_MAX: u64 = DAY_MS;
+pub(super) fn rules(row: &mut Row<'_, '_>) -> Rules {
+    let usual = Rules::default();
+    Rules {
+        click_window_ms: row.duration("click_window", WINDOW_MS_MAX).unwrap_or(usual.click_window_ms),
+        view_window_ms: row.duration("view_window", WINDOW_MS_MAX).unwrap_or(usual.view_window_ms),
+        minimum_time_ms: row.duration("minimum_time", MINIMUM_TIME_MS_MAX).unwrap_or(usual.minimum_time_ms),
+        model: row.word("model", &[("last", Model::Last)]).unwrap_or(usual.model),
+        hold_ms: row.duration("hold", WINDOW_MS_MAX).unwrap_or(usual.hold_ms),
+    }
+}
+
+pub(super) fn currency(row: &mut Row<'_, '_>) -> Option<Currency> {
+    let text = row.text("currency")?;
+    let found = Currency::parse(text).ok();
+    if found.is_none() {
+        let message = format!("`{}` is not a currency", shown(text));
+        let advice = "write a code of ISO 4217, such as EUR";
+        row.errors.add(row.spot_of("currency"), ErrorCode::UnknownCurrency, message, advice);
+    }
+    found
+}
+
+pub(super) fn time_zone(row: &mut Row<'_, '_>) -> Box<str> {
+    let Some(text) = row.text("time_zone") else { return "UTC".into() };
+    if let Ok(zone) = jiff::tz::TimeZone::get(text) {
+        return zone.iana_name().unwrap_or("UTC").into();
+    }
+    let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let advice = match suggestion(text, &names) {
+        near if near.starts_with("did") => near,
+        _ => "write an IANA name, such as Europe/Madrid".to_owned(),
+    };
+    let message = format!("`{}` is not a time zone", shown(text));
+    row.errors.add(row.spot_of("time_zone"), ErrorCode::UnknownZone, message, advice);
+    "UTC".into()
+}
