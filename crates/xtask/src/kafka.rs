@@ -69,14 +69,11 @@ impl Cluster {
     }
 
     fn start_once(options: &Options, jars: &std::path::Path) -> Result<Self> {
-        let temporary = match options.data {
-            None => Some(tempfile::Builder::new().prefix("tributary-kafka-").tempdir()?),
-            Some(_) => None,
-        };
-        let folder = match (&temporary, &options.data) {
-            (Some(temporary), _) => temporary.path().to_owned(),
-            (None, Some(data)) => std::path::absolute(data)?,
-            (None, None) => unreachable!("without a folder of the user's there is a temporary one"),
+        let (folder, temporary) = if let Some(data) = &options.data {
+            (std::path::absolute(data)?, None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("tributary-kafka-").tempdir()?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         let layout = node::Layout {
             jars: jars.to_owned(),
