@@ -39,6 +39,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "deny", claim: "dependencies, their licences and sources are allowed", run: gates::deny },
     Step { name: "clippy", claim: "no lint fires in any target", run: gates::clippy },
     Step { name: "build", claim: "everything that the tests start is built", run: gates::build },
+    Step { name: "engine", claim: "the ClickHouse engine is in the cache", run: prepare::engine },
     Step { name: "kafka", claim: "a real broker answers", run: prepare::kafka },
     Step { name: "tests", claim: "every test of the workspace passes", run: gates::tests },
 ];

@@ -1,11 +1,11 @@
-//! The steps that get ready what tests need: programs, a broker.
+//! The steps that get ready what tests need: programs, the engine, a broker.
 //!
 //! In: this machine. Out: variables for the tests, or an error that says what to install.
 //! Not here: anything that fails because of the code.
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::World;
 use crate::{
@@ -54,6 +54,18 @@ fn runs(probe: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// By the product's own code, but as a program of its own: chores must not wait for the engine's crate to compile. The
+/// step `build` leaves it beside us.
+pub(super) fn engine(world: &mut World) -> Result<String> {
+    let ours = std::env::current_exe().context("cannot find this program's folder")?;
+    let fetch = ours.with_file_name("examples").join("fetch");
+    let cache = host::cache()?;
+    let library = host::run_quietly(&fetch.display().to_string(), &[cache], "run the step `build` before")?;
+    let library = library.trim().to_owned();
+    world.variables.push(("TRIBUTARY_CHDB_LIB", library.clone()));
+    Ok(library)
 }
 
 /// One broker for the whole run. Tests that kill brokers start their own.
