@@ -1,10 +1,16 @@
-//! Why records cannot be read.
+//! Where records come from: one closed enum over memory, spool and Kafka.
 //!
-//! In: failures of files and brokers. Out: one closed enum. Start at [`PollError`].
+//! In: positions to start at. Out: records in the order of their stream. Not here: how each finds them (`memory`, `spool`,
+//! `kafka`). Start at [`Source`].
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
-use crate::StreamId;
+use crate::{
+    Position, Record, StreamId,
+    kafka::{KafkaError, KafkaSource},
+    memory::MemorySource,
+    spool::{Damage, Reader},
+};
 
 /// Why a journal cannot be read on. None is passed over: a reader that jumped would lose records in silence.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +24,16 @@ pub enum PollError {
         wanted: u64,
         /// The oldest record there is.
         oldest: u64,
+    },
+    /// The stream ends before the wanted position: it was made anew since the position was noted (fault 72).
+    #[error("{stream} ends at {end}, but {wanted} is wanted: the stream was made anew")]
+    BeyondEnd {
+        /// The stream.
+        stream: StreamId,
+        /// The position asked for.
+        wanted: u64,
+        /// One more than the newest record.
+        end: u64,
     },
     /// A segment of a newer build.
     #[error("{path} has format version {version}, which is unknown to this build")]
@@ -36,4 +52,58 @@ pub enum PollError {
         #[source]
         source: io::Error,
     },
+    /// The broker refuses.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+}
+
+/// Gives records. Belongs to one thread.
+#[derive(Debug)]
+pub enum Source {
+    /// Queues in this process.
+    Memory(MemorySource),
+    /// All writers below a spool's root.
+    Spool(Box<Reader>),
+    /// The partitions that [`Source::seek`] names.
+    Kafka(KafkaSource),
+}
+
+impl Source {
+    /// Up to `max_records` records; none if there is no new one within `max_wait`. Records of one stream come in order,
+    /// each once after a seek.
+    pub fn poll(&mut self, max_records: usize, max_wait: Duration) -> Result<Vec<Record>, PollError> {
+        match self {
+            Self::Memory(source) => source.poll(max_records, max_wait),
+            Self::Spool(reader) => reader.poll(max_records, max_wait),
+            Self::Kafka(source) => source.poll(max_records, max_wait),
+        }
+    }
+
+    /// Goes on at these positions. Streams that are not named start at their oldest record, in Kafka they are not read.
+    pub fn seek(&mut self, positions: &[Position]) -> Result<(), PollError> {
+        match self {
+            Self::Memory(source) => source.seek(positions),
+            Self::Spool(reader) => reader.seek(positions),
+            Self::Kafka(source) => return source.seek(positions),
+        }
+        Ok(())
+    }
+
+    /// One more than the last record of each stream now: whoever has read up to there has read all that was appended
+    /// before the call.
+    pub fn ends(&mut self) -> Result<Vec<Position>, PollError> {
+        match self {
+            Self::Memory(source) => Ok(source.ends()),
+            Self::Spool(reader) => reader.ends(),
+            Self::Kafka(source) => source.ends(),
+        }
+    }
+
+    /// Damage found in spool files since the last call.
+    pub fn take_damage(&mut self) -> Vec<Damage> {
+        match self {
+            Self::Spool(reader) => reader.take_damage(),
+            Self::Memory(_) | Self::Kafka(_) => Vec::new(),
+        }
+    }
 }
