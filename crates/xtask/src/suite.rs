@@ -77,7 +77,7 @@ pub fn run(only: &[String]) -> Result<()> {
         let note = outcome.as_ref().map_or_else(|_| "FAILED".to_owned(), Clone::clone);
         rows.push(Row { name: step.name, took: step_begun.elapsed(), note });
         if let Err(error) = outcome {
-            failure = Some(error.context(format!("step `{}` failed: {} is not so", step.name, step.claim)));
+            failure = Some(error.context(format!("step `{}` failed", step.name)));
             break;
         }
     }
