@@ -1,1 +1,20 @@
-//! attribution
+//! Decides which partner earned an order: the decision itself, and the two machines around it, without clock or disk.
+//!
+//! In: reports, clicks, look-ups and evidence, in any order, with repeats. Out: look-ups, evidence, decisions and credits, each a whole
+//! snapshot stamped by the owner's claim. Not here: money beyond the order's own (`commission`), files, positions and topics (`pipeline`).
+//! Start at [`decide`], then [`Orders`] and [`Timelines`].
+
+mod decide;
+mod digest;
+mod orders;
+mod sent;
+mod timelines;
+mod touches;
+
+pub use decide::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, decide};
+pub use orders::{Orders, OrdersOutput, REPORTS_MAX, StateError, VISITORS_MAX};
+pub use sent::{SENT_KEYS_MAX, SENT_REVISION_MAX};
+pub use timelines::{EVIDENCE_TOUCHES_MAX, Timelines, cap_touches};
+pub use touches::{
+    MemorySlices, RECORD_BYTES, SliceError, SliceOptions, Slices, StoreError, TouchStore, WALK_MAX,
+};

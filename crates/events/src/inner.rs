@@ -79,7 +79,7 @@ impl From<&ClickHead> for Touch {
 }
 
 /// An order asks what an identity touched. Stamped by the order's owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lookup {
     /// Version of this question: key (identity, order).
     pub stamp: Stamp,
@@ -98,7 +98,7 @@ pub struct Lookup {
 }
 
 /// An order that a customer's timeline knows to be credited.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binding {
     /// Which order.
     pub order: OrderKey,
@@ -111,7 +111,7 @@ pub struct Binding {
 }
 
 /// A timeline's answer. Touches, partners and visitors are true facts and add up by union; bindings are the newest claim's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Evidence {
     /// Version of this answer: key (order, identity).
     pub stamp: Stamp,

@@ -102,7 +102,7 @@ coded! {
 }
 
 /// A touch that was weighed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Candidate {
     /// Its name in ClickHouse.
     pub touch: TouchId,
@@ -123,7 +123,7 @@ pub struct Candidate {
 }
 
 /// Why the decision is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Trace {
     /// Visitors whose timelines were asked.
     pub visitors: Vec<VisitorId>,
@@ -143,7 +143,7 @@ impl Trace {
 }
 
 /// An order, decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decision {
     /// Version of this snapshot.
     pub stamp: Stamp,
@@ -191,7 +191,7 @@ pub struct Decision {
 
 /// A partner's share of an order, by one touch in one quarter. Zero for every candidate that did not win and every quarter that the
 /// order is not in, so that nothing an earlier snapshot said is left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Credit {
     /// Version of this snapshot.
     pub stamp: Stamp,

@@ -1,0 +1,259 @@
+//! The decision: which touch earned an order, what the order is worth, and why. A pure function of sets.
+//!
+//! In: an order's reports, what its visitors touched, every version of the catalog. Out: one [`Decision`] and a [`Credit`] for each pair of a
+//! touch and a quarter that any smaller sets could have led to: the same sets in any order give the same bytes, and larger sets
+//! overwrite whatever smaller ones said. Not here: stamps and memory (`orders`). Start at [`decide`].
+
+mod money;
+mod time;
+mod weigh;
+
+use catalog::{Catalog, History};
+use events::{
+    CandidateVerdict, Credit, Decision, MatchedKey, OrderKey, Report, Role, Touch, TouchId, Trace,
+    Unattributed,
+};
+use units::{AdvertiserId, CatalogVersion, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp, VisitorId};
+
+use crate::orders::VISITORS_MAX;
+
+pub(crate) use self::time::{asked_range, possible_times};
+use self::{money::Worth, time::OrderTime, weigh::Weighed};
+
+pub use self::time::CLOCK_DIFFERENCE_MAX_MS;
+
+/// Touches one decision weighs: the latest of them. A person has a handful; beyond this only robots with many visitor ids are.
+/// Older ones are neither weighed nor given zero rows, and the trace counts them.
+pub const CANDIDATES_MAX: usize = 4_096;
+
+/// An order decided; nothing in it is stamped yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The snapshot.
+    pub decision: Box<Decision>,
+    /// Its rows by touch and quarter, zeros included.
+    pub credits: Vec<Credit>,
+}
+
+/// Decides an order by what is known of it. `reports` ascend by (`received_at`, `origin`), each once; `touches` are those its evidence names, in
+/// any order, with repeats. `None` where no report is known: there is no order yet.
+#[must_use]
+pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &History) -> Option<Decided> {
+    let (first, last) = (reports.first()?, reports.last()?);
+    debug_assert!(
+        reports
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if (a.received_at, a.origin) < (b.received_at, b.origin)))
+    );
+    let candidates = Candidates::gather(key.advertiser, reports, touches, history);
+    let time = OrderTime::of(key.advertiser, reports, &candidates)?;
+    let catalog = history.at(time.at).map(AsRef::as_ref);
+    let weighed = weigh::all(&candidates.touches, key.advertiser, time.at, catalog);
+    let winner = weigh::winner(&weighed);
+    let worth = Worth::of(reports, || currency_of(winner, catalog));
+    let quarters = possible_quarters(reports, &candidates.signed);
+
+    let decision = Decision {
+        stamp: Stamp::default(),
+        key: key.clone(),
+        at: time.at,
+        time_source: time.source,
+        catalog: catalog.map_or(CatalogVersion(0), |it| it.version),
+        event: event(reports),
+        status: worth.status,
+        amount: worth.amount,
+        refunded_minor: worth.refunded_minor,
+        revenue_minor: worth.revenue_minor,
+        currency: worth.currency,
+        offer: winner.map_or(OfferId(0), |it| it.touch.offer),
+        partner: winner.map_or(PartnerId(0), |it| it.touch.partner),
+        matched: winner.map(|it| candidates.matched(&it.touch.id)),
+        unattributed: winner.is_none().then(|| why_nobodys(reports, &weighed, catalog)),
+        report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
+        first_received_at: first.received_at,
+        last_received_at: last.received_at,
+        payable_at: time.at.forth(winner.and_then(|it| it.rules).map_or(0, |it| it.hold_ms)),
+        void_quarters: quarters.iter().copied().filter(|it| *it != time.at.quarter()).collect(),
+        trace: trace(reports, &weighed, winner, candidates.left_out, notes(&time, &worth)),
+    };
+    let credits = credits(&decision, &quarters, &weighed, &candidates);
+    Some(Decided { decision: Box::new(decision), credits })
+}
+
+/// The touches a decision weighs.
+pub(crate) struct Candidates {
+    /// Ascending by (time, writer, sequence), each touch once.
+    touches: Vec<Touch>,
+    /// Those that reports name by a signed id, whether their record is known or not.
+    signed: Vec<Touch>,
+    /// How many older ones did not fit.
+    left_out: u32,
+}
+
+impl Candidates {
+    fn gather(advertiser: AdvertiserId, reports: &[Report], touches: &[Touch], history: &History) -> Self {
+        let signed: Vec<Touch> =
+            reports.iter().filter_map(|it| it.click.signed()).map(|id| signed_touch(id, history)).collect();
+        let evidence = touches.iter().filter(|it| it.advertiser == advertiser);
+        let mut touches: Vec<Touch> = evidence.chain(&signed).copied().collect();
+        // Of one touch the record is kept, which has an origin, and not what its signed id alone vouches for.
+        touches.sort_unstable_by(|a, b| (a.id, b.origin).cmp(&(b.id, a.origin)));
+        touches.dedup_by_key(|it| it.id);
+        touches.sort_unstable();
+        let surplus = touches.len().saturating_sub(CANDIDATES_MAX);
+        touches.drain(..surplus);
+        Self { touches, signed, left_out: u32::try_from(surplus).unwrap_or(u32::MAX) }
+    }
+
+    fn is_signed(&self, touch: &TouchId) -> bool {
+        self.signed.iter().any(|it| it.id == *touch)
+    }
+
+    fn matched(&self, touch: &TouchId) -> MatchedKey {
+        if self.is_signed(touch) { MatchedKey::ClickId } else { MatchedKey::Visitor }
+    }
+
+    /// The order's own signed clicks: those of its advertiser, by the record where there is one.
+    fn own(&self, advertiser: AdvertiserId) -> impl Iterator<Item = &Touch> {
+        self.touches.iter().filter(move |it| it.advertiser == advertiser && self.is_signed(&it.id))
+    }
+}
+
+/// What a signed id vouches for while its record is not known: the link's partner and offer by the catalog of that moment, else by the
+/// oldest version that knows the link. A link that none knows is nobody's.
+fn signed_touch(id: events::ClickId, history: &History) -> Touch {
+    let knows = |catalog: &&std::sync::Arc<Catalog>| catalog.links.contains_key(&id.link());
+    let catalog = history.at(id.at()).filter(knows).or_else(|| history.iter().find(knows));
+    let found = catalog.and_then(|it| {
+        let link = it.links.get(&id.link())?;
+        Some((link.partner, link.offer, it.offers.get(&link.offer)?.advertiser))
+    });
+    let (partner, offer, advertiser) = found.unwrap_or_default();
+    Touch::of_signed_id(id, partner, offer, advertiser)
+}
+
+/// The order's currency where no report gave one.
+fn currency_of(winner: Option<&Weighed<'_>>, catalog: Option<&Catalog>) -> Option<units::Currency> {
+    Some(catalog?.offers.get(&winner?.touch.offer)?.currency)
+}
+
+fn why_nobodys(reports: &[Report], weighed: &[Weighed<'_>], catalog: Option<&Catalog>) -> Unattributed {
+    let names_someone =
+        |it: &Report| it.click.signed().is_some() || it.visitor.is_some() || it.customer.is_some();
+    if catalog.is_none() {
+        Unattributed::NoCatalog
+    } else if !reports.iter().any(names_someone) {
+        Unattributed::NoKey
+    } else if weighed.is_empty() {
+        Unattributed::NoTouch
+    } else {
+        Unattributed::NoneEligible
+    }
+}
+
+/// What the order is about: by the first report of the order itself, else by the first report.
+fn event(reports: &[Report]) -> Box<str> {
+    let is_order = |it: &&Report| matches!(it.statement, events::Statement::Order { .. });
+    reports.iter().find(is_order).or(reports.first()).map_or_else(Box::default, |it| it.event.clone())
+}
+
+/// Every quarter that any part of the reports and signed clicks could place the order in.
+fn possible_quarters(reports: &[Report], signed: &[Touch]) -> Vec<Quarter> {
+    let mut quarters: Vec<Quarter> =
+        possible_times(reports, signed.iter().map(|it| it.at)).map(units::EpochMs::quarter).collect();
+    quarters.sort_unstable();
+    quarters.dedup();
+    quarters
+}
+
+fn notes(time: &OrderTime, worth: &Worth) -> Vec<Box<str>> {
+    let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
+    clock.into_iter().chain(worth.notes.iter().copied()).map(Into::into).collect()
+}
+
+fn trace(
+    reports: &[Report],
+    weighed: &[Weighed<'_>],
+    winner: Option<&Weighed<'_>>,
+    left_out: u32,
+    notes: Vec<Box<str>>,
+) -> Trace {
+    let mut refused_clicks: Vec<(Box<str>, Box<str>)> = reports
+        .iter()
+        .filter_map(|it| match &it.click {
+            events::ReportedClick::Refused { text, reason } => Some((text.clone(), reason.clone())),
+            events::ReportedClick::None | events::ReportedClick::Signed(_) => None,
+        })
+        .collect();
+    refused_clicks.sort_unstable();
+    refused_clicks.dedup();
+    let mut candidates: Vec<events::Candidate> =
+        weighed.iter().rev().take(Trace::CANDIDATES_MAX).map(Weighed::candidate).collect();
+    // The winner is what people look for: it takes the last place where newer losers filled the list.
+    if let (Some(winner), Some(last)) = (winner, candidates.last_mut())
+        && winner.touch.at <= last.at
+    {
+        *last = winner.candidate();
+    }
+    let hidden = u32::try_from(weighed.len() - candidates.len()).unwrap_or(u32::MAX);
+    Trace {
+        visitors: visitors(reports),
+        refused_clicks,
+        candidates,
+        candidates_left_out: hidden.saturating_add(left_out),
+        notes,
+    }
+}
+
+/// The visitors whose timelines are asked: those that reports and signed clicks name, the first [`crate::VISITORS_MAX`] by report, ascending.
+pub(crate) fn visitors(reports: &[Report]) -> Vec<VisitorId> {
+    let mut visitors = Vec::new();
+    for report in reports {
+        for visitor in
+            [report.click.signed().map(events::ClickId::visitor), report.visitor].into_iter().flatten()
+        {
+            if !visitors.contains(&visitor) && visitors.len() < VISITORS_MAX {
+                visitors.push(visitor);
+            }
+        }
+    }
+    visitors.sort_unstable();
+    visitors
+}
+
+/// A row for every touch and every quarter that some part of what is known could have credited: the share for the winner in the
+/// order's quarter, zero for all others.
+fn credits(
+    decision: &Decision,
+    quarters: &[Quarter],
+    weighed: &[Weighed<'_>],
+    candidates: &Candidates,
+) -> Vec<Credit> {
+    // A robot's click is credited under no set of inputs, unless a report named it before its record was known.
+    let creditable = |it: &&Weighed<'_>| it.touch.verdict.is_valid() || candidates.is_signed(&it.touch.id);
+    let rows = weighed.iter().filter(creditable);
+    let row = |it: &Weighed<'_>, quarter: Quarter| {
+        let touch = it.shown();
+        let won = it.verdict == CandidateVerdict::Won && quarter == decision.at.quarter();
+        Credit {
+            stamp: decision.stamp,
+            quarter,
+            key: decision.key.clone(),
+            touch: touch.id,
+            touched_at: touch.at,
+            at: decision.at,
+            partner: touch.partner,
+            offer: touch.offer,
+            advertiser: decision.key.advertiser,
+            link: touch.link,
+            country: touch.country,
+            device: touch.device,
+            share: if won { PPM_WHOLE } else { Ppm(0) },
+            revenue_minor: if won { decision.revenue_minor } else { 0 },
+            currency: decision.currency,
+            status: decision.status,
+            role: if won { Role::Closer } else { Role::None },
+        }
+    };
+    rows.flat_map(|it| quarters.iter().map(move |quarter| row(it, *quarter))).collect()
+}

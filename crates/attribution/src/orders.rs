@@ -1,0 +1,238 @@
+//! The machine that owns the orders of one partition: adds what it is told to each order's sets and decides again.
+//!
+//! In: catalogs, reports, evidence, in any order, with repeats. Out: look-ups, decisions and credits under this owner's stamps. It is silent
+//! until [`Orders::speak`]. Not here: where states are kept and when positions are committed: **while it is silent the driver may keep
+//! states but must not commit positions**, since what was read is not said yet. Start at [`Orders::on_report`].
+
+mod state;
+
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
+    hash::BuildHasherDefault,
+    sync::Arc,
+};
+
+use catalog::{Catalog, History};
+use events::{Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use units::{EpochMs, Stamp};
+
+use self::state::OrderState;
+use crate::{
+    decide::{asked_range, decide, visitors},
+    digest::Digester,
+    sent::Sent,
+};
+
+pub use self::state::{REPORTS_MAX, StateError};
+
+/// Visitors asked for one order. People have a telephone and a computer or two; a shop that reports all its orders under one id has everybody.
+/// The first by report are asked; signed clicks of the others still count.
+pub const VISITORS_MAX: usize = 64;
+
+/// What the machine says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrdersOutput {
+    /// A question to a timeline.
+    Lookup(Lookup),
+    /// A whole snapshot of an order. It replaces every earlier one, row by row.
+    Decided {
+        /// The order.
+        decision: Box<Decision>,
+        /// Its rows by touch and quarter, zeros included, under the decision's stamp.
+        credits: Vec<Credit>,
+    },
+}
+
+/// The orders of one partition, under one claim.
+#[derive(Debug)]
+pub struct Orders {
+    history: History,
+    /// Hashed without a random key, so that a run repeats; whatever is sent in bulk is sorted by key first.
+    states: HashMap<OrderKey, Held, BuildHasherDefault<DefaultHasher>>,
+    dirty: BTreeSet<OrderKey>,
+    /// What was touched in silence; `None` once it speaks.
+    touched: Option<BTreeSet<OrderKey>>,
+    sent: Sent,
+    digester: Digester,
+    touches: Vec<Touch>,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    state: OrderState,
+    /// Of [`Orders::uses`], when last touched.
+    used: u64,
+}
+
+impl Orders {
+    /// A new owner under `claim`, silent, without catalogs and orders.
+    #[must_use]
+    pub fn new(claim: Stamp) -> Self {
+        Self {
+            history: History::default(),
+            states: HashMap::default(),
+            dirty: BTreeSet::new(),
+            touched: Some(BTreeSet::new()),
+            sent: Sent::new(claim),
+            digester: Digester::default(),
+            touches: Vec::new(),
+            uses: 0,
+        }
+    }
+
+    /// Adds a version and decides anew every order in memory. Orders that are only on disk are the driver's to [`Orders::restore`] and
+    /// [`Orders::redecide`].
+    pub fn on_catalog(&mut self, catalog: Arc<Catalog>, out: &mut Vec<OrdersOutput>) {
+        if self.history.insert(catalog) {
+            let mut keys: Vec<OrderKey> = self.states.keys().cloned().collect();
+            keys.sort_unstable();
+            for key in keys {
+                self.redecide(&key, out);
+            }
+        }
+    }
+
+    /// Whether the order's state is in memory. If not, the driver looks for it on disk before it hands over a record of that order.
+    #[must_use]
+    pub fn holds(&self, key: &OrderKey) -> bool {
+        self.states.contains_key(key)
+    }
+
+    /// Takes a state back from disk; joined with what is in memory, if anything is. Says nothing.
+    pub fn restore(&mut self, key: OrderKey, state: &[u8]) -> Result<(), StateError> {
+        let restored = OrderState::decode(state)?;
+        self.uses += 1;
+        let used = self.uses;
+        let held = self.states.entry(key).or_insert_with(|| Held { state: OrderState::default(), used });
+        held.state.join(restored);
+        Ok(())
+    }
+
+    /// Decides an order in memory again and says so if that changed anything.
+    pub fn redecide(&mut self, key: &OrderKey, out: &mut Vec<OrdersOutput>) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(key.clone());
+        } else if let Some(held) = self.states.get(key) {
+            self.touches.clear();
+            self.touches.extend(held.state.touches());
+            let reports = held.state.reports();
+            ask(key, reports, &self.history, &mut self.sent, &mut self.digester, out);
+            let Some(mut decided) = decide(key, reports, &self.touches, &self.history) else { return };
+            let content = self.digester.of(&(&decided.decision, &decided.credits));
+            let name = self.digester.of(&(b'd', key));
+            let Some(stamp) = self.sent.stamp(name, content) else { return };
+            decided.decision.stamp = stamp;
+            decided.credits.iter_mut().for_each(|it| it.stamp = stamp);
+            out.push(OrdersOutput::Decided { decision: decided.decision, credits: decided.credits });
+        }
+    }
+
+    /// Adds a report to its order's set.
+    pub fn on_report(&mut self, report: Report, out: &mut Vec<OrdersOutput>) {
+        let key = report.key.clone();
+        self.change(&key, out, |state| state.add_report(report));
+    }
+
+    /// Adds what a timeline knows to its order's set, also before the order's first report.
+    pub fn on_evidence(&mut self, evidence: Evidence, out: &mut Vec<OrdersOutput>) {
+        let key = evidence.order.clone();
+        self.change(&key, out, |state| state.add_evidence(evidence));
+    }
+
+    /// The owner's claim has been read in every input: what was touched in silence is said now, changed or not, and from here on what
+    /// changes. Returns the touched orders that were evicted meanwhile: the driver restores and [`Orders::redecide`]s each.
+    pub fn speak(&mut self, out: &mut Vec<OrdersOutput>) -> Vec<OrderKey> {
+        let touched = self.touched.take().unwrap_or_default();
+        let (here, elsewhere): (Vec<_>, Vec<_>) = touched.into_iter().partition(|it| self.holds(it));
+        for key in here {
+            self.redecide(&key, out);
+        }
+        elsewhere
+    }
+
+    /// Whether [`Orders::speak`] has not been called yet.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.touched.is_some()
+    }
+
+    /// Whether the driver should claim anew: commit, drop this machine and begin as a new owner. Soon, not at once.
+    #[must_use]
+    pub fn needs_claim(&self) -> bool {
+        self.sent.needs_claim()
+    }
+
+    /// States changed since the last call, ascending by key, to be committed together with the input positions.
+    pub fn take_dirty(&mut self) -> Vec<(OrderKey, Vec<u8>)> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let encoded = |key: OrderKey| {
+            let bytes = self.states.get(&key)?.state.encode();
+            Some((key, bytes))
+        };
+        dirty.into_iter().filter_map(encoded).collect()
+    }
+
+    /// Drops the longest unused states that are not dirty until `keep_max` are left, or only dirty ones. What was sent stays remembered.
+    pub fn evict(&mut self, keep_max: usize) {
+        let surplus = self.states.len().saturating_sub(keep_max);
+        if surplus == 0 {
+            return;
+        }
+        let clean = self.states.iter().filter(|(key, _)| !self.dirty.contains(key));
+        let mut ages: Vec<u64> = clean.map(|(_, held)| held.used).collect();
+        ages.sort_unstable();
+        let Some(newest_gone) = ages.get(surplus.min(ages.len()).wrapping_sub(1)).copied() else { return };
+        let dirty = &self.dirty;
+        self.states.retain(|key, held| held.used > newest_gone || dirty.contains(key));
+    }
+
+    fn change(
+        &mut self,
+        key: &OrderKey,
+        out: &mut Vec<OrdersOutput>,
+        change: impl FnOnce(&mut OrderState) -> bool,
+    ) {
+        self.uses += 1;
+        let used = self.uses;
+        let held =
+            self.states.entry(key.clone()).or_insert_with(|| Held { state: OrderState::default(), used });
+        held.used = used;
+        if change(&mut held.state) {
+            self.dirty.insert(key.clone());
+        }
+        // Also when nothing changed: a repeated input may be one whose output an earlier owner never sent.
+        self.redecide(key, out);
+    }
+}
+
+/// Asks the timeline of every visitor the reports name for all that any possible time could need.
+fn ask(
+    key: &OrderKey,
+    reports: &[Report],
+    history: &History,
+    sent: &mut Sent,
+    digester: &mut Digester,
+    out: &mut Vec<OrdersOutput>,
+) {
+    let Some((from, to)) = asked_range(reports, history.longest_window_ms()) else { return };
+    let at = reports.iter().map(Report::order_time).min().unwrap_or(EpochMs(0));
+    for visitor in visitors(reports) {
+        let identity = Identity::Visitor(visitor);
+        let mut lookup = Lookup {
+            stamp: Stamp::default(),
+            identity,
+            order: key.clone(),
+            from,
+            to,
+            at,
+            visitors: Vec::new(),
+        };
+        let content = digester.of(&lookup);
+        let name = digester.of(&(b'l', key, identity));
+        if let Some(stamp) = sent.stamp(name, content) {
+            lookup.stamp = stamp;
+            out.push(OrdersOutput::Lookup(lookup));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The machine that owns the timelines of one partition: remembers what each visitor touched and who asked about it.
+//!
+//! In: clicks and look-ups, in any order, with repeats. Out: evidence under this owner's stamps, again whenever it grows. It is silent until
+//! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions in memory. Not here:
+//! customers' bindings, whose place in [`Evidence`] stays empty. Start at [`Timelines::on_click`].
+
+mod asks;
+
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
+    hash::BuildHasherDefault,
+};
+
+use events::{ClickHead, Evidence, Identity, Lookup, OrderKey, Touch};
+use units::{EpochMs, Stamp};
+
+use self::asks::{Ask, Asks};
+use crate::{
+    digest::Digester,
+    orders::StateError,
+    sent::Sent,
+    touches::{Slices, StoreError, TouchStore},
+};
+
+/// Touches in one answer: the first one and the latest others. A person has a handful of one advertiser's in a window; what a robot has more
+/// is left out, the partners are named all the same.
+pub const EVIDENCE_TOUCHES_MAX: usize = 1_024;
+
+/// The timelines of one partition, under one claim.
+#[derive(Debug)]
+pub struct Timelines<S> {
+    store: TouchStore<S>,
+    /// Who asked about whom. Hashed without a random key, so that a run repeats.
+    asks: HashMap<Identity, Asks, BuildHasherDefault<DefaultHasher>>,
+    dirty: BTreeSet<Identity>,
+    /// Whose answers were touched in silence; `None` once it speaks.
+    touched: Option<BTreeSet<Identity>>,
+    sent: Sent,
+    digester: Digester,
+    found: Vec<Touch>,
+}
+
+/// Sorts, drops repeats, and keeps the first and the latest of what is more than [`EVIDENCE_TOUCHES_MAX`]. Of a union of capped sets it
+/// makes the same as of the union of the whole sets.
+pub fn cap_touches(touches: &mut Vec<Touch>) {
+    touches.sort_unstable();
+    touches.dedup();
+    let surplus = touches.len().saturating_sub(EVIDENCE_TOUCHES_MAX);
+    if surplus > 0 {
+        touches.drain(1..=surplus);
+    }
+}
+
+impl<S: Slices> Timelines<S> {
+    /// A new owner under `claim`, silent, over the touches of the last checkpoint.
+    #[must_use]
+    pub fn new(claim: Stamp, store: TouchStore<S>) -> Self {
+        Self {
+            store,
+            asks: HashMap::default(),
+            dirty: BTreeSet::new(),
+            touched: Some(BTreeSet::new()),
+            sent: Sent::new(claim),
+            digester: Digester::default(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Remembers a click or view, and answers again whoever asked about its visitor and its time.
+    pub fn on_click(&mut self, click: &ClickHead, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
+        let touch = Touch::from(click);
+        self.store.append(&touch)?;
+        let identity = Identity::Visitor(touch.visitor);
+        let Some(asks) = self.asks.get(&identity) else { return Ok(()) };
+        if let Some(touched) = &mut self.touched {
+            touched.insert(identity);
+            return Ok(());
+        }
+        for (order, ask) in asks.iter() {
+            if ask.wants(order, &touch) {
+                let answering = Answering {
+                    store: &self.store,
+                    sent: &mut self.sent,
+                    digester: &mut self.digester,
+                    found: &mut self.found,
+                };
+                out.extend(answering.answer(identity, order, ask)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers who asks, and answers. Repeated and older questions widen the range; it never narrows.
+    pub fn on_lookup(&mut self, lookup: Lookup, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
+        let identity = lookup.identity;
+        let order = lookup.order.clone();
+        if self.asks.entry(identity).or_default().add(lookup) {
+            self.dirty.insert(identity);
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.insert(identity);
+            return Ok(());
+        }
+        self.answer(identity, Some(&order), out)
+    }
+
+    /// The owner's claim has been read in every input: what was touched in silence is answered now, and from here on what grows.
+    pub fn speak(&mut self, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
+        for identity in self.touched.take().unwrap_or_default() {
+            self.answer(identity, None, out)?;
+        }
+        Ok(())
+    }
+
+    /// Whether [`Timelines::speak`] has not been called yet.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.touched.is_some()
+    }
+
+    /// Whether the driver should claim anew: commit, drop this machine and begin as a new owner. Soon, not at once.
+    #[must_use]
+    pub fn needs_claim(&self) -> bool {
+        self.sent.needs_claim()
+    }
+
+    /// Questions changed since the last call, ascending by identity; no bytes mean that the key is to be deleted. Commit them together with
+    /// the input positions and [`Timelines::flush`]'s number.
+    pub fn take_dirty(&mut self) -> Vec<(Identity, Vec<u8>)> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let encoded = |it: Identity| (it, self.asks.get(&it).map_or_else(Vec::new, Asks::encode));
+        dirty.into_iter().map(encoded).collect()
+    }
+
+    /// Hands all touches to the slices and returns the number of the next one: what [`TouchStore::open`] is given after a restart.
+    pub fn flush(&mut self) -> Result<u64, StoreError> {
+        self.store.flush()
+    }
+
+    /// Takes an identity's questions back from disk. Says nothing.
+    pub fn restore(&mut self, identity: Identity, state: &[u8]) -> Result<(), StateError> {
+        let restored = Asks::decode(state)?;
+        self.asks.entry(identity).or_default().join(restored);
+        Ok(())
+    }
+
+    /// Forgets whole slices of touches before `before`, and questions about no later time.
+    pub fn expire(&mut self, before: EpochMs) -> Result<(), StoreError> {
+        let dirty = &mut self.dirty;
+        self.asks.retain(|identity, asks| {
+            if asks.expire(before) {
+                dirty.insert(*identity);
+            }
+            !asks.is_empty()
+        });
+        self.store.expire(before)
+    }
+
+    /// The touches, for counts and sizes.
+    #[must_use]
+    pub const fn store(&self) -> &TouchStore<S> {
+        &self.store
+    }
+
+    /// Identities someone has asked about.
+    #[must_use]
+    pub fn asked_identities(&self) -> usize {
+        self.asks.len()
+    }
+
+    /// Answers one order, or all that asked about `identity`.
+    fn answer(
+        &mut self,
+        identity: Identity,
+        only: Option<&OrderKey>,
+        out: &mut Vec<Evidence>,
+    ) -> Result<(), StoreError> {
+        let Some(asks) = self.asks.get(&identity) else { return Ok(()) };
+        for (order, ask) in asks.iter().filter(|(order, _)| only.is_none_or(|it| it == *order)) {
+            let answering = Answering {
+                store: &self.store,
+                sent: &mut self.sent,
+                digester: &mut self.digester,
+                found: &mut self.found,
+            };
+            out.extend(answering.answer(identity, order, ask)?);
+        }
+        Ok(())
+    }
+}
+
+/// What an answer is made with; apart from the questions, so that these can be walked meanwhile.
+struct Answering<'a, S> {
+    store: &'a TouchStore<S>,
+    sent: &'a mut Sent,
+    digester: &'a mut Digester,
+    found: &'a mut Vec<Touch>,
+}
+
+impl<S: Slices> Answering<'_, S> {
+    /// `None` where the last answer said the same, and where there is nothing to say: evidence is a union, and an empty set adds nothing.
+    fn answer(self, identity: Identity, order: &OrderKey, ask: &Ask) -> Result<Option<Evidence>, StoreError> {
+        let Identity::Visitor(visitor) = identity else { return Ok(None) };
+        self.found.clear();
+        self.store.find(visitor, ask.from, ask.to, self.found)?;
+        self.found.retain(|it| it.advertiser == order.advertiser);
+        if self.found.is_empty() {
+            return Ok(None);
+        }
+        let mut partners: Vec<_> = self.found.iter().map(|it| it.partner).collect();
+        partners.sort_unstable();
+        partners.dedup();
+        cap_touches(self.found);
+        let mut evidence = Evidence {
+            stamp: Stamp::default(),
+            order: order.clone(),
+            identity,
+            touches: self.found.clone(),
+            partners,
+            visitors: Vec::new(),
+            bindings: Vec::new(),
+        };
+        let content = self.digester.of(&evidence);
+        let name = self.digester.of(&(b'e', order, identity));
+        Ok(self.sent.stamp(name, content).map(|stamp| {
+            evidence.stamp = stamp;
+            evidence
+        }))
+    }
+}

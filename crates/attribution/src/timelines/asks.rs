@@ -1,0 +1,150 @@
+//! Who asked about one identity, for which range of time, and the bytes of that on disk.
+//!
+//! In: look-ups, in any order, with repeats and from owners of any age. Out: one range per order, the widest of all. Not here: the answers.
+
+use std::collections::BTreeMap;
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use events::{Lookup, OrderKey, Touch};
+use units::{AdvertiserId, EpochMs, Stamp};
+
+use crate::orders::StateError;
+
+/// The first byte.
+const VERSION: u8 = 1;
+/// Bytes of one identity's questions: a hundred thousand orders.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Orders that may ask about one identity. A person orders now and then; a cookie that thousands of orders name is a till or a robot, and
+/// further orders are decided by what their reports name themselves.
+pub(super) const ORDERS_MAX: usize = 4_096;
+
+/// One order's question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// Touches from here on...
+    pub(super) from: EpochMs,
+    /// ...to here, inclusive.
+    pub(super) to: EpochMs,
+    /// The order's time by the newest question.
+    at: EpochMs,
+    /// Of the newest question.
+    stamp: Stamp,
+}
+
+/// All questions about one identity, by order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Asks {
+    by_order: BTreeMap<OrderKey, Ask>,
+}
+
+#[derive(bincode::Encode, bincode::Decode)]
+struct AskV1 {
+    advertiser: u32,
+    order: Box<str>,
+    from: u64,
+    to: u64,
+    at: u64,
+    stamp: u64,
+}
+
+impl Ask {
+    /// Whether `touch` belongs into the answer.
+    pub(super) fn wants(&self, order: &OrderKey, touch: &Touch) -> bool {
+        touch.advertiser == order.advertiser && (self.from..=self.to).contains(&touch.at)
+    }
+
+    /// The widest range of both; time and stamp of the newer.
+    fn join(&mut self, other: Self) -> bool {
+        let newest = if self.stamp < other.stamp { other } else { *self };
+        let joined = Self {
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+            at: newest.at,
+            stamp: newest.stamp,
+        };
+        let changed = joined != *self;
+        *self = joined;
+        changed
+    }
+}
+
+impl Asks {
+    /// Whether that changed anything. At [`ORDERS_MAX`] a new order's question is not taken.
+    pub(super) fn add(&mut self, lookup: Lookup) -> bool {
+        let ask = Ask { from: lookup.from, to: lookup.to, at: lookup.at, stamp: lookup.stamp };
+        self.add_ask(lookup.order, ask)
+    }
+
+    fn add_ask(&mut self, order: OrderKey, ask: Ask) -> bool {
+        if let Some(kept) = self.by_order.get_mut(&order) {
+            return kept.join(ask);
+        }
+        let has_room = self.by_order.len() < ORDERS_MAX;
+        if has_room {
+            self.by_order.insert(order, ask);
+        }
+        has_room
+    }
+
+    /// The union of both.
+    pub(super) fn join(&mut self, other: Self) {
+        for (order, ask) in other.by_order {
+            self.add_ask(order, ask);
+        }
+    }
+
+    /// Forgets questions about nothing after `before`; whether there were any.
+    pub(super) fn expire(&mut self, before: EpochMs) -> bool {
+        let count = self.by_order.len();
+        self.by_order.retain(|_, ask| ask.to >= before);
+        count != self.by_order.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_order.is_empty()
+    }
+
+    /// Ascending by order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&OrderKey, &Ask)> {
+        self.by_order.iter()
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let row = |(order, ask): (&OrderKey, &Ask)| AskV1 {
+            advertiser: order.advertiser.0,
+            order: order.order.clone(),
+            from: ask.from.0,
+            to: ask.to.0,
+            at: ask.at.0,
+            stamp: ask.stamp.to_u64(),
+        };
+        let rows: Vec<AskV1> = self.iter().map(row).collect();
+        let mut bytes = vec![VERSION];
+        bincode::encode_into_std_write(rows, &mut bytes, config()).expect("a vector takes any bytes");
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let (version, body) = bytes.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
+        if *version != VERSION {
+            return Err(StateError::UnknownVersion { version: *version });
+        }
+        let (rows, consumed) =
+            bincode::decode_from_slice::<Vec<AskV1>, _>(body, config()).map_err(|_| StateError::Malformed)?;
+        if consumed != body.len() {
+            return Err(StateError::Malformed);
+        }
+        let mut decoded = Self::default();
+        for row in rows {
+            let order = OrderKey { advertiser: AdvertiserId(row.advertiser), order: row.order };
+            let stamp = Stamp::from_u64(row.stamp);
+            let ask = Ask { from: EpochMs(row.from), to: EpochMs(row.to), at: EpochMs(row.at), stamp };
+            decoded.add_ask(order, ask);
+        }
+        Ok(decoded)
+    }
+}
+
+const fn config() -> Configuration<LittleEndian, Varint, Limit<BYTES_MAX>> {
+    bincode::config::standard().with_limit::<BYTES_MAX>()
+}

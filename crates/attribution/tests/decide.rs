@@ -1,0 +1,405 @@
+//! The decision by examples: one row, one sentence.
+
+mod world;
+
+use attribution::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, decide};
+use catalog::{Catalog, OverrideFor, Status};
+use events::{
+    CandidateVerdict as V, MatchedKey, OrderStatus as S, Report, ReportedClick, ReportedStatus, Role,
+    Statement, TimeSource, Touch, TouchKind, Trace, Unattributed, Verdict,
+};
+use units::{CatalogVersion, Currency, EpochMs, Money, OfferId, Origin, PPM_WHOLE, PartnerId, QUARTER_MS};
+use world::*;
+
+fn decided_by(catalogs: impl IntoIterator<Item = Catalog>, reports: &[Report], touches: &[Touch]) -> Decided {
+    let mut reports = reports.to_vec();
+    reports.sort();
+    let decided = decide(&key("o"), &reports, touches, &history(catalogs)).expect("there is a report");
+    assert_rows_add_up(&decided);
+    decided
+}
+
+fn decided(reports: &[Report], touches: &[Touch]) -> Decided {
+    decided_by([catalog(1, 0, WINDOW_MS)], reports, touches)
+}
+
+/// What holds of every decision: its shares are the whole or nothing, its money is the order's, and only its own quarter has any.
+fn assert_rows_add_up(decided: &Decided) {
+    let decision = &decided.decision;
+    let paid: Vec<_> = decided.credits.iter().filter(|it| it.share.0 > 0).collect();
+    assert_eq!(paid.len(), usize::from(decision.partner.0 != 0));
+    for row in &paid {
+        assert_eq!((row.share, row.role, row.quarter), (PPM_WHOLE, Role::Closer, decision.at.quarter()));
+        assert_eq!((row.partner, row.revenue_minor), (decision.partner, decision.revenue_minor));
+    }
+    let others = decided.credits.iter().filter(|it| it.share.0 == 0);
+    assert!(others.into_iter().all(|it| it.revenue_minor == 0 && it.role == Role::None));
+    assert_eq!(decision.unattributed.is_some(), paid.is_empty());
+}
+
+fn partner(decided: &Decided) -> u32 {
+    decided.decision.partner.0
+}
+
+fn verdicts(decided: &Decided) -> Vec<V> {
+    decided.decision.trace.candidates.iter().map(|it| it.verdict).collect()
+}
+
+fn notes(decided: &Decided) -> Vec<&str> {
+    decided.decision.trace.notes.iter().map(AsRef::as_ref).collect()
+}
+
+#[test]
+fn an_order_without_reports_is_none() {
+    assert_eq!(decide(&key("o"), &[], &[touch(T, 1, 7, 1)], &history([])), None);
+}
+
+/// Fault 96: half-open, exact to the millisecond; fault 99: from the future, and older than every window.
+#[test]
+fn the_window_is_half_open_and_exact() {
+    let cases = [
+        ("at the order's own millisecond", T, V::Won),
+        ("one ms before it", T - 1, V::Won),
+        ("one ms after it", T + 1, V::AfterOrder),
+        ("one ms inside the window's end", T - WINDOW_MS + 1, V::Won),
+        ("at the window's end", T - WINDOW_MS, V::OutOfWindow),
+        ("one ms beyond", T - WINDOW_MS - 1, V::OutOfWindow),
+        ("at the beginning of time", 0, V::OutOfWindow),
+        ("in the year 10889", EpochMs::MAX_48_BIT.0, V::AfterOrder),
+    ];
+    for (name, at, want) in cases {
+        let decided = decided(&[report("o", T, 1).of(7)], &[touch(at, 1, 7, 1)]);
+        assert_eq!(verdicts(&decided), [want], "{name}");
+        assert_eq!(partner(&decided), u32::from(want == V::Won), "{name}");
+        let candidate = &decided.decision.trace.candidates[0];
+        assert_eq!(candidate.age_ms, i64::try_from(T).unwrap() - i64::try_from(at).unwrap(), "{name}");
+        assert_eq!(candidate.window_ms, WINDOW_MS, "{name}");
+    }
+}
+
+/// Fault 97: (time, writer, sequence), in any order of arrival.
+#[test]
+fn ties_are_broken_by_writer_and_sequence() {
+    let mut a = touch(T - 5, 1, 7, 2);
+    let b = touch(T - 5, 2, 7, 3);
+    assert_eq!(partner(&decided(&[report("o", T, 1).of(7)], &[a, b])), 2);
+    assert_eq!(partner(&decided(&[report("o", T, 1).of(7)], &[b, a])), 2);
+    a.origin = Origin { writer: units::WriterId(2), ..a.origin };
+    assert_eq!(partner(&decided(&[report("o", T, 1).of(7)], &[a, b])), 1);
+    assert_eq!(partner(&decided(&[report("o", T, 1).of(7)], &[b, a])), 1);
+}
+
+#[test]
+fn the_newest_eligible_click_wins_and_views_only_where_there_is_none() {
+    let bot = Touch { verdict: Verdict::Bot, ..touch(T - 1, 3, 7, 9) };
+    let duplicate = Touch { verdict: Verdict::Duplicate, ..touch(T - 2, 2, 7, 8) };
+    let view = |at, sequence| Touch { kind: TouchKind::View, ..touch(at, 3, 7, sequence) };
+    let cases: [(&str, Vec<Touch>, u32, Vec<V>); 6] = [
+        ("the newest", vec![touch(T - 9, 1, 7, 1), touch(T - 3, 2, 7, 2)], 2, vec![V::Won, V::Older]),
+        ("a robot's never", vec![touch(T - 9, 1, 7, 1), bot], 1, vec![V::NotValid, V::Won]),
+        ("a person's second too", vec![touch(T - 9, 1, 7, 1), duplicate], 2, vec![V::Won, V::Older]),
+        (
+            "a view behind a click",
+            vec![touch(T - 9, 1, 7, 1), view(T - 1, 2)],
+            1,
+            vec![V::ViewBehindClick, V::Won],
+        ),
+        ("a view alone, in its own window", vec![view(T - WINDOW_MS / 10 + 1, 2)], 3, vec![V::Won]),
+        ("a view beyond it", vec![view(T - WINDOW_MS / 10, 2)], 0, vec![V::OutOfWindow]),
+    ];
+    for (name, touches, want, want_verdicts) in cases {
+        let decided = decided(&[report("o", T, 1).of(7)], &touches);
+        assert_eq!((partner(&decided), verdicts(&decided)), (want, want_verdicts), "{name}");
+    }
+}
+
+/// Fault 95: a signed id is enough, and the record changes only what the id cannot know.
+#[test]
+fn a_signed_click_decides_before_its_record_arrives() {
+    let click = click(T - 10, 1, 7, 5);
+    let reports = [report("o", T, 1).by(click.id)];
+    let early = decided(&reports, &[]);
+    assert_eq!((partner(&early), early.decision.matched), (1, Some(MatchedKey::ClickId)));
+    let late = decided(&reports, &[Touch::from(&click), Touch::from(&click)]);
+    assert_eq!(early.decision, late.decision);
+    assert_eq!(late.credits.len(), 1);
+    assert_eq!((late.credits[0].touch, late.credits[0].country), (early.credits[0].touch, click.country));
+
+    let newer = touch(T - 5, 2, 7, 6);
+    let with_newer = decided(&reports, &[newer]);
+    assert_eq!((partner(&with_newer), with_newer.decision.matched), (2, Some(MatchedKey::Visitor)));
+
+    let bot = Touch { verdict: Verdict::Bot, ..Touch::from(&click) };
+    let exposed = decided(&reports, &[bot]);
+    assert_eq!(verdicts(&exposed), [V::NotValid]);
+    assert_eq!(exposed.credits.len(), 1, "what the id alone had earned is written over with zero");
+}
+
+/// Fault 98: never credited, and the other shop's names are not told.
+#[test]
+fn a_click_of_another_shop_is_refused_by_name() {
+    let foreign = click_on(T - 10, 1, 20, 7, 5);
+    let refused = decided(&[report("o", T, 1).by(foreign.id)], &[]);
+    assert_eq!((partner(&refused), verdicts(&refused)), (0, vec![V::CrossTenant]));
+    assert_eq!(refused.decision.unattributed, Some(Unattributed::NoneEligible));
+    let candidate = &refused.decision.trace.candidates[0];
+    assert_eq!((candidate.partner, candidate.offer), (PartnerId(0), OfferId(0)));
+    assert!(refused.credits.iter().all(|it| it.partner.0 == 0 && it.link.0 == 0 && it.advertiser == SHOP));
+    let own = decided(&[report("o", T, 1).by(foreign.id)], &[touch(T - 20, 2, 7, 6)]);
+    assert_eq!((partner(&own), verdicts(&own)), (2, vec![V::CrossTenant, V::Won]));
+    // Nor does it move the order's time.
+    let later = click_on(T + 10, 1, 20, 7, 5);
+    assert_eq!(decided(&[report("o", T, 1).by(later.id)], &[]).decision.at, EpochMs(T));
+}
+
+#[test]
+fn nobodys_order_says_why() {
+    let refused = ReportedClick::Refused { text: "{clickid}".into(), reason: "unexpanded_macro".into() };
+    let named = Report { click: refused, ..report("o", T, 1) };
+    let cases = [
+        ("no catalog", vec![], report("o", T, 1).of(7), Unattributed::NoCatalog),
+        ("not in force yet", vec![catalog(1, T + 1, 9)], report("o", T, 1).of(7), Unattributed::NoCatalog),
+        ("no key", vec![catalog(1, 0, 9)], report("o", T, 1), Unattributed::NoKey),
+        ("a refused id is no key", vec![catalog(1, 0, 9)], named.clone(), Unattributed::NoKey),
+        ("no touch", vec![catalog(1, 0, 9)], report("o", T, 1).of(7), Unattributed::NoTouch),
+    ];
+    for (name, catalogs, report, want) in cases {
+        assert_eq!(decided_by(catalogs, &[report], &[]).decision.unattributed, Some(want), "{name}");
+    }
+    let trace = decided(&[named], &[]).decision.trace;
+    assert_eq!(trace.refused_clicks, [("{clickid}".into(), "unexpanded_macro".into())]);
+    let unknown = decided(&[report("o", T, 1).by(click_id(T - 1, 77, 10, 7, 1))], &[]);
+    assert_eq!(verdicts(&unknown), [V::UnknownOffer]);
+}
+
+#[test]
+fn the_smallest_time_holds_unless_the_own_click_is_a_little_later() {
+    let by = |at| click_id(at, 1, 10, 7, 1);
+    let last = T + CLOCK_DIFFERENCE_MAX_MS;
+    let cases = [
+        ("received", vec![report("o", T, 1)], T, TimeSource::Received),
+        ("said earlier", vec![report("o", T, 1).said_at(T - 5)], T - 5, TimeSource::Reported),
+        ("said to be in the future", vec![report("o", T, 1).said_at(T + 5)], T, TimeSource::Received),
+        ("said at that very time", vec![report("o", T, 1).said_at(T)], T, TimeSource::Reported),
+        (
+            "the smallest of all",
+            vec![report("o", T, 1), report("o", T + 9, 2).said_at(T - 9)],
+            T - 9,
+            TimeSource::Reported,
+        ),
+        ("an earlier click changes nothing", vec![report("o", T, 1).by(by(T - 1))], T, TimeSource::Received),
+        ("a click of that time neither", vec![report("o", T, 1).by(by(T))], T, TimeSource::Received),
+        ("a click just later", vec![report("o", T, 1).by(by(T + 1))], T + 1, TimeSource::Click),
+        ("a click a day later", vec![report("o", T, 1).by(by(last))], last, TimeSource::Click),
+        ("a click more than a day later", vec![report("o", T, 1).by(by(last + 1))], T, TimeSource::Received),
+    ];
+    for (name, reports, at, source) in cases {
+        let decided = decided(&reports, &[]);
+        assert_eq!((decided.decision.at, decided.decision.time_source), (EpochMs(at), source), "{name}");
+        assert_eq!(notes(&decided).contains(&"clock_differs"), source == TimeSource::Click, "{name}");
+    }
+}
+
+#[test]
+fn every_quarter_an_order_could_have_been_in_gets_rows() {
+    let click = click_id(T + 2 * QUARTER_MS, 1, 10, 7, 1);
+    let early_click = click_id(T - 5 * QUARTER_MS, 1, 10, 7, 2);
+    let reports = [
+        report("o", T, 1).by(click),
+        report("o", T + QUARTER_MS, 2).by(early_click),
+        report("o", T + QUARTER_MS, 3).of(7),
+    ];
+    let decided = decided(&reports, &[touch(T - 10, 2, 7, 4)]);
+    let quarter = |quarters: u64| EpochMs(T + quarters * QUARTER_MS).quarter();
+    assert_eq!(decided.decision.at.quarter(), quarter(2));
+    // The early click could never have been the order's time: clicks move an order only forth.
+    assert_eq!(decided.decision.void_quarters, [quarter(0), quarter(1)]);
+    assert_eq!(decided.credits.len(), 3 * 3);
+    assert_eq!(decided.credits.iter().filter(|it| it.share.0 > 0).count(), 1);
+}
+
+#[test]
+fn the_catalog_of_the_orders_time_rules() {
+    let long = catalog(1, 0, WINDOW_MS);
+    let short = catalog(2, T - 10, 50);
+    let touches = [touch(T - 60, 1, 7, 1)];
+    let at = |at| decided_by([long.clone(), short.clone()], &[report("o", at, 1).of(7)], &touches);
+    assert_eq!((partner(&at(T - 11)), at(T - 11).decision.catalog), (1, CatalogVersion(1)));
+    assert_eq!((partner(&at(T - 10)), at(T - 10).decision.catalog), (0, CatalogVersion(2)));
+    let mut paused = catalog(2, T - 10, WINDOW_MS);
+    paused.partners.get_mut(&PartnerId(1)).unwrap().status = Status::Paused;
+    let order = decided_by([long.clone(), paused], &[report("o", T, 1).of(7)], &touches);
+    assert_eq!(verdicts(&order), [V::PartnerInactive]);
+    let mut gone = catalog(2, T - 10, WINDOW_MS);
+    gone.offers.remove(&OfferId(10));
+    let order = decided_by([long, gone], &[report("o", T, 1).of(7)], &touches);
+    assert_eq!(verdicts(&order), [V::UnknownOffer]);
+}
+
+#[test]
+fn windows_are_overridden_by_type_and_then_by_partner() {
+    let mut catalog = catalog(1, 0, 100);
+    catalog.overrides = vec![
+        override_of(OverrideFor::Partner(PartnerId(4)), 300),
+        override_of(OverrideFor::PartnerKind("coupon".into()), 200),
+        override_of(OverrideFor::PartnerKind("content".into()), 50),
+    ];
+    for (partner_id, window) in [(1, 50), (4, 300)] {
+        for (age, want) in [(window - 1, partner_id), (window, 0)] {
+            let touches = [touch(T - age, partner_id, 7, 1)];
+            let order = decided_by([catalog.clone()], &[report("o", T, 1).of(7)], &touches);
+            assert_eq!(partner(&order), want, "partner {partner_id} at age {age}");
+        }
+    }
+}
+
+#[test]
+fn a_click_nearer_than_the_minimum_time_is_too_soon() {
+    let mut catalog = catalog(1, 0, WINDOW_MS);
+    catalog.offers.get_mut(&OfferId(10)).unwrap().rules.minimum_time_ms = 10;
+    for (age, want) in [(9, V::TooSoon), (10, V::Won)] {
+        let touches = [touch(T - age, 1, 7, 1)];
+        let order = decided_by([catalog.clone()], &[report("o", T, 1).of(7)], &touches);
+        assert_eq!(verdicts(&order), [want], "age {age}");
+    }
+}
+
+#[test]
+fn payable_when_the_hold_of_the_winner_has_passed() {
+    let won = decided(&[report("o", T, 1).of(7)], &[touch(T - 1, 1, 7, 1)]);
+    assert_eq!(won.decision.payable_at, EpochMs(T + 500));
+    assert_eq!(decided(&[report("o", T, 1)], &[]).decision.payable_at, EpochMs(T));
+}
+
+fn stated(at: u64, sequence: u64, amount: Option<Money>, status: Option<ReportedStatus>) -> Report {
+    Report { statement: Statement::Order { amount }, status, ..report("o", at, sequence) }
+}
+
+type MoneyRow = (&'static str, Vec<Report>, S, Option<i64>, i64, i64, &'static str);
+
+/// Name, reports, and of the decision: status, amount, refunded, revenue, notes.
+fn assert_worth(rows: impl IntoIterator<Item = MoneyRow>) {
+    for (name, reports, status, amount, refunded, revenue, want_notes) in rows {
+        let order = decided(&reports, &[]);
+        let decision = &order.decision;
+        assert_eq!((decision.status, decision.amount.map(|it| it.minor)), (status, amount), "{name}");
+        assert_eq!((decision.refunded_minor, decision.revenue_minor), (refunded, revenue), "{name}");
+        assert_eq!(notes(&order).join(","), want_notes, "{name}");
+    }
+}
+
+fn sale(at: u64, minor: i64) -> Report {
+    stated(at, at, Some(euros(minor)), Some(ReportedStatus::Approved))
+}
+
+fn back(at: u64, id: &str, minor: impl Into<Option<i64>>) -> Report {
+    refund("o", at, at, id, minor.into().map(euros))
+}
+
+fn dollars(minor: i64) -> Money {
+    Money { minor, currency: Currency::parse("USD").expect("a known code") }
+}
+
+/// Fault 100: a new amount is a new snapshot.
+#[test]
+fn the_latest_amount_and_the_latest_status_hold() {
+    use ReportedStatus::{Approved, Pending, Rejected};
+    let says = |at, status| stated(at, at, None, status);
+    assert_worth([
+        ("a sale", vec![sale(1, 500)], S::Approved, Some(500), 0, 500, ""),
+        ("repeated", vec![sale(1, 500), sale(2, 500)], S::Approved, Some(500), 0, 500, ""),
+        ("corrected", vec![sale(1, 500), sale(2, 400)], S::Approved, Some(400), 0, 400, ""),
+        ("no status", vec![stated(1, 1, Some(euros(5)), None)], S::Pending, Some(5), 0, 5, ""),
+        ("nothing new", vec![sale(1, 500), says(2, None)], S::Approved, Some(500), 0, 500, ""),
+        ("pending again", vec![sale(1, 5), says(2, Some(Pending))], S::Pending, Some(5), 0, 5, ""),
+        ("rejected", vec![sale(1, 5), says(2, Some(Rejected))], S::Rejected, Some(5), 0, 0, ""),
+        ("a lead", vec![says(1, Some(Approved))], S::Approved, None, 0, 0, ""),
+        ("nothing paid", vec![sale(1, 0)], S::Approved, Some(0), 0, 0, ""),
+        (
+            "another currency later",
+            vec![sale(1, 500), stated(2, 2, Some(dollars(600)), Some(Approved))],
+            S::Approved,
+            Some(600),
+            0,
+            600,
+            "currency_changed",
+        ),
+    ]);
+}
+
+/// Fault 101: a refund waits for its sale and never exceeds it.
+#[test]
+fn distinct_refunds_add_up_to_the_order_at_most() {
+    let rejected = stated(9, 9, None, Some(ReportedStatus::Rejected));
+    let one = || vec![sale(1, 500), back(2, "r", 100)];
+    let and = |more: Report| one().into_iter().chain([more]).collect::<Vec<_>>();
+    assert_worth([
+        ("part back", one(), S::PartlyRefunded, Some(500), 100, 400, ""),
+        ("told twice", and(back(3, "r", 100)), S::PartlyRefunded, Some(500), 100, 400, ""),
+        ("restated", and(back(3, "r", 50)), S::PartlyRefunded, Some(500), 50, 450, ""),
+        ("two make all", and(back(3, "s", 400)), S::Refunded, Some(500), 500, 0, ""),
+        ("all back", vec![sale(1, 500), back(2, "r", None)], S::Refunded, Some(500), 500, 0, ""),
+        ("rejected too", and(rejected), S::Rejected, Some(500), 100, 0, ""),
+        ("alone, held", vec![back(2, "r", 9)], S::Pending, None, 0, 0, "refund_held"),
+        (
+            "before its sale",
+            vec![back(1, "r", 100), sale(2, 500)],
+            S::PartlyRefunded,
+            Some(500),
+            100,
+            400,
+            "",
+        ),
+        ("of nothing", vec![sale(1, 0), back(2, "r", None)], S::Approved, Some(0), 0, 0, ""),
+        ("too much", and(back(3, "s", 401)), S::Refunded, Some(500), 500, 0, "refund_exceeds_order"),
+        (
+            "in another currency",
+            vec![sale(1, 500), refund("o", 2, 2, "r", Some(dollars(100)))],
+            S::Approved,
+            Some(500),
+            0,
+            500,
+            "currency_changed",
+        ),
+    ]);
+}
+
+#[test]
+fn without_an_amount_the_currency_is_the_offers_or_the_euro() {
+    let lead = stated(T, 1, None, None).of(7);
+    assert_eq!(
+        decided(std::slice::from_ref(&lead), &[touch(T - 1, 1, 7, 1)]).decision.currency.as_str(),
+        "USD"
+    );
+    assert_eq!(decided(&[lead], &[]).decision.currency, Currency::EUR);
+}
+
+#[test]
+fn the_event_is_the_first_sales_even_where_a_refund_came_first() {
+    let reports = [refund("o", T - 9, 1, "r", None), report("o", T, 2)];
+    assert_eq!(&*decided(&reports, &[]).decision.event, "sale");
+    assert_eq!(&*decided(&reports[..1], &[]).decision.event, "refund");
+}
+
+#[test]
+fn a_long_trace_is_cut_and_still_shows_the_winner() {
+    let count = u64::try_from(Trace::CANDIDATES_MAX).unwrap() + 8;
+    let bots = (0..count).map(|it| Touch { verdict: Verdict::Bot, ..touch(T - it, 2, 7, 10 + it) });
+    let mut touches: Vec<Touch> = bots.collect();
+    touches.push(touch(T - count, 1, 7, 1));
+    let trace = decided(&[report("o", T, 1).of(7)], &touches).decision.trace;
+    assert_eq!(trace.candidates.len(), Trace::CANDIDATES_MAX);
+    assert_eq!(trace.candidates_left_out, 9);
+    assert_eq!(trace.candidates.last().map(|it| it.verdict), Some(V::Won));
+    assert!(trace.candidates.is_sorted_by_key(|it| std::cmp::Reverse(it.at)));
+}
+
+#[test]
+fn beyond_the_cap_the_oldest_are_not_weighed() {
+    let count = u64::try_from(CANDIDATES_MAX).unwrap();
+    let touches: Vec<Touch> = (0..=count).map(|it| touch(T - it, 1, 7, 1 + it)).collect();
+    let order = decided(&[report("o", T, 1).of(7)], &touches);
+    assert_eq!(order.credits.len(), CANDIDATES_MAX);
+    let shown = u32::try_from(CANDIDATES_MAX + 1 - Trace::CANDIDATES_MAX).unwrap();
+    assert_eq!(order.decision.trace.candidates_left_out, shown);
+}
