@@ -11,6 +11,8 @@ pub mod kafka;
 pub mod memory;
 mod partition;
 mod position;
+#[cfg(feature = "kafka")]
+pub mod shipper;
 mod sink;
 mod source;
 pub mod spool;

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use units::WriterId;
 
-use super::{damage::Damage, layout, note::EndState, power, reader::Reader, recover::find_end};
+use super::{
+    damage::Damage, files::io_error, layout, note::EndState, power, reader::Reader, recover::find_end,
+};
 use crate::{PollError, StreamId};
 
 /// Records read at once.
@@ -102,8 +104,4 @@ fn files(
         last_sequence: 0,
         end: found.filter(|state| !is_newest || *state == EndState::Clean),
     })
-}
-
-fn io_error(path: &Path, source: std::io::Error) -> PollError {
-    PollError::Io { path: path.to_owned(), source }
 }

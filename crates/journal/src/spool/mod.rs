@@ -7,6 +7,7 @@
 mod damage;
 mod disk;
 mod ends;
+mod files;
 pub mod frame;
 mod inspect;
 mod layout;

@@ -15,8 +15,10 @@ use units::WriterId;
 
 use super::{
     damage::{Damage, Damages},
-    ends, layout, retention,
-    tail::{Progress, Tail, io_error},
+    ends,
+    files::io_error,
+    layout, retention,
+    tail::{Progress, Tail},
 };
 use crate::{PollError, Position, Record, StreamId};
 
@@ -52,6 +54,8 @@ struct Follower {
     finished: BTreeMap<u32, u64>,
     /// Ends of those that are over and not read yet, found by [`Reader::ends`].
     closed_ends: BTreeMap<u32, u64>,
+    /// What [`Reader::ends`] last saw of the one that is still written.
+    probe: Option<ends::Probe>,
 }
 
 impl Reader {
@@ -111,7 +115,7 @@ impl Reader {
                 let is_closed = unread.last() != Some(&incarnation);
                 let next = match follower.closed_ends.get(&incarnation) {
                     Some(next) => *next,
-                    None => ends::end(&dir, incarnation, is_closed, tail)?,
+                    None => ends::end(&dir, incarnation, is_closed, tail, &mut follower.probe)?,
                 };
                 if is_closed {
                     follower.closed_ends.insert(incarnation, next);
@@ -120,6 +124,19 @@ impl Reader {
             }
         }
         Ok(positions)
+    }
+
+    /// Length of what is not read yet, as of the last look at the folders; the file being written counts as far as
+    /// [`Self::ends`] has seen it.
+    #[must_use]
+    pub fn unread_bytes(&self) -> u64 {
+        let unread = |(writer, follower): (&WriterId, &Follower)| {
+            let dir = layout::writer_dir(&self.root, *writer);
+            let tail = follower.tail.as_ref().map_or(0, |tail| tail.unread_bytes(follower.probe));
+            let waiting = follower.waiting.iter().map(|it| ends::file_bytes(&dir.join(it.to_string()), 0));
+            tail + waiting.sum::<u64>()
+        };
+        self.writers.iter().map(unread).sum()
     }
 
     /// Whether the stream is over and read to its end.

@@ -14,7 +14,7 @@ use std::{
 
 use units::WriterId;
 
-use super::{ends, layout};
+use super::{ends, files::io_error, layout};
 use crate::{PollError, StreamId};
 
 const MARKS: &str = "deleted";
@@ -105,7 +105,7 @@ fn deletable(root: &Path, writer: WriterId) -> Result<Vec<Segment>, PollError> {
         for (index, &first) in firsts.iter().enumerate() {
             let end = match firsts.get(index + 1) {
                 Some(next) => *next,
-                None if is_closed => ends::end(&writer_dir, incarnation, true, None)?,
+                None if is_closed => ends::end(&writer_dir, incarnation, true, None, &mut None)?,
                 None => break,
             };
             let path = layout::segment_path(&dir, first);
@@ -166,8 +166,4 @@ fn mark(writer_dir: &Path, incarnation: u32, kept_from: u64) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&beside, writer_dir.join(MARKS))?;
     File::open(writer_dir)?.sync_all()
-}
-
-fn io_error(path: &Path, source: io::Error) -> PollError {
-    PollError::Io { path: path.to_owned(), source }
 }

@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,8 @@ use units::WriterId;
 
 use super::{
     damage::{Damage, DamageKind, Damages},
+    ends::{self, Probe},
+    files::{io_error, read_at, read_to_end},
     frame::{Kind, PAYLOAD_BYTES_LIMIT, Seed, padded},
     layout,
     segment::{HEADER_BYTES, Header, HeaderError, Scanner, Step},
@@ -118,6 +120,21 @@ impl Tail {
     pub(super) fn known_prefix(&self, first: u64) -> Option<(u64, u64)> {
         let segment = self.segment.as_ref().filter(|segment| segment.first == first)?;
         Some((segment.offset, segment.next_sequence))
+    }
+
+    /// Length of what is not read yet; `probe` knows how much of a file being written is in use.
+    pub(super) fn unread_bytes(&self, probe: Option<Probe>) -> u64 {
+        let current = self.segment.as_ref();
+        let read = current.map_or(0, |segment| segment.offset);
+        let from =
+            current.map(|segment| segment.first).or(self.done.map(|done| done + 1)).unwrap_or_default();
+        let files = ends::file_bytes(&self.dir, from);
+        let last = self.listing.last().copied();
+        let unused = last.and_then(|first| {
+            let end = probe?.end_of(self.incarnation, first)?;
+            Some(ends::file_bytes(&self.dir, first).saturating_sub(end))
+        });
+        files.saturating_sub(unused.unwrap_or_default()).saturating_sub(read)
     }
 
     /// Takes note of the files. `closed` must have been looked up before this is called.
@@ -360,30 +377,4 @@ impl Tail {
     ) -> Damage {
         Damage { stream: self.stream(), path: path.to_owned(), bytes, sequences, kind }
     }
-}
-
-pub(super) fn io_error(path: &Path, source: io::Error) -> PollError {
-    PollError::Io { path: path.to_owned(), source }
-}
-
-/// Up to `bytes_max` bytes; fewer at the end of the file.
-pub(super) fn read_at(file: &File, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; bytes_max];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
-fn read_to_end(file: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let rest_bytes = file.metadata()?.len().saturating_sub(offset);
-    // A segment is at most as long as its preallocation, so this is bounded by it.
-    read_at(file, offset, usize::try_from(rest_bytes).unwrap_or(usize::MAX))
 }

@@ -1,0 +1,308 @@
+//! One producer's life: from the cursor on, until it is stopped or something goes wrong.
+//!
+//! In: records of the spool. Out: acknowledged prefixes in the cursor. Nothing is repaired here: after any failure that
+//! librdkafka does not repair itself the session ends, and the next one sends again what was not acknowledged (faults
+//! 60 to 62, 65, 66). Start at [`Session::run`].
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rdkafka::{
+    ClientContext, Message,
+    error::{KafkaError as ClientError, RDKafkaErrorCode},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+};
+
+use super::{Control, Route, Settings, cursor::Cursor, publish, rate::Rate, window::Window};
+use crate::{PollError, Record, StreamId, kafka::KafkaError, spool::Reader};
+
+/// Records read at once.
+const RECORDS_MAX: usize = 2_000;
+/// Records sent and not acknowledged. Reading stops there (fault 57).
+const IN_FLIGHT_MAX: usize = 50_000;
+/// How long one look at the spool or at the producer may take.
+const STEP: Duration = Duration::from_millis(5);
+/// How often the cursor is saved and the lag is measured.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How a session ended.
+pub(super) enum Ending {
+    /// As it was asked to.
+    Stopped,
+    /// It cannot go on.
+    Trouble(String),
+}
+
+pub(super) struct Session<'a, R> {
+    settings: &'a Settings,
+    route: &'a R,
+    control: &'a Control,
+    reader: Reader,
+    cursor: &'a mut Cursor,
+    producer: BaseProducer<Deliveries>,
+    window: Window,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    looked_at: Instant,
+    rate: Option<Rate>,
+    rated_at: Instant,
+}
+
+/// Filled by callbacks, which run inside the session's own calls of `poll`.
+#[derive(Debug, Default)]
+struct Deliveries {
+    reports: Mutex<Vec<Delivery>>,
+    passing: Mutex<Option<String>>,
+}
+
+#[derive(Debug)]
+enum Delivery {
+    Done(usize),
+    /// The record itself is at fault: no retry will help (fault 59).
+    Poison(usize, Bytes, String),
+    Failed(String),
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: ClientError, reason: &str) {
+        *self.passing.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{error}: {reason}"));
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
+        let report = match result {
+            Ok(_) => Delivery::Done(ticket),
+            Err((error, message)) if is_poison(error) => {
+                let bytes = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+                Delivery::Poison(ticket, bytes, error.to_string())
+            }
+            Err((error, message)) => Delivery::Failed(format!("topic {}: {error}", message.topic())),
+        };
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+}
+
+fn is_poison(error: &ClientError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord))
+}
+
+impl<'a, R: Route> Session<'a, R> {
+    pub(super) fn open(
+        settings: &'a Settings,
+        route: &'a R,
+        control: &'a Control,
+        reader: Reader,
+        cursor: &'a mut Cursor,
+    ) -> Result<Self, KafkaError> {
+        let producer = settings
+            .kafka
+            .producer()
+            .create_with_context(Deliveries::default())
+            .map_err(|error| KafkaError::Settings { reason: error.to_string() })?;
+        let now = Instant::now();
+        Ok(Self {
+            settings,
+            route,
+            control,
+            reader,
+            cursor,
+            producer,
+            window: Window::default(),
+            key: Vec::new(),
+            value: Vec::new(),
+            looked_at: now,
+            rate: settings.records_per_second_max.map(Rate::new),
+            rated_at: now,
+        })
+    }
+
+    pub(super) fn run(&mut self) -> Ending {
+        while !self.control.is_stopping() {
+            if let Err(trouble) = self.step() {
+                self.save();
+                return Ending::Trouble(trouble);
+            }
+        }
+        let deadline = Instant::now() + self.control.flush_wait();
+        while 0 < self.window.len() && Instant::now() < deadline {
+            self.producer.poll(STEP);
+            if self.collect().is_err() {
+                break;
+            }
+        }
+        self.measure();
+        self.save();
+        Ending::Stopped
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        self.producer.poll(Duration::ZERO);
+        self.collect()?;
+        if EVERY <= self.looked_at.elapsed() {
+            self.looked_at = Instant::now();
+            self.measure();
+            self.save();
+        }
+        let room = IN_FLIGHT_MAX.saturating_sub(self.window.len()).min(RECORDS_MAX);
+        let now = Instant::now();
+        let elapsed = now.duration_since(std::mem::replace(&mut self.rated_at, now));
+        let room = self.rate.as_mut().map_or(room, |rate| room.min(rate.earn(elapsed)));
+        if room == 0 {
+            self.producer.poll(STEP);
+            return Ok(());
+        }
+        let records = self.reader.poll(room, STEP).map_err(|error| self.judge(&error))?;
+        if let Some(rate) = &mut self.rate {
+            rate.spend(records.len());
+        }
+        for record in &records {
+            self.ship(record)?;
+        }
+        Ok(())
+    }
+
+    fn ship(&mut self, record: &Record) -> Result<(), String> {
+        let ticket = self.window.push(record.stream.clone(), record.position);
+        self.key.clear();
+        match self.route.route(&record.bytes, &mut self.key) {
+            Ok(topic) => match self.send(topic, &record.bytes, ticket) {
+                Err(error) if is_poison(&error) => self.quarantine(
+                    &record.stream,
+                    record.position,
+                    &record.bytes,
+                    &error.to_string(),
+                    ticket,
+                ),
+                result => result.map_err(|error| format!("topic {topic}: {error}")),
+            },
+            Err(reason) => self.quarantine(&record.stream, record.position, &record.bytes, reason, ticket),
+        }
+    }
+
+    fn quarantine(
+        &mut self,
+        stream: &StreamId,
+        position: u64,
+        bytes: &[u8],
+        reason: &str,
+        ticket: u64,
+    ) -> Result<(), String> {
+        self.key.clear();
+        self.value.clear();
+        let (key, value) = (&mut self.key, &mut self.value);
+        let topic = self.route.quarantine(stream, position, bytes, reason, key, value);
+        let value = std::mem::take(&mut self.value);
+        let sent = self.send(topic, &value, ticket);
+        self.value = value;
+        match sent {
+            Ok(()) => self.control.counters.quarantined.fetch_add(1, Ordering::Relaxed),
+            // It stays in the spool, and must not keep what follows from going on.
+            Err(error) if is_poison(&error) => {
+                self.window.done(ticket);
+                self.control.counters.refused.fetch_add(1, Ordering::Relaxed)
+            }
+            Err(error) => return Err(format!("topic {topic}: {error}")),
+        };
+        Ok(())
+    }
+
+    /// Hands a record with the key in `self.key` to the producer, pausing while its queue is full.
+    fn send(&self, topic: &str, value: &[u8], ticket: u64) -> Result<(), ClientError> {
+        let opaque = usize::try_from(ticket).unwrap_or(usize::MAX);
+        let mut record = BaseRecord::with_opaque_to(topic, opaque).key(self.key.as_slice()).payload(value);
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => {
+                    self.control.counters.sent.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    record = again;
+                    self.control.counters.pauses.fetch_add(1, Ordering::Relaxed);
+                    self.producer.poll(STEP);
+                    // Not sent, so not acknowledged: the next shipper sends it.
+                    if self.control.is_stopping() {
+                        return Ok(());
+                    }
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes in what the brokers have said.
+    fn collect(&mut self) -> Result<(), String> {
+        let context = self.producer.context();
+        let reports = std::mem::take(&mut *context.reports.lock().unwrap_or_else(PoisonError::into_inner));
+        let passing = context.passing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(passing) = passing {
+            self.control.counters.note_passing(passing);
+        }
+        if let Some((code, reason)) = self.producer.client().fatal_error() {
+            return Err(format!("{code}: {reason}"));
+        }
+        if reports.is_empty() {
+            return Ok(());
+        }
+        for report in reports {
+            match report {
+                Delivery::Done(ticket) => self.window.done(ticket as u64),
+                Delivery::Poison(ticket, bytes, reason) => {
+                    let ticket = ticket as u64;
+                    let Some((stream, position)) = self.window.place(ticket) else { continue };
+                    self.quarantine(&stream, position, &bytes, &reason, ticket)?;
+                }
+                Delivery::Failed(reason) => return Err(reason),
+            }
+        }
+        let Self { window, cursor, .. } = self;
+        let passed = window.advance(|stream, next| cursor.advance(stream, next));
+        if 0 < passed {
+            self.control.counters.note_acknowledged(passed);
+            publish(self.cursor, self.control);
+        }
+        Ok(())
+    }
+
+    /// Notes what the retention took from under us, so that the next session goes on behind it.
+    fn judge(&mut self, error: &PollError) -> String {
+        if let PollError::OutOfRange { stream, wanted, oldest } = error {
+            self.control.counters.gone.fetch_add(oldest - wanted, Ordering::Relaxed);
+            self.cursor.advance(stream, *oldest);
+        }
+        error.to_string()
+    }
+
+    fn measure(&mut self) {
+        self.reader.take_damage();
+        let counters = &self.control.counters;
+        counters.damaged.store(self.reader.damages().records(), Ordering::Relaxed);
+        let Ok(ends) = self.reader.ends() else { return };
+        let acknowledged = |stream| self.cursor.next().get(stream).copied().unwrap_or(1);
+        let lag = ends.iter().map(|end| end.next.saturating_sub(acknowledged(&end.stream))).sum();
+        counters.lag_records.store(lag, Ordering::Relaxed);
+        counters.lag_bytes.store(self.reader.unread_bytes(), Ordering::Relaxed);
+    }
+
+    fn save(&mut self) {
+        let root: &Path = &self.settings.root;
+        self.cursor.retain(|stream| match stream {
+            StreamId::Spool { writer, incarnation } => {
+                root.join(writer.0.to_string()).join(incarnation.to_string()).exists()
+            }
+            _ => false,
+        });
+        if let Err(error) = self.cursor.save() {
+            // Only a hint: without it the next start repeats more.
+            self.control.counters.note_passing(format!("cursor cannot be saved: {error}"));
+        }
+    }
+}
