@@ -86,6 +86,13 @@ fn the_example_means_what_it_always_meant() {
 }
 
 #[test]
+fn the_catalog_to_start_from_is_right() {
+    let text = include_str!("../../../deploy/examples/catalog.toml");
+    let catalog = parse(&[("catalog.toml", text)]).unwrap();
+    assert!(catalog.link_by_code("tea").is_some());
+}
+
+#[test]
 fn each_bad_text_is_refused_at_its_line_with_its_code() {
     let cases: &[(&str, &[(isize, &str)])] = &[
         ("", &[]),
