@@ -92,6 +92,13 @@ impl Currency {
         if known { Ok(Self(code)) } else { Err(MoneyError::UnknownCurrency) }
     }
 
+    /// Every currency of the list: those with odd decimals first, then by code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let odd = ODD_EXPONENTS.iter().map(|(code, _)| Self(**code));
+        let rest = CODES.split_ascii_whitespace().filter_map(|it| Self::parse(it).ok());
+        odd.chain(rest)
+    }
+
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -271,6 +278,9 @@ mod tests {
         for (code, decimals) in [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("XOF", 0)] {
             assert_eq!(Currency::parse(code).unwrap().decimals(), decimals, "{code}");
         }
+        let all: std::collections::BTreeSet<Currency> = Currency::all().collect();
+        assert_eq!(all.len(), Currency::all().count(), "each once");
+        assert!(all.contains(&Currency::EUR) && all.iter().all(|it| Currency::parse(it.as_str()) == Ok(*it)));
     }
 
     #[test]

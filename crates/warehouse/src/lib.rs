@@ -1,1 +1,33 @@
-//! warehouse
+//! The warehouse: facts, marks and cells in `ClickHouse`, and the proof that they agree.
+//!
+//! In: events, by the batch. Out: tables and views that analysts read. Facts may be written any number of times and count once; a quarter
+//! of an hour whose marks grew is rolled again; whatever a stale writer or roller leaves behind loses to a greater version. So the sink is
+//! stateless and every error is answered by doing the same thing again. Not here: the engine (`chdb`), positions and retries (`pipeline`).
+//! Start at [`Warehouse::write`]; the tables are in `schema`, the cells in [`Roller`].
+
+mod batch;
+mod client;
+mod error;
+mod migrate;
+mod names;
+mod native;
+mod retention;
+mod roller;
+mod rows;
+mod sabotage;
+mod schema;
+mod tables;
+mod write;
+
+pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, ROWS_PER_INSERT_MAX};
+pub use client::{Options, Warehouse};
+pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
+pub use roller::{
+    DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,
+};
+pub use sabotage::Sabotage;
+pub use tables::Table;
+pub use write::REFUSED_ROWS_MAX;
+
+#[cfg(test)]
+mod tests;

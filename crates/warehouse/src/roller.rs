@@ -1,0 +1,268 @@
+//! Folds facts into cells, quarter by quarter, and cells into days; again whenever a quarter's marks grew.
+//!
+//! In: marks, facts, cells. Out: cells whose version is the sum of marks *read before* the facts were. So a roll may be killed after any
+//! step, several rollers may run at once, and a stale one loses: its versions are smaller. What it leaves behind beside the newer cells
+//! is found by the sweep. Not here: the statements (`sql`), who runs it (`cli`). Start at [`Roller::run`].
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    client::Warehouse,
+    error::EngineError,
+    native::{Column, Columns, Layout},
+    rows,
+    tables::Table,
+};
+
+mod sql;
+
+use sql::Dirty;
+
+/// Quarters folded by one statement: about a million clicks where there are a hundred million a month.
+pub const QUARTERS_PER_STATEMENT: usize = 32;
+
+/// Dirty quarters or days looked at in one pass; the others wait for the next, which follows at once.
+pub const DIRTY_PER_PASS_MAX: usize = 3_000;
+
+/// A roll may take this part of the time between rolls; dearer ones come less often.
+const COST_SHARE: u32 = 20;
+
+/// However dear a roll is, the next comes after this.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+/// How often what is rolled.
+#[derive(Debug, Clone)]
+pub struct RollerOptions {
+    /// Between looks at the marks.
+    pub interval: Duration,
+    /// Between rolls of days, today's among them: until then a day's sums come from its quarters, its visitors from its last roll.
+    pub day_interval: Duration,
+    /// Between searches for what stale rollers left behind.
+    pub sweep_interval: Duration,
+}
+
+impl Default for RollerOptions {
+    /// Clicks are in the rollups within 4 s (design.md 10), a day's visitors within a minute.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_millis(1_500),
+            day_interval: Duration::from_mins(1),
+            sweep_interval: Duration::from_mins(5),
+        }
+    }
+}
+
+/// What one pass did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RollReport {
+    /// Quarters rolled.
+    pub quarters: usize,
+    /// Days rolled.
+    pub days: usize,
+    /// Quarters marked because a stale roller had left cells there.
+    pub swept: usize,
+    /// Dirty quarters or days are left over.
+    pub is_behind: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a running roller last did.
+#[derive(Debug, Clone, Default)]
+pub struct RollerStatus {
+    /// Passes since the start that went through.
+    pub passes: u64,
+    /// The last of them.
+    pub last: RollReport,
+    /// Why the pass after it failed; `None` while all is well.
+    pub error: Option<String>,
+}
+
+/// Rolls one database. Any number may run at once; one is enough.
+#[derive(Debug)]
+pub struct Roller {
+    warehouse: Warehouse,
+    options: RollerOptions,
+    status: watch::Sender<RollerStatus>,
+    days_at: Option<Instant>,
+    swept_at: Option<Instant>,
+}
+
+const ROLLED: &[Column] = &[
+    Column { name: "quarter", kind: "DateTime('UTC')", layout: Layout::Fixed(4) },
+    Column { name: "ver", kind: "UInt64", layout: Layout::Fixed(8) },
+];
+
+const ROLLED_DAY: &[Column] = &[
+    Column { name: "day", kind: "Date", layout: Layout::Fixed(2) },
+    Column { name: "ver", kind: "UInt64", layout: Layout::Fixed(8) },
+];
+
+impl Roller {
+    /// Does nothing until run.
+    #[must_use]
+    pub fn new(warehouse: Warehouse, options: RollerOptions) -> Self {
+        let (status, _) = watch::channel(RollerStatus::default());
+        Self { warehouse, options, status, days_at: None, swept_at: None }
+    }
+
+    /// What it last did, for `/readyz` and metrics.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<RollerStatus> {
+        self.status.subscribe()
+    }
+
+    /// Rolls until `shutdown`. An error is noted in the status, and the pass tried again after a pause.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let passed = tokio::select! {
+                () = &mut shutdown => return,
+                passed = self.pass() => passed,
+            };
+            let pause = match &passed {
+                Ok(report) if report.is_behind => Duration::ZERO,
+                Ok(report) => self.options.interval.max(report.took * COST_SHARE).min(PAUSE_MAX),
+                Err(_) => self.options.interval,
+            };
+            self.note(passed);
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One full pass: all that is dirty now, quarters, what stale rollers left, days.
+    pub async fn roll_once(&mut self) -> Result<RollReport, EngineError> {
+        let started = Instant::now();
+        let mut report = RollReport { swept: self.sweep().await?, ..RollReport::default() };
+        loop {
+            let dirty = self.dirty_quarters().await?;
+            for chunk in dirty.chunks(QUARTERS_PER_STATEMENT) {
+                self.roll_quarters(chunk).await?;
+            }
+            report.quarters += dirty.len();
+            if dirty.len() < DIRTY_PER_PASS_MAX {
+                break;
+            }
+        }
+        loop {
+            let days = self.roll_days().await?;
+            report.days += days;
+            if days < DIRTY_PER_PASS_MAX {
+                break;
+            }
+        }
+        report.took = started.elapsed();
+        Ok(report)
+    }
+
+    /// A pass of [`Roller::run`]: it stops after one interval, so that the open quarter does not wait for a long backlog.
+    async fn pass(&mut self) -> Result<RollReport, EngineError> {
+        let started = Instant::now();
+        let mut report = RollReport::default();
+        if self.swept_at.is_none_or(|it| it.elapsed() >= self.options.sweep_interval) {
+            report.swept = self.sweep().await?;
+            self.swept_at = Some(Instant::now());
+        }
+        let dirty = self.dirty_quarters().await?;
+        for chunk in dirty.chunks(QUARTERS_PER_STATEMENT) {
+            self.roll_quarters(chunk).await?;
+            report.quarters += chunk.len();
+            if started.elapsed() >= self.options.interval {
+                break;
+            }
+        }
+        report.is_behind = report.quarters < dirty.len() || dirty.len() >= DIRTY_PER_PASS_MAX;
+        if !report.is_behind && self.days_at.is_none_or(|it| it.elapsed() >= self.options.day_interval) {
+            report.days = self.roll_days().await?;
+            self.days_at = Some(Instant::now());
+        }
+        report.took = started.elapsed();
+        Ok(report)
+    }
+
+    fn note(&self, passed: Result<RollReport, EngineError>) {
+        self.status.send_modify(|status| match passed {
+            Ok(report) => {
+                *status = RollerStatus { passes: status.passes + 1, last: report, error: None };
+            }
+            Err(error) => status.error = Some(error.to_string()),
+        });
+    }
+
+    /// Quarters whose marks exceed what was rolled, with the sum of their marks. Parked ones are left out.
+    async fn dirty_quarters(&self) -> Result<Vec<Dirty>, EngineError> {
+        let floor = self.warehouse.parked_before().await?;
+        self.warehouse.rows(&sql::dirty_quarters(floor, DIRTY_PER_PASS_MAX)).await
+    }
+
+    async fn roll_quarters(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
+        self.write_cells(quarters).await?;
+        self.note_rolled(quarters).await
+    }
+
+    async fn write_cells(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
+        if quarters.is_empty() {
+            return Ok(());
+        }
+        self.warehouse.execute(&sql::cells(quarters)).await
+    }
+
+    async fn note_rolled(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
+        let mut block = Columns::new(ROLLED);
+        for it in quarters {
+            block.u32(it.at);
+            block.u64(it.ver);
+            block.end_row();
+        }
+        self.warehouse.insert("rolled", "quarter, ver".to_owned(), &block).await
+    }
+
+    async fn dirty_days(&self, zone: &str) -> Result<Vec<Dirty>, EngineError> {
+        let floor = self.warehouse.parked_before().await?;
+        self.warehouse.rows(&sql::dirty_days(floor, zone, DIRTY_PER_PASS_MAX)).await
+    }
+
+    async fn roll_days(&self) -> Result<usize, EngineError> {
+        let zone = self.warehouse.zone().await?.unwrap_or_else(|| "UTC".to_owned());
+        let days = self.dirty_days(&zone).await?;
+        for day in &days {
+            self.warehouse.execute(&sql::day_cells(*day, &zone)).await?;
+            self.warehouse.execute(&sql::uniques(*day, &zone)).await?;
+            self.note_rolled_day(*day).await?;
+        }
+        Ok(days.len())
+    }
+
+    async fn note_rolled_day(&self, day: Dirty) -> Result<(), EngineError> {
+        let mut block = Columns::new(ROLLED_DAY);
+        let number = u16::try_from(day.at).unwrap_or(u16::MAX);
+        block.fixed(number.to_le_bytes());
+        block.u64(day.ver);
+        block.end_row();
+        self.warehouse.insert("rolled_day", "day, ver".to_owned(), &block).await
+    }
+
+    /// Marks every quarter in which a cell, or whose day's cell, is older than the last roll. Returns how many.
+    async fn sweep(&self) -> Result<usize, EngineError> {
+        let zone = self.warehouse.zone().await?.unwrap_or_else(|| "UTC".to_owned());
+        let mut stale: Vec<Dirty> = self.warehouse.rows(&sql::stale_quarters()).await?;
+        let days: Vec<Dirty> = self.warehouse.rows(&sql::stale_days(&zone)).await?;
+        stale.extend(days);
+        let mut marks = Columns::new(Table::Marks.columns());
+        for it in &stale {
+            rows::mark(&mut marks, it.at, "sweep", self.warehouse.next_nonce());
+        }
+        if marks.rows() > 0 {
+            self.warehouse.insert(Table::Marks.name(), Table::Marks.columns_list(), &marks).await?;
+        }
+        Ok(stale.len())
+    }
+}

@@ -1,0 +1,174 @@
+//! The roller's statements: what is dirty, and the folds of facts into cells and of cells into days.
+//!
+//! In: quarters and days with the sums of marks that were read before. Out: one statement each. A group that vanished gets a row of
+//! zeros, so that every cell of a roll carries the roll's version. Not here: when (`roller`). Start at [`cells`].
+
+use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS};
+
+/// A quarter or day, and the version its roll will have: the sum of its marks, or of its quarters' versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
+pub(super) struct Dirty {
+    /// The second a quarter begins in; a day's number since 1970.
+    pub(super) at: u32,
+    pub(super) ver: u64,
+}
+
+/// Seconds in a quarter of an hour.
+const QUARTER_S: u32 = 900;
+
+/// Quarters from `floor` on, whose marks exceed what was rolled. The newest first: people look at those.
+pub(super) fn dirty_quarters(floor: u32, limit: usize) -> String {
+    format!(
+        "SELECT toUInt32(m.quarter) AS at, v AS ver \
+         FROM (SELECT quarter, sum(n) AS v FROM marks WHERE quarter >= toDateTime({floor}, 'UTC') GROUP BY quarter) AS m \
+         LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) \
+         WHERE v > r.ver ORDER BY at DESC LIMIT {limit}"
+    )
+}
+
+/// Days that begin at or after `floor`, whose quarters were rolled since the day was.
+pub(super) fn dirty_days(floor: u32, zone: &str, limit: usize) -> String {
+    format!(
+        "SELECT toUInt32(toUInt16(m.day)) AS at, v AS ver \
+         FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS m \
+         LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS r USING (day) \
+         WHERE v > r.ver AND toDateTime(toString(m.day), '{zone}') >= toDateTime({floor}, 'UTC') ORDER BY at DESC LIMIT {limit}"
+    )
+}
+
+/// Folds the facts of `quarters` into cells.
+pub(super) fn cells(quarters: &[Dirty]) -> String {
+    let ranges = quarters.iter().map(|it| (it.at, it.at.saturating_add(QUARTER_S)));
+    // By ranges of the time and not by the quarter's expression, or FINAL reads every partition.
+    let in_clicks: Vec<String> = ranges
+        .map(|(from, to)| {
+            format!("(at >= toDateTime64({from}, 3, 'UTC') AND at < toDateTime64({to}, 3, 'UTC'))")
+        })
+        .collect();
+    let list: Vec<String> = quarters.iter().map(|it| format!("toDateTime({}, 'UTC')", it.at)).collect();
+    let (keys, sums) = (CELL_KEYS, CELL_SUMS.join(", "));
+    format!(
+        "INSERT INTO cells (quarter, {keys}, {sums}, visitors, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT quarter, {keys}, {outer}, toUInt32(sum(visitors)), {ver} AS ver FROM (\
+         SELECT {clicks} FROM clicks_log FINAL WHERE {in_clicks} GROUP BY quarter, {keys} \
+         UNION ALL \
+         SELECT {credits} FROM credits_log FINAL WHERE quarter IN ({list}) AND share_ppm > 0 GROUP BY quarter, {keys} \
+         UNION ALL \
+         SELECT quarter, {keys}, {zeros}, toUInt64(0) AS visitors FROM cells FINAL WHERE quarter IN ({list})\
+         ) GROUP BY quarter, {keys} SETTINGS {READ_SETTINGS}",
+        outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
+        ver = version_of("toUInt32(quarter)", quarters),
+        clicks = clicks_fold(),
+        credits = credits_fold(),
+        in_clicks = in_clicks.join(" OR "),
+        list = list.join(", "),
+        zeros = zeros(),
+    )
+}
+
+fn clicks_fold() -> String {
+    let is_click = "kind = 'click' AND verdict NOT IN ('prefetch', 'head')";
+    let is_valid = "kind = 'click' AND verdict IN ('valid', 'duplicate')";
+    format!(
+        "toStartOfInterval(at, INTERVAL 15 MINUTE) AS quarter, {CELL_KEYS}, countIf({is_click}) AS clicks, \
+         countIf({is_valid}) AS clicks_valid, countIf(kind = 'click' AND verdict = 'valid') AS clicks_unique, \
+         countIf(kind = 'view') AS views, {none}, uniqExactIf(visitor_id, {is_valid}) AS visitors",
+        none = CELL_SUMS.iter().skip(4).map(|it| zero(it)).collect::<Vec<_>>().join(", "),
+    )
+}
+
+fn credits_fold() -> String {
+    let none = CELL_SUMS.iter().take(4).map(|it| zero(it)).collect::<Vec<_>>().join(", ");
+    let by_status = ["pending", "approved", "rejected", "partly_refunded", "refunded"]
+        .map(|it| format!("sumIf(share_ppm, status = '{it}') AS {it}_ppm"))
+        .join(", ");
+    // The sums go by other names inside, or one alias would stand inside another's aggregate.
+    format!(
+        "quarter, {CELL_KEYS}, {none}, {by_status}, sum(c.revenue_minor) AS revenue_minor, \
+         sumIf(c.revenue_minor, status = 'approved') AS revenue_approved_minor, toUInt64(0) AS visitors"
+    )
+    .replace("c.revenue_minor", "credits_log.revenue_minor")
+}
+
+fn zeros() -> String {
+    CELL_SUMS.map(zero).join(", ")
+}
+
+fn zero(name: &str) -> String {
+    let kind = if name.ends_with("_minor") { "toInt64" } else { "toUInt64" };
+    format!("{kind}(0) AS {name}")
+}
+
+fn version_of(column: &str, dirty: &[Dirty]) -> String {
+    let at: Vec<String> = dirty.iter().map(|it| it.at.to_string()).collect();
+    let ver: Vec<String> = dirty.iter().map(|it| format!("toUInt64({})", it.ver)).collect();
+    format!("transform({column}, [{}], [{}], toUInt64(0))", at.join(", "), ver.join(", "))
+}
+
+/// Folds a day's cells, and its visitors, who do not add up, from its clicks.
+pub(super) fn day_cells(day: Dirty, zone: &str) -> String {
+    let (keys, sums) = (CELL_KEYS, CELL_SUMS.join(", "));
+    format!(
+        "INSERT INTO cells_day (day, {keys}, {sums}, visitors, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT toDate({day}) AS day, {keys}, {outer}, uniqCombined64MergeState(12)(visitors), {ver} AS ver FROM (\
+         SELECT {keys}, {sums}, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
+         FROM cells FINAL WHERE {in_day} \
+         UNION ALL \
+         SELECT {keys}, {zeros}, uniqCombined64State(12)(visitor_id) AS visitors \
+         FROM clicks_log FINAL WHERE {in_clicks} AND kind = 'click' AND verdict IN ('valid', 'duplicate') GROUP BY {keys} \
+         UNION ALL \
+         SELECT {keys}, {zeros}, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
+         FROM cells_day FINAL WHERE day = toDate({day})\
+         ) GROUP BY {keys} SETTINGS {READ_SETTINGS}",
+        day = day.at,
+        ver = day.ver,
+        outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
+        zeros = zeros(),
+        in_day = in_day("quarter", day.at, zone),
+        in_clicks = in_day("at", day.at, zone),
+    )
+}
+
+/// A day's visitors by partner.
+pub(super) fn uniques(day: Dirty, zone: &str) -> String {
+    format!(
+        "INSERT INTO uniques_day (day, partner_id, visitors, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT toDate({day}) AS day, partner_id, uniqCombined64MergeState(12)(visitors), {ver} AS ver FROM (\
+         SELECT partner_id, uniqCombined64State(12)(visitor_id) AS visitors \
+         FROM clicks_log FINAL WHERE {in_clicks} AND kind = 'click' AND verdict IN ('valid', 'duplicate') GROUP BY partner_id \
+         UNION ALL \
+         SELECT partner_id, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
+         FROM uniques_day FINAL WHERE day = toDate({day})\
+         ) GROUP BY partner_id SETTINGS {READ_SETTINGS}",
+        day = day.at,
+        ver = day.ver,
+        in_clicks = in_day("at", day.at, zone),
+    )
+}
+
+/// Wide bounds that prune by the sorting key, then the exact day of the zone.
+fn in_day(column: &str, day: u32, zone: &str) -> String {
+    let (from, to) = (86_400 * day.saturating_sub(1), 86_400 * day.saturating_add(2));
+    format!(
+        "{column} >= toDateTime({from}, 'UTC') AND {column} < toDateTime({to}, 'UTC') AND toDate({column}, '{zone}') = toDate({day})"
+    )
+}
+
+/// Quarters with a cell that is older than their last roll: a stale roller left it. One mark more makes them dirty.
+pub(super) fn stale_quarters() -> String {
+    format!(
+        "SELECT toUInt32(quarter) AS at, rv AS ver FROM (SELECT quarter, min(ver) AS lo FROM cells FINAL GROUP BY quarter) AS c \
+         JOIN (SELECT quarter, ver AS rv FROM rolled FINAL) AS r USING (quarter) WHERE lo < rv SETTINGS {READ_SETTINGS}"
+    )
+}
+
+/// The same of days, by one quarter that was rolled in each.
+pub(super) fn stale_days(zone: &str) -> String {
+    format!(
+        "SELECT toUInt32(max(quarter)) AS at, toUInt64(0) AS ver FROM rolled FINAL WHERE toDate(quarter, '{zone}') IN (\
+         SELECT day FROM (\
+         SELECT day, min(ver) AS lo FROM (SELECT day, ver FROM cells_day FINAL UNION ALL SELECT day, ver FROM uniques_day FINAL) GROUP BY day\
+         ) AS c JOIN (SELECT day, ver AS rv FROM rolled_day FINAL) AS r USING (day) WHERE lo < rv\
+         ) GROUP BY toDate(quarter, '{zone}') SETTINGS {READ_SETTINGS}"
+    )
+}

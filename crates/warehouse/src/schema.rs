@@ -1,0 +1,170 @@
+//! The tables and views, as numbered migrations that may be run again at any time, and killed at any time.
+//!
+//! In: the `.sql` files beside this one. Out: statements, in order, with settings and repeated expressions filled in.
+//! Not here: who runs them (`migrate`), which columns the sink writes (`tables`). Start at [`migrations`] and [`views`].
+
+use units::Currency;
+
+/// A numbered file. Never edited once released: a change is a new file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    pub(crate) number: u32,
+    pub(crate) name: &'static str,
+    text: &'static str,
+}
+
+/// All of them, ascending.
+pub(crate) const MIGRATIONS: [Migration; 3] = [
+    Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
+    Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
+    Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
+];
+
+const VIEWS: &str = include_str!("schema/views.sql");
+
+/// Where it is noted which migrations are done. A row is written after the last statement of its file.
+pub(crate) const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime('UTC') DEFAULT now('UTC')) \
+     ENGINE = ReplacingMergeTree ORDER BY number";
+
+/// Deduplication of blocks off (it lost data when a kill fell between its log and the rename), every part and merge synced to disk, and
+/// old parts kept for as long as a kernel may hold dirty pages (reliability.md 2.2, design.md 8).
+const DURABLE: &str = "non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, \
+     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480";
+
+/// On every statement that writes: one block, one thread, no deduplication by any default of any version (fault 84).
+pub(crate) const WRITE_SETTINGS: &str = "async_insert = 0, deduplicate_insert = 'disable', insert_deduplicate = 0, async_insert_deduplicate = 0, \
+     deduplicate_blocks_in_dependent_materialized_views = 0, max_insert_threads = 1, min_insert_block_size_rows = 4000000, \
+     min_insert_block_size_bytes = 0, max_insert_block_size = 4000000, max_partitions_per_insert_block = 0";
+
+/// On every statement that reads with FINAL; right because each partition is a function of its table's sorting key.
+pub(crate) const READ_SETTINGS: &str = "do_not_merge_across_partitions_select_final = 1";
+
+/// The dimensions of a cell behind its time.
+pub(crate) const CELL_KEYS: &str = "partner_id, offer_id, link_id, country, device, currency";
+
+/// What a cell adds up, besides visitors, which do not add up.
+pub(crate) const CELL_SUMS: [&str; 11] = [
+    "clicks",
+    "clicks_valid",
+    "clicks_unique",
+    "views",
+    "pending_ppm",
+    "approved_ppm",
+    "rejected_ppm",
+    "partly_refunded_ppm",
+    "refunded_ppm",
+    "revenue_minor",
+    "revenue_approved_minor",
+];
+
+impl Migration {
+    pub(crate) fn statements(&self) -> Vec<String> {
+        split(&self.text.replace("{durable}", DURABLE))
+    }
+}
+
+/// The views, whose days are of `zone`. Replaced as a whole at every start: they hold nothing.
+pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
+    let sums = CELL_SUMS.map(|it| format!("sum({it}) AS {it}")).join(", ");
+    let no_sums = CELL_SUMS.map(|it| format!("0 AS {it}")).join(", ");
+    let seen = CELL_SUMS.map(|it| format!("{it} != 0")).join(" OR ");
+    let sub_columns: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
+    let name = |of: &str, attribute: &str, as_name: &str| {
+        format!("joinGet('{{database}}.{of}_names', '{attribute}', {of}_id) AS {as_name}")
+    };
+    let measures = measures();
+    let replacements = [
+        ("{dimensions}", DIMENSIONS),
+        ("{measures}", measures.as_str()),
+        ("{keys}", CELL_KEYS),
+        ("{cell_sums}", &CELL_SUMS.join(", ")),
+        ("{sums}", &sums),
+        ("{no_sums}", &no_sums),
+        ("{seen}", &format!("({seen})")),
+        ("{quarters_behind}", QUARTERS_BEHIND),
+        ("{subs}", &sub_columns.join(", ")),
+        ("{partner_name}", &name("partner", "name", "partner_name")),
+        ("{partner_kind}", &name("partner", "kind", "partner_kind")),
+        ("{offer_name}", &name("offer", "name", "offer_name")),
+        ("{advertiser_name}", &name("advertiser", "name", "advertiser_name")),
+        ("{link_code}", &name("link", "code", "link_code")),
+        ("{final}", READ_SETTINGS),
+        ("{ppm share_ppm}", &ppm("share_ppm")),
+        ("{money amount_minor}", &money("amount_minor")),
+        ("{money refunded_minor}", &money("refunded_minor")),
+        ("{money revenue_minor}", &money("revenue_minor")),
+        ("{zone}", zone),
+        ("{database}", database),
+    ];
+    let mut text = VIEWS.to_owned();
+    for (token, value) in replacements {
+        text = text.replace(token, value);
+    }
+    split(&text)
+}
+
+const DIMENSIONS: &str = "partner_id, {partner_name}, {partner_kind}, offer_id, {offer_name}, link_id, {link_code}, country, device, currency";
+
+/// Bounds prune by the sorting key; the set alone would read every cell there is.
+const QUARTERS_BEHIND: &str = "has(behind, toDate(quarter, '{zone}')) AND \
+     quarter >= if(empty(behind), toDateTime('2106-01-01 00:00:00', 'UTC'), toDateTime(toString(arrayMin(behind)), '{zone}'))";
+
+/// Rates are per valid click; `orders` counts every decided and credited order, of any status, by its share.
+fn measures() -> String {
+    let orders = "(pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm)";
+    let counted = [
+        ("orders", orders),
+        ("orders_pending", "pending_ppm"),
+        ("orders_approved", "approved_ppm"),
+        ("orders_rejected", "rejected_ppm"),
+        ("orders_partly_refunded", "partly_refunded_ppm"),
+        ("orders_refunded", "refunded_ppm"),
+    ];
+    let counted = counted.map(|(name, sum)| format!("{} AS {name}", ppm(sum))).join(", ");
+    let amounts = ["revenue", "revenue_approved"]
+        .map(|it| format!("{} AS {it}, {it}_minor", money(&format!("{it}_minor"))))
+        .join(", ");
+    let revenue = format!("toFloat64({})", money("revenue_minor"));
+    let ratio = |over: &str, under: &str| format!("if({under} = 0, 0, {over} / {under})");
+    format!(
+        "clicks, clicks_valid, clicks_unique, views, visitors, {counted}, {amounts}, \
+         {} AS cr, {} AS epc, {} AS aov",
+        ratio(&format!("{orders} / 1000000"), "clicks_valid"),
+        ratio(&revenue, "clicks_valid"),
+        ratio(&revenue, &format!("({orders} / 1000000)")),
+    )
+}
+
+/// Millionths as an exact decimal number with six places.
+fn ppm(column: &str) -> String {
+    format!("CAST({column} AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6))")
+}
+
+/// Minor units as an exact decimal number with four places, the most that any currency has.
+fn money(column: &str) -> String {
+    format!("CAST({column} * {} AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))", scale())
+}
+
+/// Ten-thousandths in one minor unit of the row's currency.
+fn scale() -> String {
+    let odd: Vec<(Currency, u8)> =
+        Currency::all().map(|it| (it, it.decimals())).filter(|(_, it)| *it != 2).collect();
+    let codes: Vec<String> = odd.iter().map(|(it, _)| format!("'{it}'")).collect();
+    let scales: Vec<String> =
+        odd.iter().map(|(_, decimals)| 10_u32.pow(4 - u32::from(*decimals)).to_string()).collect();
+    format!("transform(currency, [{}], [{}], 100)", codes.join(", "), scales.join(", "))
+}
+
+/// Statements end with `;` at the end of a line; comments are for readers of the file.
+fn split(text: &str) -> Vec<String> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let code = code.join("\n");
+    code.split(";\n")
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .map(|it| it.trim_end_matches(';').to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

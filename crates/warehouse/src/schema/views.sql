@@ -1,0 +1,130 @@
+-- What analysts read. Every view applies FINAL; money is exact. `{zone}`, `{scale}` and the like are filled in by `schema.rs`.
+
+CREATE OR REPLACE VIEW clicks AS
+SELECT
+  at, quarter, click_id, kind, verdict, ver AS verdict_version,
+  kind = 'click' AND verdict NOT IN ('prefetch', 'head') AS is_click,
+  kind = 'click' AND verdict IN ('valid', 'duplicate') AS is_valid,
+  kind = 'click' AND verdict = 'valid' AS is_unique,
+  partner_id, {partner_name}, offer_id, {offer_name}, advertiser_id, {advertiser_name}, link_id, {link_code},
+  {subs},
+  source, partner_click_id,
+  tags['utm_source'] AS utm_source, tags['utm_medium'] AS utm_medium, tags['utm_campaign'] AS utm_campaign,
+  tags['utm_term'] AS utm_term, tags['utm_content'] AS utm_content, tags,
+  lower(leftPad(hex(visitor_id), 16, '0')) AS visitor_id, visitor_is_new, country, device, os, browser,
+  bitTest(consent, 0) = 1 AS gpc, bitTest(consent, 1) = 1 AS dnt,
+  ip_prefix, ip_hash, user_agent_hash, referrer_host, landing, deep_link, currency, catalog_version,
+  lower(hex(touch_id)) AS touch_id, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
+FROM clicks_log FINAL
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW reports AS
+SELECT
+  received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, {advertiser_name}, order_id,
+  channel, event, click_id, refused_click, refused_reason,
+  if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, coupon, partner_id,
+  statement, refund_id, if(has_amount, {money amount_minor}, NULL) AS amount, amount_minor, currency, status, new_customer,
+  delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
+FROM reports_log FINAL
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW orders AS
+SELECT
+  at, quarter, advertiser_id, {advertiser_name}, order_id, event, status, partner_id, {partner_name}, offer_id, {offer_name},
+  if(has_amount, {money amount_minor}, NULL) AS amount, {money refunded_minor} AS refunded, {money revenue_minor} AS revenue,
+  amount_minor, refunded_minor, revenue_minor, currency, matched, unattributed, report_count, time_source,
+  first_received_at, last_received_at, payable_at, catalog_version, trace, ver
+FROM orders_log FINAL
+WHERE NOT void
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW credits AS
+SELECT
+  at, quarter, touched_at, dateDiff('millisecond', touched_at, at) AS age_ms, advertiser_id, {advertiser_name}, order_id,
+  partner_id, {partner_name}, offer_id, {offer_name}, link_id, {link_code}, country, device, role, status,
+  {ppm share_ppm} AS share, share_ppm, {money revenue_minor} AS revenue, revenue_minor, currency,
+  lower(hex(touch_id)) AS touch_id, ver
+FROM credits_log FINAL
+WHERE share_ppm > 0
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW quarantine AS
+SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes
+FROM quarantine_log FINAL;
+
+CREATE OR REPLACE VIEW rollup_quarter AS
+SELECT quarter, {dimensions}, {measures}
+FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen})
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW rollup_hourly AS
+SELECT hour, {dimensions}, {measures}
+FROM (
+  SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, '{zone}') AS hour, {keys}, {sums}, sum(visitors) AS visitors
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY hour, {keys}
+)
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW rollup_hourly_in AS
+SELECT hour, {dimensions}, {measures}
+FROM (
+  SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, {zone:String}) AS hour, {keys}, {sums}, sum(visitors) AS visitors
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY hour, {keys}
+)
+SETTINGS {final};
+
+-- Days whose quarters were rolled since the day was. Their sums come from the quarters; which days they are is one scalar a query, so that
+-- a roll in the middle of it can neither lose nor double a day.
+CREATE OR REPLACE VIEW days_behind AS
+SELECT day FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
+LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
+WHERE v > d.ver;
+
+CREATE OR REPLACE VIEW rollup_daily AS
+WITH (SELECT groupArray(day) FROM days_behind) AS behind
+SELECT day, {dimensions}, {measures}
+FROM (
+  SELECT day, {keys}, {cell_sums}, finalizeAggregation(visitors) AS visitors
+  FROM cells_day FINAL WHERE NOT has(behind, day) AND {seen}
+  UNION ALL
+  SELECT day, {keys}, {sums}, max(visitors) AS visitors
+  FROM (
+    SELECT toDate(quarter, '{zone}') AS day, {keys}, {cell_sums}, toUInt64(0) AS visitors
+    FROM cells FINAL WHERE {quarters_behind} AND {seen}
+    UNION ALL
+    SELECT day, {keys}, {no_sums}, finalizeAggregation(visitors) AS visitors
+    FROM cells_day FINAL WHERE has(behind, day)
+  )
+  GROUP BY day, {keys}
+  HAVING {seen}
+)
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW rollup_daily_in AS
+SELECT day, {dimensions}, {measures}
+FROM (
+  SELECT toDate(quarter, {zone:String}) AS day, {keys}, {sums}, sum(visitors) AS visitors
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY day, {keys}
+)
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW partner_daily AS
+WITH (SELECT groupArray(day) FROM days_behind) AS behind
+SELECT day, partner_id, {partner_name}, {partner_kind}, currency, {measures}
+FROM (
+  SELECT day, partner_id, currency, {sums}
+  FROM (
+    SELECT day, partner_id, currency, {cell_sums} FROM cells_day FINAL WHERE NOT has(behind, day) AND {seen}
+    UNION ALL
+    SELECT toDate(quarter, '{zone}') AS day, partner_id, currency, {cell_sums} FROM cells FINAL
+    WHERE {quarters_behind} AND {seen}
+  )
+  GROUP BY day, partner_id, currency
+) AS sums
+LEFT JOIN (SELECT day, partner_id, finalizeAggregation(visitors) AS visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW audit AS
+SELECT at, what, subject, expected, found, expected = found AS ok, detail
+FROM audit_log FINAL
+WHERE at = (SELECT max(at) FROM audit_log)
