@@ -340,3 +340,6 @@ impl Slice {
         self.last_at_so_far = self.last_at_so_far.max(at);
     }
 }
+
+#[cfg(test)]
+mod tests;

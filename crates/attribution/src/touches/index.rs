@@ -87,7 +87,7 @@ impl Index {
     }
 
     /// 32 bits, never 0.
-    fn hash(&self, visitor: VisitorId) -> u32 {
+    pub(super) fn hash(&self, visitor: VisitorId) -> u32 {
         // The folded product of wyhash, twice: each bit of the visitor and of the seed moves every bit of the result.
         let once = fold(visitor.0 ^ self.seed, 0x9e37_79b9_7f4a_7c15);
         let twice = fold(once ^ self.seed.rotate_left(32), 0xe703_7ed1_a0b4_28db);

@@ -4,7 +4,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use catalog::{Catalog, History, Link, Model, Offer, Override, OverrideFor, Partner, Rules, Status};
+use catalog::{
+    Catalog, History, Link, Model, Offer, Override, OverrideFor, Partner, Rules, Status, Template,
+};
 use events::{
     Channel, ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
     ReportedStatus, Statement, Touch, TouchKind, Verdict,
@@ -29,6 +31,7 @@ pub(crate) fn offer(id: u32, advertiser: AdvertiserId, rules: Rules) -> Offer {
         name: "offer".into(),
         status: Status::Active,
         destination: "https://shop.example/".into(),
+        landing: Template::default(),
         allowed_hosts: Vec::new(),
         click_id_parameter: "click_id".into(),
         currency: Currency::parse("USD").expect("a known code"),
@@ -62,6 +65,7 @@ pub(crate) fn catalog(version: u32, effective_at: u64, window_ms: u64) -> Catalo
         offer: OfferId(offer),
         status: Status::Active,
         destination: None,
+        landing: None,
     };
     let offers = [offer(10, SHOP, rules(window_ms)), offer(20, OTHER_SHOP, rules(window_ms))];
     Catalog {

@@ -1,0 +1,380 @@
+//! A world from a seed: clicks, reports and catalogs in any order, over two partitions of each machine whose owners die, come back with old
+//! state or none, and go on as zombies. What survives in the table is compared with the naive decision.
+
+#![expect(clippy::indexing_slicing, reason = "indices are drawn below the lengths of what they index")]
+
+mod owners;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use catalog::{Catalog, Status};
+use events::{
+    ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TouchId,
+    TouchKind, Verdict,
+};
+use units::{PartnerId, Quarter, Stamp};
+
+use self::owners::{OrdersOwner, OrdersSaved, Owner, TimelinesOwner, TimelinesSaved};
+use crate::{
+    naive,
+    world::{ReportWords, catalog, click_on, euros, refund, report},
+};
+
+/// A mistake planted in the protocol around the machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    None,
+    /// Every owner stamps as if it had the same claim.
+    NoClaim,
+    /// An owner speaks before it has read its claim.
+    NoSilence,
+    /// Losers' rows are not written.
+    NoZeroTouches,
+    /// Rows of quarters that the order is not in are not written.
+    NoVoidQuarters,
+    /// What was touched in silence is not said.
+    ForgetTouched,
+}
+
+/// A record of the log.
+#[derive(Debug, Clone)]
+pub(crate) enum Message {
+    Claim(u64),
+    Catalog(Arc<Catalog>),
+    Report(Report),
+    Evidence(Evidence),
+    Click(ClickHead),
+    Lookup(Lookup),
+}
+
+/// What a machine says, on its way.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    Message(Box<Message>),
+    Decided(Box<events::Decision>, Vec<events::Credit>),
+}
+
+/// Numbers from a seed (splitmix64).
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let a = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        b ^ (b >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+const MINUTE_MS: u64 = 60_000;
+/// Steps in which owners die.
+const STORM_STEPS: u32 = 1_200;
+const STEPS_MAX: u32 = 200_000;
+
+struct Inputs {
+    clicks: Vec<ClickHead>,
+    reports: Vec<Report>,
+    catalogs: Vec<Catalog>,
+}
+
+fn inputs(random: &mut Random) -> Inputs {
+    // Small numbers, so that times tie and windows end at clicks: a step is five minutes, a quarter three steps.
+    let step = 5 * MINUTE_MS;
+    let base = 1_000 * step;
+    let mut catalogs = Vec::new();
+    for version in 1..=1 + u32::try_from(random.below(3)).expect("small") {
+        let effective_at = if version == 1 { 0 } else { base + random.below(60) * step };
+        let mut catalog = catalog(version, effective_at, [6, 20, 50][usize_below(random, 3)] * step);
+        if random.one_in(4) {
+            catalog.partners.entry(PartnerId(1)).and_modify(|it| it.status = Status::Paused);
+        }
+        if random.one_in(4) {
+            catalog.offers.values_mut().for_each(|it| it.rules.minimum_time_ms = step);
+        }
+        catalogs.push(catalog);
+    }
+    let mut clicks = Vec::new();
+    for sequence in 1..=random.below(12) {
+        let at = base + random.below(60) * step;
+        let offer = if random.one_in(8) { 20 } else { 10 };
+        let partner = 1 + u32::try_from(random.below(3)).expect("small");
+        let mut click = click_on(at, partner, offer, 1 + random.below(4), sequence);
+        click.kind = if random.one_in(6) { TouchKind::View } else { TouchKind::Click };
+        click.verdict = if random.one_in(6) { Verdict::Bot } else { Verdict::Valid };
+        clicks.push(click);
+    }
+    let mut reports = Vec::new();
+    for sequence in 1..=1 + random.below(9) {
+        let at = base + random.below(70) * step;
+        let order = ["o1", "o2", "o3"][usize_below(random, 3)];
+        let mut report = match random.below(4) {
+            0 => refund(order, at, 100 + sequence, ["r", "s"][usize_below(random, 2)], None),
+            1 => refund(order, at, 100 + sequence, ["r", "s"][usize_below(random, 2)], Some(euros(70))),
+            _ => report(order, at, 100 + sequence),
+        };
+        if let Statement::Order { amount } = &mut report.statement {
+            *amount = Some(euros(100 + i64::try_from(sequence).expect("small")));
+        }
+        report.status =
+            [None, Some(ReportedStatus::Approved), Some(ReportedStatus::Rejected)][usize_below(random, 3)];
+        if !clicks.is_empty() && !random.one_in(3) {
+            report = report.by(clicks[usize_below(random, clicks.len())].id);
+        }
+        if random.one_in(3) {
+            report = report.of(1 + random.below(4));
+        }
+        if random.one_in(4) {
+            report = report.said_at(at - random.below(20) * step);
+        }
+        reports.push(report);
+    }
+    Inputs { clicks, reports, catalogs }
+}
+
+pub(crate) fn usize_below(random: &mut Random, end: usize) -> usize {
+    usize::try_from(random.below(end as u64)).expect("below a usize")
+}
+
+type Rows = BTreeMap<(OrderKey, Quarter), (Stamp, Option<(OrderStatus, Option<i64>, i64, u32)>)>;
+type CreditRows = BTreeMap<(OrderKey, Quarter, TouchId), (Stamp, Option<(u32, i64)>)>;
+
+/// `ClickHouse`, as far as it matters: the greatest stamp of a key wins, the last one written of equals.
+#[derive(Debug, Default)]
+struct Table {
+    orders: Rows,
+    credits: CreditRows,
+}
+
+fn put<K: Ord, V>(rows: &mut BTreeMap<K, (Stamp, V)>, key: K, stamp: Stamp, value: V) {
+    if rows.get(&key).is_none_or(|it| it.0 <= stamp) {
+        rows.insert(key, (stamp, value));
+    }
+}
+
+impl Table {
+    fn write(&mut self, decision: &events::Decision, credits: &[events::Credit], bug: Bug) {
+        let key = &decision.key;
+        let quarter = decision.at.quarter();
+        let content =
+            (decision.status, decision.amount.map(|it| it.minor), decision.revenue_minor, decision.partner.0);
+        put(&mut self.orders, (key.clone(), quarter), decision.stamp, Some(content));
+        if bug != Bug::NoVoidQuarters {
+            for void in &decision.void_quarters {
+                put(&mut self.orders, (key.clone(), *void), decision.stamp, None);
+            }
+        }
+        for credit in credits {
+            assert_eq!(credit.stamp, decision.stamp);
+            let is_zero = credit.share.0 == 0;
+            let left_out = is_zero
+                && (bug == Bug::NoZeroTouches && credit.quarter == quarter
+                    || bug == Bug::NoVoidQuarters && credit.quarter != quarter);
+            if !left_out {
+                let content = (!is_zero).then_some((credit.partner.0, credit.revenue_minor));
+                put(&mut self.credits, (key.clone(), credit.quarter, credit.touch), credit.stamp, content);
+            }
+        }
+    }
+
+    fn check(&self, inputs: &Inputs) -> Result<(), String> {
+        let keys: std::collections::BTreeSet<&OrderKey> = inputs.reports.iter().map(|it| &it.key).collect();
+        for order in keys {
+            let want = naive::decide(order, &inputs.clicks, &inputs.reports, &inputs.catalogs);
+            let partner = want.winner.map_or(0, |it| it.0);
+            let row = (want.quarter, (want.status, want.amount_minor, want.revenue_minor, partner));
+            let rows: Vec<_> = self
+                .orders
+                .iter()
+                .filter(|((key, _), _)| key == order)
+                .filter_map(|((_, quarter), (_, content))| content.map(|it| (*quarter, it)))
+                .collect();
+            if rows != [row] {
+                return Err(format!("{order}: want {row:?}, got {rows:?}"));
+            }
+            let credit =
+                want.winner.map(|(partner, touch)| (want.quarter, touch, partner, want.revenue_minor));
+            let credits: Vec<_> = self
+                .credits
+                .iter()
+                .filter(|((key, ..), _)| key == order)
+                .filter_map(|((_, quarter, touch), (_, content))| {
+                    content.map(|it| (*quarter, *touch, it.0, it.1))
+                })
+                .collect();
+            if credits != Vec::from_iter(credit) {
+                return Err(format!("{order}: want credit {credit:?}, got {credits:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The logs of two partitions of each machine: orders 0 and 1, timelines 2 and 3.
+#[derive(Debug, Default)]
+struct Logs([Vec<Message>; 4]);
+
+impl Logs {
+    /// Partitions by the log keys' last byte, which is all that matters here.
+    fn append(&mut self, message: Message) {
+        let order = |key: &OrderKey| usize::from(key.log_key().last().copied().unwrap_or(0) % 2);
+        let identity = |it: &Identity| 2 + usize::from(it.log_key().last().copied().unwrap_or(0) % 2);
+        let log = match &message {
+            Message::Report(it) => order(&it.key),
+            Message::Evidence(it) => order(&it.order),
+            Message::Click(it) => identity(&Identity::Visitor(it.visitor())),
+            Message::Lookup(it) => identity(&it.identity),
+            Message::Catalog(_) => {
+                self.0[0].push(message.clone());
+                1
+            }
+            Message::Claim(_) => unreachable!("claims are appended by their owners"),
+        };
+        self.0[log].push(message);
+    }
+
+    /// The record's place is the claim's number.
+    fn claim(&mut self, log: usize, bug: Bug) -> (u64, Stamp) {
+        let claim = self.0[log].len() as u64;
+        self.0[log].push(Message::Claim(claim));
+        let stamped = if bug == Bug::NoClaim { 0 } else { claim };
+        (claim, Stamp::new(1, stamped).expect("a small number"))
+    }
+}
+
+#[derive(Debug)]
+enum Saved {
+    Orders(OrdersSaved),
+    Timelines(TimelinesSaved),
+}
+
+impl Saved {
+    fn nothing(log: usize) -> Self {
+        if log < 2 {
+            Self::Orders(OrdersSaved::default())
+        } else {
+            Self::Timelines(TimelinesSaved::default())
+        }
+    }
+
+    fn owner(&self, log: usize, logs: &mut Logs, bug: Bug) -> Owner {
+        let (claim, stamp) = logs.claim(log, bug);
+        match self {
+            Self::Orders(saved) => Owner::Orders(OrdersOwner::new(saved, claim, stamp)),
+            Self::Timelines(saved) => Owner::Timelines(TimelinesOwner::new(saved, claim, stamp)),
+        }
+    }
+}
+
+struct World {
+    random: Random,
+    bug: Bug,
+    logs: Logs,
+    table: Table,
+    owners: Vec<Owner>,
+    saved: Vec<Saved>,
+    /// The log, the owner, and how many records it will still read.
+    zombies: Vec<(usize, Owner, u64)>,
+}
+
+impl World {
+    fn say(&mut self, said: Vec<Said>) {
+        for it in said {
+            match it {
+                Said::Message(message) => self.logs.append(*message),
+                Said::Decided(decision, credits) => self.table.write(&decision, &credits, self.bug),
+            }
+        }
+    }
+
+    /// The owner dies; what it sent stays sent, and it may wake up later.
+    fn replace(&mut self, log: usize) {
+        if self.random.one_in(5) {
+            self.saved[log] = Saved::nothing(log);
+        }
+        let mut new = self.saved[log].owner(log, &mut self.logs, self.bug);
+        if self.bug == Bug::NoSilence {
+            let said = new.speak();
+            self.say(said);
+        }
+        let old = std::mem::replace(&mut self.owners[log], new);
+        if self.random.one_in(2) {
+            let reads = 1 + self.random.below(25);
+            self.zombies.push((log, old, reads));
+        }
+    }
+
+    fn wake_zombie(&mut self) {
+        let index = usize_below(&mut self.random, self.zombies.len());
+        let (log, zombie, reads) = &mut self.zombies[index];
+        *reads -= 1;
+        let is_last = *reads == 0;
+        let said = zombie.read(&self.logs.0[*log], self.bug, &mut self.random);
+        if is_last {
+            self.zombies.swap_remove(index);
+        }
+        self.say(said.unwrap_or_default());
+    }
+
+    /// Reads a record; `false` when there is none.
+    fn read(&mut self, log: usize) -> bool {
+        let Some(mut said) = self.owners[log].read(&self.logs.0[log], self.bug, &mut self.random) else {
+            return false;
+        };
+        if self.random.one_in(10) {
+            said.extend(said.clone());
+        }
+        self.say(said);
+        true
+    }
+}
+
+/// Plays the world of `seed`; the difference from the naive decision, if there is one.
+pub(crate) fn run(seed: u64, bug: Bug) -> Result<(), String> {
+    let mut random = Random(seed);
+    let inputs = inputs(&mut random);
+    let mut arriving: Vec<Message> = inputs.clicks.iter().map(|it| Message::Click(*it)).collect();
+    arriving.extend(inputs.reports.iter().map(|it| Message::Report(it.clone())));
+    arriving.extend(inputs.catalogs.iter().map(|it| Message::Catalog(Arc::new(it.clone()))));
+    for _ in 0..arriving.len() / 3 {
+        let again = arriving[usize_below(&mut random, arriving.len())].clone();
+        arriving.push(again);
+    }
+    for index in (1..arriving.len()).rev() {
+        arriving.swap(index, usize_below(&mut random, index + 1));
+    }
+    let mut logs = Logs::default();
+    let saved: Vec<Saved> = (0..4).map(Saved::nothing).collect();
+    let owners = saved.iter().enumerate().map(|(log, it)| it.owner(log, &mut logs, bug)).collect();
+    let mut world = World { random, bug, logs, table: Table::default(), owners, saved, zombies: Vec::new() };
+    for step in 0..STEPS_MAX {
+        if world.random.one_in(4)
+            && let Some(message) = arriving.pop()
+        {
+            world.logs.append(message);
+        }
+        let log = usize_below(&mut world.random, 4);
+        match world.random.below(100) {
+            0..3 if step < STORM_STEPS => world.replace(log),
+            3..9 => world.owners[log].save(&mut world.saved[log], &mut world.random),
+            9..17 if !world.zombies.is_empty() => world.wake_zombie(),
+            _ => {
+                let is_idle = !world.read(log);
+                let is_over =
+                    is_idle && step >= STORM_STEPS && arriving.is_empty() && world.zombies.is_empty();
+                if is_over && (0..4).all(|it| world.owners[it].is_at_end(&world.logs.0[it])) {
+                    return world.table.check(&inputs);
+                }
+            }
+        }
+    }
+    Err("it does not come to an end".to_owned())
+}
