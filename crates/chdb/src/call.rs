@@ -57,6 +57,13 @@ pub(crate) struct Call {
     pub(crate) reply: oneshot::Sender<Answer>,
 }
 
+impl Call {
+    /// Has the client gone away?
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
 /// What a call ends in.
 #[derive(Debug)]
 pub(crate) enum Answer {

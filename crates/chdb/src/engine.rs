@@ -140,10 +140,11 @@ struct Lanes {
 }
 
 struct Running {
+    core: Arc<Core>,
     lanes: Option<Lanes>,
     /// Disconnected once every thread has ended.
     ended: mpsc::Receiver<()>,
-    /// Keeps the engine up between calls; closed last.
+    /// Keeps the engine up between calls.
     anchor: Connection,
     /// Held until the process ends.
     _lock: File,
@@ -183,8 +184,8 @@ impl Engine {
             closing: AtomicBool::new(false),
         });
         let (lanes, ended) = start_threads(&core);
-        *running = Some(Running { lanes: Some(lanes), ended, anchor, _lock: lock });
-        ffi::at_exit(close_at_exit);
+        *running = Some(Running { core: Arc::clone(&core), lanes: Some(lanes), ended, anchor, _lock: lock });
+        Self::prepare_exit();
         tracing::info!(version = library.version(), data = %options.data.display(), "engine open");
         Ok(Self { core })
     }
@@ -209,41 +210,51 @@ impl Engine {
         &self.core
     }
 
-    /// Ends the engine: lets running statements finish for `grace`, then kills them, and closes every connection. `false`
-    /// if a statement did not stop even then. Call it before the process exits; see [`ffi::at_exit`] for those who forget.
+    /// Ends the engine: lets running statements finish for `grace`, then kills them. `false` if a statement did not stop
+    /// even then. The process must exit afterwards, by `std::process::exit` or the end of `main`.
     #[must_use]
-    pub fn close(&self, grace: Duration) -> bool {
-        self.core.closing.store(true, Ordering::Relaxed);
-        close(grace)
+    pub fn close(grace: Duration) -> bool {
+        let in_time = close(grace);
+        Self::prepare_exit();
+        in_time
+    }
+
+    /// Makes the process survive its own exit, see [`ffi::leave_without_destructors`].
+    pub(crate) fn prepare_exit() {
+        ffi::leave_without_destructors(close_at_exit);
     }
 }
 
-/// Seconds given to statements when the process exits without [`Engine::close`].
+/// Given to statements when the process exits without [`Engine::close`].
 const EXIT_GRACE: Duration = Duration::from_secs(5);
 
-extern "C" fn close_at_exit() {
+fn close_at_exit() {
     if !close(EXIT_GRACE) {
-        // The log may be gone by now, so nothing is said; the engine's destructors may crash.
+        tracing::warn!("a statement still runs while the process exits");
     }
 }
 
 fn close(grace: Duration) -> bool {
     let taken = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut running) = taken else { return true };
+    running.core.closing.store(true, Ordering::Relaxed);
     running.lanes = None;
-    if running.ended.recv_timeout(grace) != Err(mpsc::RecvTimeoutError::Disconnected) {
+    let all_ended =
+        |running: &Running| running.ended.recv_timeout(grace) == Err(mpsc::RecvTimeoutError::Disconnected);
+    let mut in_time = all_ended(&running);
+    if !in_time {
         tracing::warn!("killing statements that still run");
         let killed = running.anchor.query(b"KILL QUERY WHERE 1 ASYNC", "Null", &[]).map(|_| ());
         if let Err(error) = killed {
             tracing::warn!(%error, "cannot kill the statements");
         }
-        if running.ended.recv_timeout(grace) != Err(mpsc::RecvTimeoutError::Disconnected) {
-            // Closing the anchor under a running statement would crash; the process is about to end anyway.
-            std::mem::forget(running);
-            return false;
-        }
+        in_time = all_ended(&running);
     }
-    true
+    // The anchor stays open, and with it the engine and the lock: closing the last connection takes tables apart under
+    // their background tasks and crashes about once in ten times (26.7.3). The engine keeps its tables whole through
+    // SIGKILL, so the end of the process is clean enough.
+    std::mem::forget(running);
+    in_time
 }
 
 fn lock_directory(data: &Path) -> Result<File, OpenError> {
@@ -324,6 +335,9 @@ fn work(core: &Core, calls: &Mutex<mpsc::Receiver<Call>>) {
     loop {
         let call = calls.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(call) = call else { return };
-        call::run(core, call);
+        // Whoever has gone away, or comes while the engine closes, is not worth a statement.
+        if !call.is_abandoned() && !core.is_closing() {
+            call::run(core, call);
+        }
     }
 }

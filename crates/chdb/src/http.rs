@@ -100,11 +100,10 @@ impl Server {
         }
         drop(self.listener);
         closing.send_replace(true);
-        let engine = self.shared.engine.clone();
         let (done, closed) = oneshot::channel();
         // Closing waits for threads, so it must not run on the reactor, which their answers need.
         let close = std::thread::Builder::new().name("chdb-close".to_owned());
-        let started = close.spawn(move || done.send(engine.close(SHUTDOWN_GRACE)).is_ok());
+        let started = close.spawn(move || done.send(Engine::close(SHUTDOWN_GRACE)).is_ok());
         let in_time = started.is_ok() && closed.await.unwrap_or(false);
         let finish = async { while connections.join_next().await.is_some() {} };
         drop(timeout(SHUTDOWN_GRACE, finish).await);

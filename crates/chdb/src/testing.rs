@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `server.reader` and `server.reader_password` are the read-only user's. The engine lives in the test's process (libchdb
-//! works on one directory per process), in a temporary folder, and is closed when the process exits. The library comes from
+//! works on one directory per process), in a temporary folder, and ends with the process. The library comes from
 //! `TRIBUTARY_CHDB_LIB`, else from `~/.cache/tributary`, else it is fetched there with npm.
 
 use std::{
@@ -71,6 +71,7 @@ impl Shared {
     /// # Panics
     /// If the engine refuses.
     pub fn fresh_database(&self) -> String {
+        Engine::prepare_exit();
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         call::testing_query(self.engine.core(), &format!("CREATE DATABASE {name} ENGINE = Atomic"));
         name
