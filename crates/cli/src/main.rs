@@ -4,6 +4,7 @@
 //! decides; see `crates/README.md` for where that lives.
 
 mod clock;
+mod demo;
 mod flags;
 mod logs;
 mod output;
@@ -36,6 +37,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play a whole program on this machine, live, and check every number of it
+    #[command(
+        after_help = "Examples:\n  tributary demo\n  tributary demo --seconds 30 --kill-every 3\n  tributary demo --traffic off --data demo-data\n  \
+        tributary demo --seconds 30 --kafka 127.0.0.1:9092 --json"
+    )]
+    Demo(demo::DemoFlags),
     /// Run everything on this machine: edge, pipeline, warehouse and, without clickhouse.url, the engine
     #[command(
         after_help = "Examples:\n  tributary up --config tributary.toml\n  tributary up --config tributary.toml --print-config\n  \
@@ -67,6 +74,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(flags) => {
+            return Ok(if demo::run(flags)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Up { settings, print_config, json } => {
             let (settings, output) = (settings.settings()?, Output::new(json));
             if print_config {

@@ -37,15 +37,30 @@ impl Browser {
     }
 
     /// `None` where there was no whole answer; whether the server did something is then unknown.
-    pub(crate) async fn send(&mut self, method: &str, target: &str, headers: &[(&str, String)], body: &str) -> Option<Answer> {
-        let answer = tokio::time::timeout(ANSWER_MAX, self.exchange(method, target, headers, body)).await.ok().flatten();
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, String)],
+        body: &str,
+    ) -> Option<Answer> {
+        let answer = tokio::time::timeout(ANSWER_MAX, self.exchange(method, target, headers, body))
+            .await
+            .ok()
+            .flatten();
         if answer.is_none() {
             self.open = None;
         }
         answer
     }
 
-    async fn exchange(&mut self, method: &str, target: &str, headers: &[(&str, String)], body: &str) -> Option<Answer> {
+    async fn exchange(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, String)],
+        body: &str,
+    ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(target).header("host", self.to.to_string());
         for (name, value) in headers {
             request = request.header(*name, value);

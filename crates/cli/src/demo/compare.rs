@@ -97,9 +97,11 @@ impl Found {
         for row in reader.rows(sql).await?.into_iter().map(Row) {
             let key = (row.number(0)?, row.text(1));
             let Some(order) = self.orders.get_mut(&key) else { continue };
-            let agrees = (order.partner, order.revenue_minor, order.at_ms) == (row.number(2)?, row.number(5)?, row.number(6)?);
+            let agrees = (order.partner, order.revenue_minor, order.at_ms)
+                == (row.number(2)?, row.number(5)?, row.number(6)?);
             // A second credit, or one that says something else than its order, is shown as a link that cannot be.
-            order.link = if agrees && order.link == 0 && row.text(4) == "1000000" { row.number(3)? } else { u32::MAX };
+            order.link =
+                if agrees && order.link == 0 && row.text(4) == "1000000" { row.number(3)? } else { u32::MAX };
         }
         Ok(())
     }
@@ -117,14 +119,24 @@ impl Found {
                 revenue_minor: row.number(10)?,
             };
             if cell != Cell::default() {
-                self.cells.insert((row.number(0)?, row.number(1)?, row.number(2)?, row.number(3)?, row.text(4)), cell);
+                self.cells.insert(
+                    (row.number(0)?, row.number(1)?, row.number(2)?, row.number(3)?, row.text(4)),
+                    cell,
+                );
             }
         }
         let measures = "sum(clicks), sum(clicks_valid), toInt64(sum(orders)), sum(revenue_minor)";
         for (sql, into) in [
-            (format!("SELECT toString(day), partner_id, currency, {measures} FROM partner_daily GROUP BY 1, 2, 3"), &mut self.days),
             (
-                format!("SELECT toString(toDate(quarter, 'UTC')), partner_id, currency, {measures} FROM rollup_quarter GROUP BY 1, 2, 3"),
+                format!(
+                    "SELECT toString(day), partner_id, currency, {measures} FROM partner_daily GROUP BY 1, 2, 3"
+                ),
+                &mut self.days,
+            ),
+            (
+                format!(
+                    "SELECT toString(toDate(quarter, 'UTC')), partner_id, currency, {measures} FROM rollup_quarter GROUP BY 1, 2, 3"
+                ),
                 &mut self.days_of_quarters,
             ),
         ] {
@@ -140,7 +152,10 @@ impl Found {
 }
 
 fn status(word: &str) -> &'static str {
-    ["pending", "approved", "rejected", "partly_refunded", "refunded"].into_iter().find(|it| *it == word).unwrap_or("unknown")
+    ["pending", "approved", "rejected", "partly_refunded", "refunded"]
+        .into_iter()
+        .find(|it| *it == word)
+        .unwrap_or("unknown")
 }
 
 /// Compares; `was_killed` is what the judge allows double clicks for.
@@ -167,7 +182,10 @@ fn compare_clicks(book: &Book, found: &Found, difference: &mut Difference) {
         let rows = found.tags.get(*tag).copied().unwrap_or_default();
         if rows > 1 || (*answered && rows == 0) {
             difference.click_mismatches += 1;
-            difference.show(format!("click {tag}: {rows} rows in clicks, {}", if *answered { "1 is right" } else { "0 or 1 is right" }));
+            difference.show(format!(
+                "click {tag}: {rows} rows in clicks, {}",
+                if *answered { "1 is right" } else { "0 or 1 is right" }
+            ));
         }
     }
     for tag in found.tags.keys().filter(|it| !ours.contains_key(it.as_str())) {
@@ -183,7 +201,8 @@ fn compare_orders(expected: &Expected, found: &Found, difference: &mut Differenc
         let have = found.orders.get(key);
         if have != Some(want) {
             difference.credit_mismatches += 1;
-            difference.show(format!("order {} of advertiser {}: expected {want:?}, found {have:?}", key.1, key.0));
+            difference
+                .show(format!("order {} of advertiser {}: expected {want:?}, found {have:?}", key.1, key.0));
         }
     }
     for key in found.orders.keys().filter(|it| !expected.orders.contains_key(it)) {
@@ -239,9 +258,18 @@ mod tests {
     }
 
     fn world(rows: &[(&str, u64)], cell_clicks: i64) -> Difference {
-        let book = Book { clicks: vec![clicked("a", true), clicked("b", true), clicked("c", false)], reports: vec![] };
-        let mut found = Found { tags: rows.iter().map(|(tag, n)| ((*tag).to_owned(), *n)).collect(), ..Found::default() };
-        let cell = Cell { clicks: cell_clicks, clicks_valid: cell_clicks, clicks_unique: cell_clicks, ..Cell::default() };
+        let book = Book {
+            clicks: vec![clicked("a", true), clicked("b", true), clicked("c", false)],
+            reports: vec![],
+        };
+        let mut found =
+            Found { tags: rows.iter().map(|(tag, n)| ((*tag).to_owned(), *n)).collect(), ..Found::default() };
+        let cell = Cell {
+            clicks: cell_clicks,
+            clicks_valid: cell_clicks,
+            clicks_unique: cell_clicks,
+            ..Cell::default()
+        };
         found.cells.insert((1_762_999_200, 101, 11, 1001, "EUR".to_owned()), cell);
         compare(&book, &found, false)
     }
@@ -259,7 +287,12 @@ mod tests {
         ];
         for (name, rows, clicks, want) in cases {
             let difference = world(rows, clicks);
-            assert_eq!((difference.click_mismatches, difference.cell_mismatches), want, "{name}: {:?}", difference.shown);
+            assert_eq!(
+                (difference.click_mismatches, difference.cell_mismatches),
+                want,
+                "{name}: {:?}",
+                difference.shown
+            );
             assert_eq!(difference.is_none(), want == (0, 0), "{name}");
         }
     }

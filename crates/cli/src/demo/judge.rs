@@ -98,7 +98,8 @@ fn quarter(at_ms: u64) -> u64 {
 impl Book {
     /// `found` are the tags of unanswered requests that ClickHouse has nevertheless; `was_killed` allows double clicks to count twice.
     pub(crate) fn expected(&self, found: &BTreeSet<String>, was_killed: bool) -> Expected {
-        let clicks: Vec<&Clicked> = self.clicks.iter().filter(|it| it.answered || found.contains(&it.tag)).collect();
+        let clicks: Vec<&Clicked> =
+            self.clicks.iter().filter(|it| it.answered || found.contains(&it.tag)).collect();
         let mut expected = Expected::default();
         self.fold_clicks(&clicks, was_killed, &mut expected);
         self.fold_orders(&clicks, &mut expected);
@@ -115,7 +116,11 @@ impl Book {
             }
             cell.clicks_valid += 1;
             let is_near = |other: &&&Clicked| {
-                other.is_person && other.is_click && other.visitor == click.visitor && other.link == click.link && other.tag != click.tag
+                other.is_person
+                    && other.is_click
+                    && other.visitor == click.visitor
+                    && other.link == click.link
+                    && other.tag != click.tag
                     && other.at_ms.abs_diff(click.at_ms) < DUPLICATE_WINDOW_MS
             };
             // The world makes pairs only: the later of two is the repeat.
@@ -139,7 +144,8 @@ impl Book {
             reports.sort_by_key(|it| it.received_ms);
             let order = decide(&reports, clicks);
             if order.partner != 0 {
-                let cell = (quarter(order.at_ms), order.partner, order.offer, order.link, order.currency.clone());
+                let cell =
+                    (quarter(order.at_ms), order.partner, order.offer, order.link, order.currency.clone());
                 let cell = expected.cells.entry(cell).or_default();
                 cell.orders += 1;
                 cell.orders_approved += i64::from(order.status == "approved");
@@ -198,7 +204,20 @@ impl Book {
     /// For `--data`: what the next run must still find.
     pub(crate) fn to_json(&self) -> Value {
         let click = |it: &Clicked| {
-            json!([it.tag, it.visitor, it.at_ms, it.is_person, it.is_click, it.link, it.partner, it.offer, it.shop, it.currency, it.window_ms, it.answered])
+            json!([
+                it.tag,
+                it.visitor,
+                it.at_ms,
+                it.is_person,
+                it.is_click,
+                it.link,
+                it.partner,
+                it.offer,
+                it.shop,
+                it.currency,
+                it.window_ms,
+                it.answered
+            ])
         };
         let report = |it: &Reported| {
             let (says, minor) = match it.says {
@@ -207,7 +226,17 @@ impl Book {
                 Says::Rejected => ("rejected", 0),
                 Says::Refund(minor) => ("refund", minor),
             };
-            json!([it.order, it.shop, it.received_ms, it.ordered_ms, it.visitor, it.amount_minor, it.currency, says, minor])
+            json!([
+                it.order,
+                it.shop,
+                it.received_ms,
+                it.ordered_ms,
+                it.visitor,
+                it.amount_minor,
+                it.currency,
+                says,
+                minor
+            ])
         };
         json!({
             "clicks": self.clicks.iter().map(click).collect::<Vec<_>>(),
@@ -330,7 +359,11 @@ mod tests {
     fn refunds_count_once_and_rejection_leaves_nothing() {
         let reports = |says: &[Says]| {
             let times = (0..).map(|n| T + n);
-            std::iter::once(Says::Order).chain(says.iter().copied()).zip(times).map(|(says, at)| report(at, says)).collect()
+            std::iter::once(Says::Order)
+                .chain(says.iter().copied())
+                .zip(times)
+                .map(|(says, at)| report(at, says))
+                .collect()
         };
         let cases: [(&[Says], &str, i64); 5] = [
             (&[], "pending", 900),
@@ -353,7 +386,8 @@ mod tests {
         let cells = |found: &[&str], killed| {
             let found = found.iter().map(|it| (*it).to_owned()).collect();
             let expected = book.expected(&found, killed);
-            let all = expected.cells.values().fold((0, 0), |sum, it| (sum.0 + it.clicks, sum.1 + it.clicks_unique));
+            let all =
+                expected.cells.values().fold((0, 0), |sum, it| (sum.0 + it.clicks, sum.1 + it.clicks_unique));
             (all, expected.unique_slack.values().sum::<i64>())
         };
         assert_eq!(cells(&[], false), ((2, 1), 0));
@@ -363,7 +397,10 @@ mod tests {
 
     #[test]
     fn a_book_is_kept_for_the_next_run() {
-        let book = Book { clicks: vec![click("a", T, 1)], reports: vec![report(T, Says::Refund(5)), report(T, Says::Order)] };
+        let book = Book {
+            clicks: vec![click("a", T, 1)],
+            reports: vec![report(T, Says::Refund(5)), report(T, Says::Order)],
+        };
         let again = Book::from_json(&book.to_json()).unwrap();
         assert_eq!((again.clicks, again.reports), (book.clicks, book.reports));
         assert!(Book::from_json(&json!({})).is_none());

@@ -107,7 +107,15 @@ fn links() -> Vec<Link> {
             _ => own,
         };
         let currency = SHOPS[(shop - 1) as usize].1;
-        Link { id: 1001 + number, code: format!("p{partner}-{}", number % LINKS_PER_PARTNER + 1), partner, offer, shop, currency, window_ms: hours * HOUR_MS }
+        Link {
+            id: 1001 + number,
+            code: format!("p{partner}-{}", number % LINKS_PER_PARTNER + 1),
+            partner,
+            offer,
+            shop,
+            currency,
+            window_ms: hours * HOUR_MS,
+        }
     };
     (0..PARTNERS * LINKS_PER_PARTNER).map(link).collect()
 }
@@ -116,37 +124,71 @@ fn text(shops: &[Shop], links: &[Link]) -> String {
     let mut out = String::from("# The demo's program, made from its seed.\nallow_local = true\n");
     for (shop, (name, currency, zone)) in shops.iter().zip(SHOPS) {
         let Shop { id, token, shopify_secret, woocommerce_secret, .. } = shop;
-        push(&mut out, format_args!(
-            "\n[[advertiser]]\nid = {id}\nname = \"{name}\"\ntime_zone = \"{zone}\"\ncurrency = \"{currency}\"\ntokens = [\"{token}\"]\n\
+        push(
+            &mut out,
+            format_args!(
+                "\n[[advertiser]]\nid = {id}\nname = \"{name}\"\ntime_zone = \"{zone}\"\ncurrency = \"{currency}\"\ntokens = [\"{token}\"]\n\
              shopify_secret = \"{shopify_secret}\"\nwoocommerce_secret = \"{woocommerce_secret}\"\n"
-        ));
+            ),
+        );
     }
     for offer in 11..23_u32 {
         let (shop, good) = ((offer - 11) / 3, (offer - 11) % 3);
         let (name, currency) = (GOODS[shop as usize][good as usize], SHOPS[shop as usize].1);
-        push(&mut out, format_args!(
-            "\n[[offer]]\nid = {offer}\nadvertiser = {}\nname = \"{name}\"\ncurrency = \"{currency}\"\n\
+        push(
+            &mut out,
+            format_args!(
+                "\n[[offer]]\nid = {offer}\nadvertiser = {}\nname = \"{name}\"\ncurrency = \"{currency}\"\n\
              destination = \"https://shop{}.example.com/goods/{offer}?click_id={{click_id}}\"\nclick_window = \"{}h\"\nhold = \"30d\"\n\
              duplicate_window = \"{}s\"\n",
-            shop + 1, shop + 1, windows_hours(offer).0, DUPLICATE_WINDOW_MS / 1_000
-        ));
+                shop + 1,
+                shop + 1,
+                windows_hours(offer).0,
+                DUPLICATE_WINDOW_MS / 1_000
+            ),
+        );
     }
     for partner in 101..101 + PARTNERS {
         let number = (partner - 101) as usize;
         let (first, last) = (FIRST[number % 10], LAST[number / 10]);
-        push(&mut out, format_args!("\n[[partner]]\nid = {partner}\nname = \"{first} {last}\"\ntype = \"{}\"\n", kind(partner)));
+        push(
+            &mut out,
+            format_args!(
+                "\n[[partner]]\nid = {partner}\nname = \"{first} {last}\"\ntype = \"{}\"\n",
+                kind(partner)
+            ),
+        );
     }
     for link in links {
-        push(&mut out, format_args!("\n[[link]]\nid = {}\ncode = \"{}\"\npartner = {}\noffer = {}\n", link.id, link.code, link.partner, link.offer));
+        push(
+            &mut out,
+            format_args!(
+                "\n[[link]]\nid = {}\ncode = \"{}\"\npartner = {}\noffer = {}\n",
+                link.id, link.code, link.partner, link.offer
+            ),
+        );
     }
     for offer in 11..23_u32 {
         let hours = windows_hours(offer).1;
-        push(&mut out, format_args!("\n[[override]]\noffer = {offer}\npartner_type = \"coupon\"\nclick_window = \"{hours}h\"\n"));
-        push(&mut out, format_args!("\n[[override]]\noffer = {offer}\npartner = {FAVOURED_PARTNER}\nclick_window = \"{FAVOURED_HOURS}h\"\n"));
+        push(
+            &mut out,
+            format_args!(
+                "\n[[override]]\noffer = {offer}\npartner_type = \"coupon\"\nclick_window = \"{hours}h\"\n"
+            ),
+        );
+        push(
+            &mut out,
+            format_args!(
+                "\n[[override]]\noffer = {offer}\npartner = {FAVOURED_PARTNER}\nclick_window = \"{FAVOURED_HOURS}h\"\n"
+            ),
+        );
     }
     for partner in (101..101 + PARTNERS).filter(|it| kind(*it) == "coupon") {
         let offer = links.iter().find(|it| it.partner == partner).map_or(11, |it| it.offer);
-        push(&mut out, format_args!("\n[[coupon]]\ncode = \"SAVE{partner}\"\npartner = {partner}\noffer = {offer}\n"));
+        push(
+            &mut out,
+            format_args!("\n[[coupon]]\ncode = \"SAVE{partner}\"\npartner = {partner}\noffer = {offer}\n"),
+        );
     }
     out
 }
@@ -166,7 +208,10 @@ mod tests {
         assert_eq!((catalog.partners.len(), catalog.offers.len(), catalog.links.len()), (40, 12, 120));
         for link in &program.links {
             let stored = &catalog.links[&units::LinkId(link.id)];
-            assert_eq!((stored.partner.0, stored.offer.0, &*stored.code), (link.partner, link.offer, link.code.as_str()));
+            assert_eq!(
+                (stored.partner.0, stored.offer.0, &*stored.code),
+                (link.partner, link.offer, link.code.as_str())
+            );
             let rules = catalog.rules(stored.offer, stored.partner).unwrap();
             assert_eq!(rules.click_window_ms, link.window_ms, "{}", link.code);
             assert_eq!(catalog.offers[&stored.offer].advertiser.0, link.shop);

@@ -25,7 +25,8 @@ pub(crate) struct Reader {
 impl Reader {
     /// The rows of a statement, each as its fields' texts.
     pub(crate) async fn rows(&self, sql: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let text = tokio::time::timeout(ANSWER_MAX, self.ask(sql)).await.context("ClickHouse does not answer")??;
+        let text =
+            tokio::time::timeout(ANSWER_MAX, self.ask(sql)).await.context("ClickHouse does not answer")??;
         Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 

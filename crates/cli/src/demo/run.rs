@@ -66,7 +66,11 @@ pub(crate) struct Demo {
 
 /// Runs a demo; `true` where nothing differed.
 pub(crate) async fn run(options: Options, output: Output) -> anyhow::Result<bool> {
-    let temporary = if options.data.is_some() { None } else { Some(tempfile::tempdir().context("cannot make a temporary folder")?) };
+    let temporary = if options.data.is_some() {
+        None
+    } else {
+        Some(tempfile::tempdir().context("cannot make a temporary folder")?)
+    };
     let data = match (&options.data, &temporary) {
         (Some(data), _) => data.clone(),
         (None, Some(folder)) => folder.path().to_owned(),
@@ -86,7 +90,8 @@ impl Demo {
     fn start(options: Options, output: Output, data: PathBuf) -> anyhow::Result<Self> {
         let program = Arc::new(Program::new(options.seed));
         let catalog = data.join("demo-catalog.toml");
-        std::fs::write(&catalog, &program.text).with_context(|| format!("cannot write {}", catalog.display()))?;
+        std::fs::write(&catalog, &program.text)
+            .with_context(|| format!("cannot write {}", catalog.display()))?;
         let [edge, admin, engine, pipeline, warehouse] = free_ports::<5>()?;
         let mut chance = Chance::new(options.seed ^ clock::now().0).fork(9);
         let password = |name: &str| crate::secrets::keep(&data, name);
@@ -110,8 +115,12 @@ impl Demo {
         ];
         let environment = settings.into_iter().map(|(key, value)| (variable_of_key(key), value)).collect();
         let product = Product::start(environment)?;
-        let reader =
-            Reader { address: engine, user: "reader".to_owned(), password: reader, database: "tributary".to_owned() };
+        let reader = Reader {
+            address: engine,
+            user: "reader".to_owned(),
+            password: reader,
+            database: "tributary".to_owned(),
+        };
         let addresses = Addresses { edge, admin, reader, writer: ("tributary".to_owned(), writer) };
         let book = load_book(&data)?;
         let stage = Arc::new(Stage {
@@ -137,7 +146,10 @@ impl Demo {
                 bail!("the product ended before it was ready; what it said stands above");
             }
             if deadline <= Instant::now() {
-                bail!("the product was not ready within {} s; `tributary doctor` may say why", READY_MAX.as_secs());
+                bail!(
+                    "the product was not ready within {} s; `tributary doctor` may say why",
+                    READY_MAX.as_secs()
+                );
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -263,7 +275,10 @@ impl Demo {
         .await?
         .context("cannot run `tributary audit`")?;
         let lines = String::from_utf8_lossy(&output.stdout);
-        let summary = lines.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok()).find(|it| it["event"] == "audit");
+        let summary = lines
+            .lines()
+            .filter_map(|it| serde_json::from_str::<Value>(it).ok())
+            .find(|it| it["event"] == "audit");
         summary.and_then(|it| it["gaps"].as_u64()).context("`tributary audit` gave no result")
     }
 
@@ -272,7 +287,8 @@ impl Demo {
         let rows = self.addresses.reader.rows(sql).await?;
         let revenue: serde_json::Map<_, _> =
             rows.into_iter().filter_map(|it| Some((it.first()?.clone(), json!(it.get(1)?)))).collect();
-        let orders: std::collections::BTreeSet<_> = book.reports.iter().map(|it| (it.shop, &it.order)).collect();
+        let orders: std::collections::BTreeSet<_> =
+            book.reports.iter().map(|it| (it.shop, &it.order)).collect();
         Ok(json!({
             "event": "verdict",
             "clicks_sent": book.clicks.len(),
@@ -305,7 +321,15 @@ struct Plan {
 impl Plan {
     fn new(options: &Options, now_ms: u64) -> Self {
         // Tags hold the run's own second, so that runs on kept data never share one.
-        Self { seed: options.seed, run: now_ms / 1_000, rate: options.rate, seconds: options.seconds, now_ms, played: 0, until: Duration::ZERO }
+        Self {
+            seed: options.seed,
+            run: now_ms / 1_000,
+            rate: options.rate,
+            seconds: options.seconds,
+            now_ms,
+            played: 0,
+            until: Duration::ZERO,
+        }
     }
 
     fn wants_more(&self, start: Instant) -> bool {
@@ -314,7 +338,8 @@ impl Plan {
 
     /// The past week first, at a run; after that, where no end was asked for, the present, minute by minute.
     fn next(&mut self, start: Instant, chance: &mut Chance) -> (u64, String, Stretch, Instant) {
-        let wall_ms = self.seconds.map_or(STRETCH_MS, |it| u64::try_from(it.as_millis()).unwrap_or(STRETCH_MS));
+        let wall_ms =
+            self.seconds.map_or(STRETCH_MS, |it| u64::try_from(it.as_millis()).unwrap_or(STRETCH_MS));
         let clicks = self.rate * wall_ms / 1_000;
         let stretch = if self.played == 0 {
             Stretch { from_ms: self.now_ms - PAST_MS, to_ms: self.now_ms, wall_ms, clicks }
@@ -337,8 +362,11 @@ fn load_book(data: &Path) -> anyhow::Result<Book> {
     let path = data.join(BOOK);
     match std::fs::read(&path) {
         Ok(bytes) => {
-            let value = serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))?;
-            Book::from_json(&value).with_context(|| format!("{} is not a demo's book; use another --data folder", path.display()))
+            let value =
+                serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))?;
+            Book::from_json(&value).with_context(|| {
+                format!("{} is not a demo's book; use another --data folder", path.display())
+            })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Book::default()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -347,7 +375,8 @@ fn load_book(data: &Path) -> anyhow::Result<Book> {
 
 fn keep_book(data: &Path, book: &Book) -> anyhow::Result<()> {
     let path = data.join(BOOK);
-    std::fs::write(&path, book.to_json().to_string()).with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(&path, book.to_json().to_string())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Topics of this data folder alone, so that a broker can serve many demos; the same again where the data is kept.

@@ -20,7 +20,11 @@ pub(crate) fn ready(output: Output, addresses: &Addresses, program: &Program) {
         .take(LINKS_SHOWN)
         .map(|it| json!({"url": format!("http://{edge}/c/{}", it.code), "partner": it.partner, "offer": it.offer}))
         .collect();
-    let Some((link, shop)) = program.links.first().and_then(|link| Some((link, program.shops.iter().find(|it| it.id == link.shop)?))) else {
+    let Some((link, shop)) = program
+        .links
+        .first()
+        .and_then(|link| Some((link, program.shops.iter().find(|it| it.id == link.shop)?)))
+    else {
         return;
     };
     let postback = format!(
@@ -60,7 +64,10 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(output: Output) -> Self {
         let bar = if output == Output::People { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {elapsed} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar }
     }
@@ -98,13 +105,18 @@ pub(crate) fn verdict(output: Output, verdict: &Value, difference: &Difference, 
         ("kills", "kills"),
     ];
     if output == Output::People {
-        let rows: Vec<Vec<String>> = fields.iter().map(|(name, key)| vec![(*name).to_owned(), verdict[*key].to_string()]).collect();
+        let rows: Vec<Vec<String>> =
+            fields.iter().map(|(name, key)| vec![(*name).to_owned(), verdict[*key].to_string()]).collect();
         output.table(&["what", "how many"], &rows);
     }
     for line in &difference.shown {
         output.say(line);
     }
-    output.say(if is_right { "verdict: every click, order and cell is as it should be" } else { "verdict: something differs" });
+    output.say(if is_right {
+        "verdict: every click, order and cell is as it should be"
+    } else {
+        "verdict: something differs"
+    });
 }
 
 /// Partners by revenue, as an analyst reads them.
@@ -117,6 +129,19 @@ pub(crate) async fn partners(output: Output, reader: &Reader) -> anyhow::Result<
                if(sum(clicks_valid) = 0, '-', toString(round(toFloat64(sum(revenue)) / sum(clicks_valid), 3))) \
                FROM partner_daily GROUP BY 1, 2, 3 ORDER BY sum(clicks) DESC LIMIT 40";
     let rows = reader.rows(sql).await?;
-    output.table(&["partner", "type", "currency", "clicks", "valid clicks", "orders", "revenue", "CR %", "revenue per click"], &rows);
+    output.table(
+        &[
+            "partner",
+            "type",
+            "currency",
+            "clicks",
+            "valid clicks",
+            "orders",
+            "revenue",
+            "CR %",
+            "revenue per click",
+        ],
+        &rows,
+    );
     Ok(())
 }

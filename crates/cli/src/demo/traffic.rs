@@ -81,7 +81,8 @@ pub(crate) async fn play(stage: Arc<Stage>, visitor: Visitor, start: Instant) {
     let browser = Browser::new(stage.edge);
     let named = vec![None; visitor.orders.len()];
     let steps = visitor.steps.clone();
-    let mut actor = Actor { stage, visitor, browser, cookie: None, landed: Vec::new(), clicks: 0, is_lost: false, named };
+    let mut actor =
+        Actor { stage, visitor, browser, cookie: None, landed: Vec::new(), clicks: 0, is_lost: false, named };
     for step in steps {
         tokio::time::sleep_until(start + Duration::from_millis(step.due_ms)).await;
         if actor.is_lost || actor.stage.is_over.load(Ordering::Relaxed) {
@@ -162,10 +163,16 @@ impl Actor {
         if how != How::Person {
             return;
         }
-        if !self.visitor.private && let Some(cookie) = &answer.cookie {
+        if !self.visitor.private
+            && let Some(cookie) = &answer.cookie
+        {
             self.cookie = Some(cookie.clone());
         }
-        let id = answer.location.as_deref().and_then(|it| it.split_once("click_id=")).map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
+        let id = answer
+            .location
+            .as_deref()
+            .and_then(|it| it.split_once("click_id="))
+            .map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
         match id {
             Some(id) => self.landed.push((clicked.shop, clicked.at_ms, id.to_owned())),
             None => self.stage.odd("no click id in the location", answer),
@@ -194,7 +201,9 @@ impl Actor {
             self.stage.counts.orders_sent.fetch_add(u64::from(named.is_some()), Ordering::Relaxed);
         }
         let Some((visitor, click_id)) = self.named.get(index).cloned().flatten() else { return };
-        let Some(message) = Message::new(&self.stage.program, order, says, door, click_id.as_deref()) else { return };
+        let Some(message) = Message::new(&self.stage.program, order, says, door, click_id.as_deref()) else {
+            return;
+        };
         for _ in 0..=repeats {
             if !self.deliver(&message, at_ms).await {
                 self.stage.counts.reports_lost.fetch_add(1, Ordering::Relaxed);
@@ -222,7 +231,8 @@ impl Actor {
         }
         let visitor = {
             let book = self.stage.book.lock().expect("no holder panics");
-            let mine = |it: &&Clicked| it.at_ms == *at_ms && it.visitor.starts_with(&format!("{}/", self.label()));
+            let mine =
+                |it: &&Clicked| it.at_ms == *at_ms && it.visitor.starts_with(&format!("{}/", self.label()));
             book.clicks.iter().rev().find(mine).map(|it| it.visitor.clone())
         };
         Some((visitor?, Some(id.clone())))
@@ -273,7 +283,10 @@ impl Message {
             Says::Order => pairs.push(("amount_minor", order.amount_minor.to_string())),
             Says::Approved | Says::Rejected => {
                 pairs.push(("amount_minor", order.amount_minor.to_string()));
-                pairs.push(("status", if says == Says::Approved { "approved" } else { "rejected" }.to_owned()));
+                pairs.push((
+                    "status",
+                    if says == Says::Approved { "approved" } else { "rejected" }.to_owned(),
+                ));
             }
             Says::Refund(minor) => {
                 pairs.push(("amount_minor", (-minor).to_string()));
@@ -281,14 +294,23 @@ impl Message {
             }
         }
         let query = |path: &str| {
-            let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
+            let pairs: Vec<_> =
+                pairs.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
             format!("{path}?{}", pairs.join("&"))
         };
         Some(match door {
-            Door::Postback => Self { method: "GET", target: query("/postback"), body: String::new(), is_from_shop: true },
-            Door::Pixel => Self { method: "GET", target: query("/p.gif"), body: String::new(), is_from_shop: click_id.is_some() },
+            Door::Postback => {
+                Self { method: "GET", target: query("/postback"), body: String::new(), is_from_shop: true }
+            }
+            Door::Pixel => Self {
+                method: "GET",
+                target: query("/p.gif"),
+                body: String::new(),
+                is_from_shop: click_id.is_some(),
+            },
             Door::Batch => {
-                let line: serde_json::Map<_, _> = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+                let line: serde_json::Map<_, _> =
+                    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
                 let body = serde_json::Value::Object(line).to_string() + "\n";
                 Self { method: "POST", target: "/v1/reports".to_owned(), body, is_from_shop: true }
             }

@@ -82,9 +82,18 @@ pub(crate) struct Step {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    Click { tag: String, link: Link, how: How },
+    Click {
+        tag: String,
+        link: Link,
+        how: How,
+    },
     /// `repeats` more times the same message, as shops do.
-    Report { order: usize, says: Says, door: Door, repeats: u8 },
+    Report {
+        order: usize,
+        says: Says,
+        door: Door,
+        repeats: u8,
+    },
 }
 
 /// An order somebody makes.
@@ -146,7 +155,15 @@ impl<'a> World<'a> {
         while clicks < stretch.clicks {
             number += 1;
             let mut chance = Chance::new(self.seed).fork(number);
-            let mut life = Life { world: self, stretch, chance: &mut chance, number, made: Vec::new(), orders: Vec::new(), tags: 0 };
+            let mut life = Life {
+                world: self,
+                stretch,
+                chance: &mut chance,
+                number,
+                made: Vec::new(),
+                orders: Vec::new(),
+                tags: 0,
+            };
             let agent = life.live();
             let mut steps = life.made;
             let orders = life.orders;
@@ -154,7 +171,14 @@ impl<'a> World<'a> {
             steps.sort_by_key(|it| it.due_ms);
             clicks += steps.iter().filter(|it| matches!(it.act, Act::Click { .. })).count() as u64;
             let private = BROWSERS.contains(&agent) && chance.happens(40);
-            visitors.push(Visitor { number, address: address(self.seed, number), agent, private, orders, steps });
+            visitors.push(Visitor {
+                number,
+                address: address(self.seed, number),
+                agent,
+                private,
+                orders,
+                steps,
+            });
         }
         visitors
     }
@@ -183,15 +207,15 @@ impl Life<'_> {
         match self.chance.below(100) {
             0..8 => {
                 self.strange(start, How::Robot);
-                self.chance.pick(&ROBOTS)
+                *self.chance.pick::<&str>(&ROBOTS)
             }
             8..11 => {
                 self.strange(start, How::Preview);
-                self.chance.pick(&PREVIEWS)
+                *self.chance.pick::<&str>(&PREVIEWS)
             }
             _ => {
                 self.person(start);
-                self.chance.pick(&BROWSERS)
+                *self.chance.pick::<&str>(&BROWSERS)
             }
         }
     }
@@ -249,7 +273,8 @@ impl Life<'_> {
         let id = format!("{}-{}-{order}", self.world.label, self.number);
         self.orders.push(Order { id, shop, amount_minor, currency, at_ms: at });
 
-        let door = *self.chance.pick(&[Door::Postback, Door::Postback, Door::Postback, Door::Batch, Door::Pixel]);
+        let door =
+            *self.chance.pick(&[Door::Postback, Door::Postback, Door::Postback, Door::Batch, Door::Pixel]);
         let delay = self.chance.between(200, 90 * SECOND_MS);
         let repeats = if self.chance.happens(200) { 2 } else { 0 };
         self.report(at + delay, order, Says::Order, door, repeats);
@@ -277,7 +302,8 @@ impl Life<'_> {
 
     fn step(&mut self, at_ms: u64, late_ms: u64, act: Act) {
         let Stretch { from_ms, to_ms, wall_ms, .. } = self.stretch;
-        let due_ms = at_ms.saturating_sub(from_ms).saturating_mul(wall_ms) / (to_ms - from_ms).max(1) + late_ms;
+        let due_ms =
+            at_ms.saturating_sub(from_ms).saturating_mul(wall_ms) / (to_ms - from_ms).max(1) + late_ms;
         self.made.push(Step { due_ms, at_ms, act });
     }
 
@@ -300,7 +326,8 @@ mod tests {
 
     use super::*;
 
-    const STRETCH: Stretch = Stretch { from_ms: 1_000_000_000, to_ms: 1_604_800_000, wall_ms: 30_000, clicks: 3_000 };
+    const STRETCH: Stretch =
+        Stretch { from_ms: 1_000_000_000, to_ms: 1_604_800_000, wall_ms: 30_000, clicks: 3_000 };
 
     #[test]
     fn a_seed_plays_the_same_visitors_and_every_kind_of_step() {
