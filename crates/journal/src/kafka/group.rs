@@ -44,7 +44,9 @@ impl ClientContext for Changes {}
 
 impl ConsumerContext for Changes {
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        // Every balance reaches every member, also those for whom nothing changes.
         let change = match rebalance {
+            Rebalance::Assign(list) | Rebalance::Revoke(list) if list.count() == 0 => return,
             Rebalance::Assign(list) => {
                 // Nothing is fetched here. Should it fail, what arrives is thrown away in `poll`.
                 drop(consumer.pause(list));

@@ -18,7 +18,13 @@ use journal::kafka::{
     KafkaSettings,
     topics::{self, Topic},
 };
-use rdkafka::mocking::MockCluster;
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    mocking::MockCluster,
+};
 
 /// Set by `cargo xtask test`.
 const REAL_BROKER: &str = "TRIBUTARY_TEST_KAFKA";
@@ -117,6 +123,23 @@ pub(crate) fn make_topic(name: &str, partitions: i32) {
     match broker() {
         Broker::Real(_) => topics::ensure(&settings(), &[Topic::new(name, partitions, 1)]).unwrap(),
         Broker::Mock(mock) => mock.make_topic(name, partitions),
+    }
+}
+
+/// Makes the broker forget the first records of a topic's only partition. The mock keeps 5 MB of it by itself.
+pub(crate) fn trim(topic: &str, before: i64) {
+    if let Broker::Real(_) = broker() {
+        let mut records = TopicPartitionList::new();
+        records.add_partition_offset(topic, 0, Offset::Offset(before)).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", settings().brokers);
+        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+        // The client's own thread carries the request out; its effect is what is waited for.
+        drop(admin.delete_records(&records, &AdminOptions::new()));
+        let client: BaseConsumer = config.create().unwrap();
+        eventually("the records are gone", || {
+            client.fetch_watermarks(topic, 0, PATIENCE).unwrap().0 == before
+        });
     }
 }
 
