@@ -239,6 +239,40 @@ fn a_topic_that_is_missing_or_forbidden_for_a_while_costs_nothing() {
     }
 }
 
+// fault 58
+#[test]
+fn too_few_replicas_in_sync_is_waited_out() {
+    let (mock, mut bench) = (mock(), Bench::new());
+    let few = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
+    let after = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
+    let errors = [few, after, few, few, after];
+    mock.with(move |mock| mock.request_errors(rdkafka::types::RDKafkaApiKey::Produce, &errors));
+    bench.append(200);
+    let shipper = bench.start(mock.settings());
+    eventually("all is acknowledged", || acknowledged(&shipper, 1) == 200);
+    assert_eq!(shipper.stop(PATIENCE).troubles, 0);
+    assert_all_arrived(&mock.settings(), 200);
+}
+
+// fault 63
+#[test]
+fn leaders_that_change_all_the_time_lose_nothing() {
+    let (mock, mut bench) = (Mock::start(3), Bench::new());
+    mock.make_topic("clicks", 2);
+    let shipper = bench.start(mock.settings());
+    for change in 0..30 {
+        bench.append(20);
+        mock.with(move |mock| mock.partition_leader("clicks", change % 2, Some(1 + change % 3))).unwrap();
+        let written = bench.written;
+        if change % 10 == 9 {
+            eventually("all is acknowledged", || acknowledged(&shipper, 1) == written);
+        }
+    }
+    eventually("all is acknowledged", || acknowledged(&shipper, 1) == 600);
+    drop(shipper);
+    assert_all_arrived(&mock.settings(), 600);
+}
+
 // fault 62
 #[test]
 fn after_a_fatal_error_a_new_producer_goes_on() {
