@@ -21,6 +21,7 @@ use std::{
 use crate::{
     access,
     call::{self, Call},
+    default_database,
     error::EngineError,
     ffi::{self, Connection, Library, LoadError},
 };
@@ -171,9 +172,11 @@ impl Engine {
         let data = options.data.display().to_string();
         let path_argument = format!("--path={data}");
         let server = format!("--max_server_memory_usage={}", options.memory_bytes_max);
+        default_database::prepare(&options.data)
+            .map_err(|source| OpenError::Directory { data: data.clone(), source })?;
         let anchor = library.connect(&[path_argument.clone(), server]);
         let mut anchor = anchor.ok_or(OpenError::Refused { data })?;
-        boot_default_database(&mut anchor, &options.data).map_err(OpenError::Boot)?;
+        default_database::replace(&mut anchor, &options.data).map_err(OpenError::Boot)?;
         let table_functions = text(&mut anchor, "SELECT name FROM system.table_functions")?;
         let core = Arc::new(Core {
             library,
@@ -279,25 +282,6 @@ fn lock_directory(data: &Path) -> Result<File, OpenError> {
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(directory)?;
     Ok(file)
-}
-
-/// Replaces the engine's own `default` database, which shows every readable file of the machine as a table
-/// (``SELECT * FROM `/etc/passwd` ``), by a plain one. Its tables stay where they are.
-fn boot_default_database(anchor: &mut Connection, data: &Path) -> Result<(), EngineError> {
-    let metadata = data.join("metadata");
-    let known = metadata.join("default.sql").exists();
-    // Written by an engine that has never done this: tables, but no file that says where.
-    let orphan = fs::read_link(metadata.join("default")).ok();
-    let uuid = orphan.as_ref().and_then(|target| target.file_name()).and_then(|name| name.to_str());
-    let again = match uuid {
-        _ if known => "ATTACH DATABASE default".to_owned(),
-        Some(uuid) => format!("ATTACH DATABASE default UUID '{uuid}' ENGINE = Atomic"),
-        None => "CREATE DATABASE default ENGINE = Atomic".to_owned(),
-    };
-    for statement in ["DETACH DATABASE default", again.as_str(), "USE default"] {
-        anchor.query(statement.as_bytes(), "Null", &[])?;
-    }
-    Ok(())
 }
 
 fn text(connection: &mut Connection, statement: &str) -> Result<String, OpenError> {

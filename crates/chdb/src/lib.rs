@@ -10,6 +10,7 @@ mod blocks;
 mod call;
 mod chunks;
 mod codec;
+mod default_database;
 mod engine;
 mod error;
 pub mod fetch;
