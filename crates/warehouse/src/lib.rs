@@ -5,9 +5,11 @@
 //! stateless and every error is answered by doing the same thing again. Not here: the engine (`chdb`), positions and retries (`pipeline`).
 //! Start at [`Warehouse::write`]; the tables are in `schema`, the cells in [`Roller`].
 
+mod audit;
 mod batch;
 mod client;
 mod error;
+mod explain;
 mod migrate;
 mod names;
 mod native;
@@ -19,9 +21,11 @@ mod schema;
 mod tables;
 mod write;
 
+pub use audit::{AuditReport, CellMismatch, Expected, GAPS_MAX, Gap, MISMATCHES_MAX, WriterAudit, audit};
 pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, ROWS_PER_INSERT_MAX};
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
+pub use explain::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation, explain};
 pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,
 };

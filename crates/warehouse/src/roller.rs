@@ -266,3 +266,6 @@ impl Roller {
         Ok(stale.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Against the real engine: what is written, however often and by whomever, is counted once.
 
 mod faults;
+mod reading;
 mod views;
-mod world;
+pub(crate) mod world;
 mod writes;
 
 /// Compares with the file of that name, which holds what was released. After a deliberate change, put the text of the failure there.

@@ -45,21 +45,31 @@ impl Warehouse {
     /// Stores all rows, then one mark per quarter touched under the name of `source`. Doing it again changes no count: facts have their
     /// identity, and a mark too many is a roll too many.
     pub async fn write(&self, source: &str, batch: &Batch) -> Result<(), WriteError> {
-        let mut marks = batch.marks(source, self.next_nonce());
+        self.write_facts(batch).await?;
+        self.write_marks(source, batch).await
+    }
+
+    pub(crate) async fn write_facts(&self, batch: &Batch) -> Result<(), WriteError> {
         for (table, block) in batch.blocks() {
             let block = self.with_planted_error(table, block);
             let mut refused = Vec::new();
             self.store(table, &block, &mut refused).await?;
             self.quarantine(table, block.rows(), refused).await?;
         }
+        Ok(())
+    }
+
+    /// Only after the facts are stored: a mark says that there is something to be read.
+    pub(crate) async fn write_marks(&self, source: &str, batch: &Batch) -> Result<(), WriteError> {
+        let mut marks = batch.marks(source, self.next_nonce());
         if let Some(quarter) = self.quarters_of_planted_error(batch.quarters()) {
             rows::mark(&mut marks, quarter, source, self.next_nonce());
         }
-        if marks.rows() > 0 {
-            let failed = |source| WriteError::Transient { table: Table::Marks, source };
-            self.insert(Table::Marks.name(), Table::Marks.columns_list(), &marks).await.map_err(failed)?;
+        if marks.rows() == 0 {
+            return Ok(());
         }
-        Ok(())
+        let failed = |source| WriteError::Transient { table: Table::Marks, source };
+        self.insert(Table::Marks.name(), Table::Marks.columns_list(), &marks).await.map_err(failed)
     }
 
     /// Stores a block, whole or in pieces. A list instead of recursion: its depth is bounded by the logarithm of the rows.

@@ -1,0 +1,324 @@
+//! The proof that nothing is lost in silence: every sequence that a writer spooled is a fact, and every cell is a fold of facts.
+//!
+//! In: what the spools say was written. Out: each gap by its first and last sequence, each wrong cell, and the same in `audit_log`. The cells
+//! are folded here by another statement than the roller's: `argMax` over all rows instead of FINAL. Not here: reading spools (the caller).
+//! Start at [`audit`].
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+use units::{EpochMs, SECOND_MS, WriterId};
+
+use crate::{
+    client::Warehouse,
+    error::EngineError,
+    native::{Column, Columns, Layout},
+    schema::READ_SETTINGS,
+};
+
+/// Gaps of one writer that are named; their sum is exact.
+pub const GAPS_MAX: usize = 1_000;
+
+/// Wrong cells that are named; their count is exact.
+pub const MISMATCHES_MAX: usize = 1_000;
+
+/// What one life of a writer put into its spool: sequences `first` to `last`, dense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Which spool.
+    pub writer: WriterId,
+    /// Which life.
+    pub incarnation: u32,
+    /// Its first sequence that is to be found.
+    pub first: u64,
+    /// Its last one, inclusive.
+    pub last: u64,
+}
+
+/// Sequences that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The first one missing.
+    pub first: u64,
+    /// The last one missing, inclusive.
+    pub last: u64,
+}
+
+/// One life of a writer, compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WriterAudit {
+    /// Which spool.
+    pub writer: u32,
+    /// Which life.
+    pub incarnation: u32,
+    /// Sequences that should be there.
+    pub expected: u64,
+    /// Distinct ones that are, within that range: clicks, reports and quarantined records.
+    pub found: u64,
+    /// Distinct ones outside of it: not spooled yet when the caller looked, or never.
+    pub beyond: u64,
+    /// What is missing, at most [`GAPS_MAX`] of them.
+    pub gaps: Vec<Gap>,
+}
+
+/// A cell that differs from the fold over its facts.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
+pub struct CellMismatch {
+    /// The second its quarter begins in.
+    pub quarter: u32,
+    /// The other dimensions, as text.
+    pub group: String,
+    /// The facts' fold, measure by measure.
+    pub facts: Vec<i64>,
+    /// What the cell says.
+    pub cell: Vec<i64>,
+    /// How many cells differ in all.
+    pub of: u64,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    /// One per life of a writer that was expected or found.
+    pub writers: Vec<WriterAudit>,
+    /// Cells compared.
+    pub cells: u64,
+    /// Those that differ, at most [`MISMATCHES_MAX`] of them.
+    pub mismatches: Vec<CellMismatch>,
+    /// Quarters left out, because they have marks that are not rolled yet.
+    pub quarters_dirty: u64,
+}
+
+impl AuditReport {
+    /// Sequences that are missing, of all writers.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.writers.iter().map(|it| it.expected - it.found).sum()
+    }
+
+    /// Whether nothing is missing and every cell is right.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.missing() == 0 && self.mismatches.is_empty()
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Found {
+    writer: u32,
+    incarnation: u32,
+    within: u64,
+    beyond: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Missing {
+    first: u64,
+    last: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Count {
+    count: u64,
+}
+
+/// Compares sequences, and the cells of the quarters from `from` up to, not including, `to`. `now` is when, for the log.
+pub async fn audit(
+    warehouse: &Warehouse,
+    expected: &[Expected],
+    from: EpochMs,
+    to: EpochMs,
+    now: EpochMs,
+) -> Result<AuditReport, EngineError> {
+    let mut report = AuditReport { writers: writers(warehouse, expected).await?, ..AuditReport::default() };
+    let (from, to) = (seconds(from), seconds(to));
+    let count: Vec<Count> = warehouse.rows(&dirty_in(from, to, "count() AS count")).await?;
+    report.quarters_dirty = count.first().map_or(0, |it| it.count);
+    let count: Vec<Count> = warehouse
+        .rows(&format!(
+            "SELECT count() AS count FROM cells FINAL WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC') \
+             SETTINGS {READ_SETTINGS}"
+        ))
+        .await?;
+    report.cells = count.first().map_or(0, |it| it.count);
+    report.mismatches = warehouse.rows(&mismatches(from, to)).await?;
+    note(warehouse, &report, now).await?;
+    Ok(report)
+}
+
+fn seconds(at: EpochMs) -> u32 {
+    u32::try_from(at.0 / SECOND_MS).unwrap_or(u32::MAX)
+}
+
+/// Every row of an input, with the parts of its identity.
+const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION ALL SELECT writer, incarnation, sequence FROM reports_log \
+     UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
+     reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
+     reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM quarantine_log WHERE sequence > 0";
+
+async fn writers(warehouse: &Warehouse, expected: &[Expected]) -> Result<Vec<WriterAudit>, EngineError> {
+    let found: Vec<Found> = warehouse.rows(&counts(expected)).await?;
+    let found: BTreeMap<(u32, u32), Found> =
+        found.into_iter().map(|it| ((it.writer, it.incarnation), it)).collect();
+    let mut writers = Vec::new();
+    for it in expected {
+        let (within, beyond) =
+            found.get(&(it.writer.0, it.incarnation)).map_or((0, 0), |it| (it.within, it.beyond));
+        let count = (it.last + 1).saturating_sub(it.first);
+        let gaps = if within < count { gaps(warehouse, it).await? } else { Vec::new() };
+        writers.push(WriterAudit {
+            writer: it.writer.0,
+            incarnation: it.incarnation,
+            expected: count,
+            found: within,
+            beyond,
+            gaps,
+        });
+    }
+    let strangers = found.into_values().filter(|found| {
+        !expected.iter().any(|it| (it.writer.0, it.incarnation) == (found.writer, found.incarnation))
+    });
+    writers.extend(strangers.map(|it| WriterAudit {
+        writer: it.writer,
+        incarnation: it.incarnation,
+        expected: 0,
+        found: 0,
+        beyond: it.beyond,
+        gaps: Vec::new(),
+    }));
+    Ok(writers)
+}
+
+fn counts(expected: &[Expected]) -> String {
+    let within = expected.iter().map(|it| {
+        format!(
+            "(writer = {} AND incarnation = {} AND sequence BETWEEN {} AND {})",
+            it.writer, it.incarnation, it.first, it.last
+        )
+    });
+    let within: Vec<String> = within.collect();
+    let within = if within.is_empty() { "0".to_owned() } else { within.join(" OR ") };
+    format!(
+        "SELECT writer, incarnation, countIf(is_within) AS within, countIf(NOT is_within) AS beyond \
+         FROM (SELECT DISTINCT writer, incarnation, sequence, ({within}) AS is_within FROM ({INPUTS})) \
+         GROUP BY writer, incarnation ORDER BY writer, incarnation"
+    )
+}
+
+/// Where a sequence is followed by one that is not the next. The range's own ends stand at both sides.
+async fn gaps(warehouse: &Warehouse, of: &Expected) -> Result<Vec<Gap>, EngineError> {
+    let Expected { writer, incarnation, first, last } = of;
+    let missing: Vec<Missing> = warehouse
+        .rows(&format!(
+            "SELECT sequence + 1 AS first, toUInt64(next - 1) AS last FROM (\
+             SELECT sequence, leadInFrame(sequence) OVER (ORDER BY sequence ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next \
+             FROM (SELECT DISTINCT sequence FROM (\
+             SELECT toUInt64(arrayJoin([{before}, {after}])) AS sequence UNION ALL \
+             SELECT sequence FROM ({INPUTS}) WHERE writer = {writer} AND incarnation = {incarnation} AND sequence BETWEEN {first} AND {last}))) \
+             WHERE next > sequence + 1 ORDER BY first LIMIT {GAPS_MAX}",
+            before = first.saturating_sub(1),
+            after = last + 1,
+        ))
+        .await?;
+    Ok(missing.into_iter().map(|it| Gap { first: it.first, last: it.last }).collect())
+}
+
+fn dirty_in(from: u32, to: u32, select: &str) -> String {
+    format!(
+        "SELECT {select} FROM (SELECT quarter, sum(n) AS v FROM marks WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC') \
+         GROUP BY quarter) AS m LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) WHERE v > r.ver"
+    )
+}
+
+/// Facts on one side, cells on the other, group by group. Settled quarters only.
+fn mismatches(from: u32, to: u32) -> String {
+    let dirty = dirty_in(from, to, "quarter");
+    let group = "concat(toString(partner_id), ' ', toString(offer_id), ' ', toString(link_id), ' ', country, ' ', device, ' ', currency) AS \"group\"";
+    let is_click = "kind = 'click' AND verdict NOT IN ('prefetch', 'head')";
+    let is_valid = "kind = 'click' AND verdict IN ('valid', 'duplicate')";
+    let none = "CAST(arrayWithConstant(12, 0) AS Array(Int64))";
+    let share = |status: &str| format!("sumIf(share, status = '{status}')");
+    format!(
+        "SELECT toUInt32(quarter) AS quarter, \"group\", facts, cell, toUInt64(count() OVER ()) AS of FROM (\
+         SELECT quarter, \"group\", sumForEach(fact) AS facts, sumForEach(kept) AS cell FROM (\
+         SELECT quarter, {group}, CAST([countIf({is_click}), countIf({is_valid}), countIf(kind = 'click' AND verdict = 'valid'), countIf(kind = 'view'), \
+         uniqExactIf(visitor, {is_valid}), 0, 0, 0, 0, 0, 0, 0] AS Array(Int64)) AS fact, {none} AS kept FROM ({clicks}) \
+         GROUP BY quarter, partner_id, offer_id, link_id, country, device, currency \
+         UNION ALL \
+         SELECT quarter, {group}, arrayMap(it -> toInt64(it), [toInt64(0), 0, 0, 0, 0, toInt64({pending}), toInt64({approved}), toInt64({rejected}), toInt64({partly}), toInt64({refunded}), \
+         sum(revenue), sumIf(revenue, status = 'approved')]) AS fact, {none} AS kept FROM ({credits}) WHERE share > 0 \
+         GROUP BY quarter, partner_id, offer_id, link_id, country, device, currency \
+         UNION ALL \
+         SELECT quarter, {group}, {none} AS fact, [toInt64(clicks), clicks_valid, clicks_unique, views, visitors, toInt64(pending_ppm), toInt64(approved_ppm), toInt64(rejected_ppm), \
+         toInt64(partly_refunded_ppm), toInt64(refunded_ppm), revenue_minor, revenue_approved_minor] AS kept \
+         FROM cells FINAL WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC')\
+         ) WHERE quarter NOT IN ({dirty}) GROUP BY quarter, \"group\") \
+         WHERE facts != cell ORDER BY quarter, \"group\" LIMIT {MISMATCHES_MAX} SETTINGS {READ_SETTINGS}",
+        clicks = distinct_clicks(from, to),
+        credits = distinct_credits(from, to),
+        pending = share("pending"),
+        approved = share("approved"),
+        rejected = share("rejected"),
+        partly = share("partly_refunded"),
+        refunded = share("refunded"),
+    )
+}
+
+fn distinct_clicks(from: u32, to: u32) -> String {
+    format!(
+        "SELECT toStartOfInterval(at, INTERVAL 15 MINUTE) AS quarter, event_id, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
+         argMax(link_id, ver) AS link_id, argMax(country, ver) AS country, argMax(device, ver) AS device, argMax(currency, ver) AS currency, \
+         argMax(kind, ver) AS kind, argMax(verdict, ver) AS verdict, argMax(visitor_id, ver) AS visitor \
+         FROM clicks_log WHERE at >= toDateTime64({from}, 3, 'UTC') AND at < toDateTime64({to}, 3, 'UTC') GROUP BY quarter, event_id"
+    )
+}
+
+fn distinct_credits(from: u32, to: u32) -> String {
+    format!(
+        "SELECT quarter, advertiser_id, order_id, touch_id, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
+         argMax(link_id, ver) AS link_id, argMax(country, ver) AS country, argMax(device, ver) AS device, argMax(currency, ver) AS currency, \
+         argMax(status, ver) AS status, argMax(share_ppm, ver) AS share, argMax(revenue_minor, ver) AS revenue \
+         FROM credits_log WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC') \
+         GROUP BY quarter, advertiser_id, order_id, touch_id"
+    )
+}
+
+const AUDIT_LOG: &[Column] = &[
+    Column { name: "at", kind: "DateTime64(3, 'UTC')", layout: Layout::Fixed(8) },
+    Column { name: "what", kind: "String", layout: Layout::Text },
+    Column { name: "subject", kind: "String", layout: Layout::Text },
+    Column { name: "expected", kind: "UInt64", layout: Layout::Fixed(8) },
+    Column { name: "found", kind: "UInt64", layout: Layout::Fixed(8) },
+    Column { name: "detail", kind: "String", layout: Layout::Text },
+];
+
+/// The view `audit` shows the last one.
+async fn note(warehouse: &Warehouse, report: &AuditReport, now: EpochMs) -> Result<(), EngineError> {
+    let mut block = Columns::new(AUDIT_LOG);
+    let mut row = |what: &str, subject: &str, expected: u64, found: u64, detail: &str| {
+        block.u64(now.0);
+        block.text(what);
+        block.text(subject);
+        block.u64(expected);
+        block.u64(found);
+        block.text(detail);
+        block.end_row();
+    };
+    for it in &report.writers {
+        let gaps =
+            it.gaps.iter().map(|gap| format!("{}-{}", gap.first, gap.last)).collect::<Vec<_>>().join(" ");
+        row("sequences", &format!("{}-{}", it.writer, it.incarnation), it.expected, it.found, &gaps);
+    }
+    let wrong = report.mismatches.first().map_or(0, |it| it.of);
+    let groups = report.mismatches.iter().take(10).map(|it| format!("{} {}", it.quarter, it.group));
+    row(
+        "cells",
+        "",
+        report.cells,
+        report.cells.saturating_sub(wrong),
+        &groups.collect::<Vec<_>>().join("; "),
+    );
+    let names = AUDIT_LOG.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
+    warehouse.insert("audit_log", names, &block).await
+}

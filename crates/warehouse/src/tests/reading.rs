@@ -1,0 +1,149 @@
+//! The audit and the explanation: what they say of sound and of damaged data.
+
+use events::{Candidate, CandidateVerdict, Channel, Report, ReportedClick, Statement, TouchKind};
+use units::{AdvertiserId, CatalogVersion, EpochMs, Money, Origin, WriterId};
+
+use super::world::{NOON, click, click_of, column, later, order, run, warehouse};
+use crate::{Batch, Expected, Gap, Roller, RollerOptions, Warehouse, audit, explain};
+
+const NOW: EpochMs = EpochMs(NOON.0 + 86_400_000);
+
+fn of_writer_1(first: u64, last: u64) -> Expected {
+    Expected { writer: WriterId(1), incarnation: 1, first, last }
+}
+
+async fn rolled(sequences: &[u64]) -> Warehouse {
+    let warehouse = warehouse().await;
+    let mut batch = Batch::new();
+    for sequence in sequences {
+        batch.click(&click(*sequence, NOON.forth(*sequence)));
+    }
+    let (decision, credits) = order("A-1", 1, later(1), &click(1, NOON), &[later(2)]);
+    batch.decided(&decision, &credits);
+    warehouse.write("a", &batch).await.unwrap();
+    warehouse.write("a", &batch).await.unwrap();
+    Roller::new(warehouse.clone(), RollerOptions::default()).roll_once().await.unwrap();
+    warehouse
+}
+
+#[test]
+fn an_audit_names_each_gap_exactly() {
+    run(async {
+        let warehouse = rolled(&[2, 3, 7, 9, 12]).await;
+        let mut batch = Batch::new();
+        // The record that could not be stored is there all the same.
+        let mut unset = click(8, EpochMs(5));
+        unset.head.origin.sequence = 8;
+        batch.click(&unset);
+        warehouse.write("a", &batch).await.unwrap();
+        let report = audit(&warehouse, &[of_writer_1(1, 10)], NOON, NOW, NOW).await.unwrap();
+        let writer = report.writers.first().unwrap();
+        assert_eq!((writer.expected, writer.found, writer.beyond), (10, 5, 1));
+        let gap = |first, last| Gap { first, last };
+        assert_eq!(writer.gaps, [gap(1, 1), gap(4, 6), gap(10, 10)]);
+        assert_eq!((report.missing(), report.is_clean()), (5, false));
+        assert!(report.mismatches.is_empty() && report.quarters_dirty == 0);
+        let view =
+            column(&warehouse, "SELECT what, subject, expected, found, ok, detail FROM audit ORDER BY what")
+                .await;
+        assert_eq!(view, ["('cells','',2,2,1,'')", "('sequences','1-1',10,5,0,'1-1 4-6 10-10')"]);
+    });
+}
+
+#[test]
+fn a_writer_that_nobody_told_of_is_shown() {
+    run(async {
+        let warehouse = rolled(&[1, 2]).await;
+        let report = audit(&warehouse, &[], NOON, NOW, NOW).await.unwrap();
+        let writer = report.writers.first().unwrap();
+        assert_eq!((writer.writer, writer.expected, writer.beyond), (1, 0, 2));
+        assert!(report.is_clean());
+    });
+}
+
+#[test]
+fn an_audit_finds_a_cell_that_differs_from_its_facts() {
+    run(async {
+        let warehouse = rolled(&[1, 2, 3]).await;
+        let clean = audit(&warehouse, &[of_writer_1(1, 3)], NOON, NOW, NOW).await.unwrap();
+        assert!(clean.is_clean() && clean.cells == 2, "{clean:?}");
+        warehouse.execute("INSERT INTO cells (quarter, partner_id, offer_id, link_id, country, device, currency, clicks, ver) \
+             SELECT quarter, partner_id, offer_id, link_id, country, device, currency, 4, ver + 1 FROM cells FINAL WHERE clicks = 3").await.unwrap();
+        let report = audit(&warehouse, &[of_writer_1(1, 3)], NOON, NOW, NOW).await.unwrap();
+        let wrong = report.mismatches.first().unwrap();
+        assert_eq!((report.mismatches.len(), wrong.of, wrong.group.as_str()), (1, 1, "1 1 1 DE mobile EUR"));
+        assert_eq!((wrong.facts.first(), wrong.cell.first()), (Some(&3), Some(&4)));
+        assert!(!report.is_clean());
+        // A dirty quarter is not judged: its cells are about to change.
+        let mut batch = Batch::new();
+        batch.click(&click_of(2, 4, NOON.forth(4)));
+        warehouse.write("a", &batch).await.unwrap();
+        let report = audit(&warehouse, &[], NOON, NOW, NOW).await.unwrap();
+        assert_eq!((report.mismatches.len(), report.quarters_dirty), (0, 1));
+    });
+}
+
+fn report(key: &events::OrderKey) -> Report {
+    Report {
+        received_at: later(1),
+        origin: Origin { writer: WriterId(1), incarnation: 1, sequence: 50 },
+        reported_at: None,
+        key: key.clone(),
+        channel: Channel::Postback,
+        event: "sale".into(),
+        click: ReportedClick::Refused { text: "{click_id}".into(), reason: "unexpanded_macro".into() },
+        visitor: None,
+        customer: None,
+        coupon: None,
+        partner: None,
+        statement: Statement::Order { amount: Some(Money { minor: 4_995, currency: units::Currency::EUR }) },
+        status: None,
+        new_customer: Some(true),
+        delivery: "".into(),
+        catalog: CatalogVersion(1),
+    }
+}
+
+#[test]
+fn an_explanation_shows_decision_credits_reports_and_touches() {
+    run(async {
+        let warehouse = warehouse().await;
+        let (winner, loser) = (click(1, NOON.forth(7)), click(2, NOON));
+        let (mut decision, credits) = order("O'Brien \\ 1", 1, later(1), &winner, &[later(2)]);
+        let candidate = |of: &events::Click<'_>, verdict| Candidate {
+            touch: of.head.id.touch(),
+            kind: TouchKind::Click,
+            at: of.head.at(),
+            partner: of.head.partner,
+            offer: of.head.offer,
+            verdict,
+            age_ms: 899_993,
+            window_ms: 1,
+        };
+        decision.trace.candidates =
+            vec![candidate(&winner, CandidateVerdict::Won), candidate(&loser, CandidateVerdict::Older)];
+        let mut batch = Batch::new();
+        batch.click(&winner);
+        batch.click(&loser);
+        batch.report(&report(&decision.key));
+        batch.decided(&decision, &credits);
+        warehouse.write("a", &batch).await.unwrap();
+
+        let found = explain(&warehouse, Some(AdvertiserId(1)), "O'Brien \\ 1").await.unwrap();
+        let order = found.orders.first().unwrap();
+        assert_eq!((order.at.as_str(), order.amount.as_str()), ("2025-11-22T12:15:00.000Z", "49.95"));
+        assert!(order.trace.contains(r#""verdict":"older""#), "{}", order.trace);
+        let credit = found.credits.first().unwrap();
+        assert_eq!((found.credits.len(), credit.partner_id, credit.revenue.as_str()), (1, 1, "49.95"));
+        assert_eq!(credit.touched_at, "2025-11-22T12:00:00.007Z");
+        let report = found.reports.first().unwrap();
+        assert_eq!((report.refused_reason.as_str(), report.origin.as_str()), ("unexpanded_macro", "1-1-50"));
+        assert_eq!((report.reported_at.as_str(), report.amount.as_str()), ("", "49.95"));
+        let clicks: Vec<&str> = found.clicks.iter().map(|it| it.at.as_str()).collect();
+        assert_eq!(clicks, ["2025-11-22T12:00:00.000Z", "2025-11-22T12:00:00.007Z"]);
+
+        let nothing = explain(&warehouse, Some(AdvertiserId(2)), "O'Brien \\ 1").await.unwrap();
+        assert!(nothing.orders.is_empty() && nothing.reports.is_empty());
+        assert_eq!(explain(&warehouse, None, "O'Brien \\ 1").await.unwrap(), found);
+    });
+}
