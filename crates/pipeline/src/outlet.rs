@@ -1,0 +1,129 @@
+//! Where the machines' messages go when their receivers may be in another process.
+//!
+//! In: messages. Out: records in the log's topics, by the keys that bring them to their owner. A failure ends the worker: it starts over
+//! from its checkpoint under a new claim, which sends everything again. Start at [`Outlet::send`].
+
+use std::time::{Duration, Instant};
+
+use events::EncodeError;
+use journal::{Sink, SinkError};
+
+use crate::partition::{Inner, Message};
+
+/// Questions to timelines, by identity.
+pub const LOOKUPS: &str = "tributary.lookups.v1";
+/// Their answers and the owners' claims, by order.
+pub const EVIDENCE: &str = "tributary.evidence.v1";
+/// Decided orders, by order.
+pub const DECISIONS: &str = "tributary.decisions.v1";
+/// Partners' shares, by partner.
+pub const CREDITS: &str = "tributary.credits.v1";
+/// Clicks and views, by visitor.
+pub const CLICKS: &str = "tributary.clicks.v1";
+/// Shops' messages, by order.
+pub const REPORTS: &str = "tributary.reports.v1";
+
+/// How long a full queue may stay full before the worker starts over.
+const FULL_MAX: Duration = Duration::from_secs(30);
+/// One wait for a full queue to drain, and for acknowledgements.
+const DRAIN_WAIT: Duration = Duration::from_millis(100);
+
+/// Why messages are not in the log.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// The log refuses.
+    #[error("the log does not take what was decided")]
+    Sink(#[from] SinkError),
+    /// A message is larger than its kind may be.
+    #[error("a message cannot be written down")]
+    Encode(#[from] EncodeError),
+}
+
+/// Where messages go.
+#[derive(Debug)]
+pub enum Outlet {
+    /// Nowhere: both machines are in this process.
+    Here,
+    /// Into the log.
+    Log(Sink),
+}
+
+impl Outlet {
+    /// How look-ups and evidence travel.
+    #[must_use]
+    pub const fn inner(&self) -> Inner {
+        match self {
+            Self::Here => Inner::Memory,
+            Self::Log(_) => Inner::Log,
+        }
+    }
+
+    /// Appends `messages` and empties it.
+    pub fn send(&mut self, messages: &mut Vec<Message>) -> Result<(), OutletError> {
+        let Self::Log(sink) = self else {
+            debug_assert!(messages.is_empty(), "machines in one process need no messages");
+            return Ok(());
+        };
+        for message in messages.drain(..) {
+            append(sink, message)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything sent is acknowledged by now.
+    pub fn is_flushed(&mut self) -> Result<bool, OutletError> {
+        let Self::Log(sink) = self else { return Ok(true) };
+        match sink.flush(DRAIN_WAIT) {
+            Ok(()) => Ok(true),
+            Err(SinkError::Kafka(journal::kafka::KafkaError::Unconfirmed { .. })) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn append(sink: &mut Sink, message: Message) -> Result<(), OutletError> {
+    let mut bytes = Vec::new();
+    match message {
+        Message::Lookup(lookup) => {
+            let key = lookup.identity.log_key();
+            lookup.encode(&mut bytes)?;
+            append_one(sink, LOOKUPS, &key, &bytes)
+        }
+        Message::Evidence(evidence) => {
+            let key = evidence.order.log_key();
+            evidence.encode(&mut bytes)?;
+            append_one(sink, EVIDENCE, &key, &bytes)
+        }
+        Message::Decided(decision, credits) => {
+            let key = decision.key.log_key();
+            decision.encode(&mut bytes)?;
+            append_one(sink, DECISIONS, &key, &bytes)?;
+            for credit in credits {
+                let key = credit.partner.0.to_be_bytes();
+                bytes.clear();
+                credit.encode(&mut bytes)?;
+                append_one(sink, CREDITS, &key, &bytes)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Appends one record, waiting while the queue is full.
+fn append_one(sink: &mut Sink, topic: &str, key: &[u8], bytes: &[u8]) -> Result<(), OutletError> {
+    let deadline = Instant::now() + FULL_MAX;
+    loop {
+        match sink.append(topic, key, bytes) {
+            Ok(()) => return Ok(()),
+            Err(SinkError::Full) if Instant::now() < deadline => {
+                // Unconfirmed is what a broker that is away looks like; the deadline decides.
+                if let Err(error) = sink.flush(DRAIN_WAIT)
+                    && !matches!(error, SinkError::Kafka(journal::kafka::KafkaError::Unconfirmed { .. }))
+                {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! One partition's machines between bytes and rows: no thread, no clock, no socket, so that `sim` and tests drive the same code.
+//!
+//! In: records as they lie in the log, catalog versions, the moment to speak. Out: rows in a batch, messages between the machines
+//! (delivered at once where they share a process, else for the log), and the states to keep. Not here: reading, writing and
+//! committing (`worker`). Start at [`Partition::apply`].
+
+use std::{collections::HashMap, sync::Arc};
+
+use attribution::{
+    Orders, OrdersOutput, Slices, StateError, StoreError as TouchError, Timelines, TouchStore,
+};
+use catalog::Catalog;
+use events::{
+    Click, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey, Quarantined,
+    Report,
+};
+use journal::Record;
+use units::{EpochMs, Stamp};
+use warehouse::Batch;
+
+use crate::fates::{Fates, Input, place};
+
+/// Times that `ClickHouse` cannot hold.
+const OUT_OF_CALENDAR: &str = "out_of_calendar";
+
+/// Where the machines' states lie while they are not in memory.
+pub trait States {
+    /// Why a state cannot be had.
+    type Error: std::error::Error;
+
+    /// An order's state as it was last committed.
+    fn order(&self, key: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, Self::Error>;
+}
+
+/// How look-ups and evidence travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inner {
+    /// Both machines are here and hold every key: messages are delivered at once.
+    Memory,
+    /// Through the log, to whoever owns the key.
+    Log,
+}
+
+/// What is to be appended to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// For the owner of the identity.
+    Lookup(Lookup),
+    /// For the owner of the order.
+    Evidence(Evidence),
+    /// For whoever wants to follow.
+    Decided(Box<Decision>, Vec<Credit>),
+}
+
+/// Why a partition cannot go on. Only a bug or a damaged disk leads here; a bad record goes to quarantine.
+#[derive(Debug, thiserror::Error)]
+pub enum PartitionError<E: std::error::Error> {
+    /// A state cannot be read.
+    #[error(transparent)]
+    States(E),
+    /// A state is not what this build writes.
+    #[error("state of {what} cannot be understood")]
+    State {
+        /// Whose.
+        what: String,
+        /// Why not.
+        #[source]
+        source: StateError,
+    },
+    /// The touch store cannot be used.
+    #[error(transparent)]
+    Touches(#[from] TouchError),
+}
+
+/// What a partition hands out since it was last asked.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Rows for the sink. The caller cuts it when it is full.
+    pub batch: Batch,
+    /// For the log; empty with [`Inner::Memory`].
+    pub messages: Vec<Message>,
+    /// Time of the oldest and the newest input in `batch`, by the edge's clock.
+    pub inputs_at: Option<(EpochMs, EpochMs)>,
+    /// The last snapshot of each order since the last [`Outbox::seal`]. A snapshot names everything an earlier one of its order named,
+    /// so only the last has to be written; an order is often decided twice at once, before and after its evidence.
+    decided: HashMap<OrderKey, (Box<Decision>, Vec<Credit>)>,
+    /// Rows in `decided`.
+    decided_rows: usize,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            batch: Batch::new(),
+            messages: Vec::new(),
+            inputs_at: None,
+            decided: HashMap::new(),
+            decided_rows: 0,
+        }
+    }
+}
+
+impl Outbox {
+    /// Rows for the sink, sealed or not.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batch.rows() + self.decided_rows
+    }
+
+    /// Moves the orders' last snapshots into the batch and, where they travel through the log, among the messages.
+    pub fn seal(&mut self, inner: Inner) {
+        self.decided_rows = 0;
+        for (_, (decision, credits)) in self.decided.drain() {
+            self.batch.decided(&decision, &credits);
+            if inner == Inner::Log {
+                self.messages.push(Message::Decided(decision, credits));
+            }
+        }
+    }
+
+    fn decide(&mut self, decision: Box<Decision>, credits: Vec<Credit>) {
+        self.decided_rows += rows_of(&decision, &credits);
+        let before = self.decided.insert(decision.key.clone(), (decision, credits));
+        self.decided_rows -= before.map_or(0, |(decision, credits)| rows_of(&decision, &credits));
+    }
+
+    fn saw(&mut self, at: EpochMs) {
+        let (oldest, newest) = self.inputs_at.unwrap_or((at, at));
+        self.inputs_at = Some((oldest.min(at), newest.max(at)));
+    }
+}
+
+fn rows_of(decision: &Decision, credits: &[Credit]) -> usize {
+    1 + decision.void_quarters.len() + credits.len()
+}
+
+/// Both machines of one partition.
+#[derive(Debug)]
+pub struct Partition<S: Slices> {
+    orders: Orders,
+    timelines: Timelines<S>,
+    inner: Inner,
+    fates: Fates,
+    /// Where decided orders lie in time, since the last checkpoint.
+    order_times: Vec<(EpochMs, OrderKey)>,
+    orders_out: Vec<OrdersOutput>,
+    evidence_out: Vec<Evidence>,
+}
+
+/// States and places in time to be committed together with the positions.
+#[derive(Debug, Default)]
+pub struct Dirty {
+    /// Orders' states.
+    pub orders: Vec<(OrderKey, Vec<u8>)>,
+    /// Where decided orders lie in time.
+    pub order_times: Vec<(EpochMs, OrderKey)>,
+    /// Timelines' states; without bytes, those to delete.
+    pub timelines: Vec<(Identity, Vec<u8>)>,
+    /// The touch store's next number.
+    pub touches_next: u64,
+}
+
+impl<S: Slices> Partition<S> {
+    /// The machines of one owner, silent until [`Partition::speak`].
+    #[must_use]
+    pub fn new(claim: Stamp, timelines: Timelines<S>, inner: Inner) -> Self {
+        Self {
+            orders: Orders::new(claim),
+            timelines,
+            inner,
+            fates: Fates::default(),
+            order_times: Vec::new(),
+            orders_out: Vec::new(),
+            evidence_out: Vec::new(),
+        }
+    }
+
+    /// Takes one record. What cannot be read goes to quarantine; every record meets one fate.
+    pub fn apply<D: States>(
+        &mut self,
+        record: &Record,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        match Event::decode(&record.bytes) {
+            Ok(Event::Click(click)) => self.on_click(&click, out)?,
+            Ok(Event::Report(report)) => self.on_first_report(*report, states, out)?,
+            Ok(Event::Lookup(lookup)) => {
+                self.fates.note(Input::Lookup, None);
+                self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
+            }
+            Ok(Event::Evidence(evidence)) => {
+                self.fates.note(Input::Evidence, None);
+                self.on_evidence(evidence, states)?;
+            }
+            Ok(Event::Claim(_)) => self.fates.note(Input::Claim, None),
+            Ok(Event::Decision(_) | Event::Credit(_) | Event::Catalog(_) | Event::Quarantined(_)) => {
+                self.quarantine(record, "unexpected_kind", out);
+            }
+            Err(error) => self.quarantine(record, error.code(), out),
+        }
+        self.settle(states, out)
+    }
+
+    /// A version of the catalog; orders in memory are decided again. Those on disk are the caller's: [`Partition::redecide`].
+    pub fn on_catalog<D: States>(
+        &mut self,
+        catalog: Arc<Catalog>,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        self.orders.on_catalog(catalog, &mut self.orders_out);
+        self.settle(states, out)
+    }
+
+    /// Decides one order again.
+    pub fn redecide<D: States>(
+        &mut self,
+        key: &OrderKey,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        self.load_order(key, states)?;
+        self.orders.redecide(key, &mut self.orders_out);
+        self.settle(states, out)
+    }
+
+    /// The own claim has been read in every input: what was touched is sent, and from now on what changes.
+    pub fn speak<D: States>(&mut self, states: &D, out: &mut Outbox) -> Result<(), PartitionError<D::Error>> {
+        self.timelines.speak(&mut self.evidence_out)?;
+        let elsewhere = self.orders.speak(&mut self.orders_out);
+        self.settle(states, out)?;
+        elsewhere.iter().try_for_each(|key| self.redecide(key, states, out))
+    }
+
+    /// States that changed since the last call. Take them only when [`Outbox`] holds everything said about them.
+    pub fn take_dirty(&mut self) -> Result<Dirty, TouchError> {
+        Ok(Dirty {
+            orders: self.orders.take_dirty(),
+            order_times: std::mem::take(&mut self.order_times),
+            timelines: self.timelines.take_dirty(),
+            touches_next: self.timelines.flush()?,
+        })
+    }
+
+    /// Drops orders' states that are safely on disk, beyond `states_max`.
+    pub fn evict(&mut self, states_max: usize) {
+        self.orders.evict(states_max);
+    }
+
+    /// Forgets touches before `before`, by whole slices.
+    pub fn expire(&mut self, before: EpochMs) -> Result<(), TouchError> {
+        self.timelines.expire(before)
+    }
+
+    /// What became of every record.
+    #[must_use]
+    pub const fn fates(&self) -> &Fates {
+        &self.fates
+    }
+
+    /// The touch store, for its sizes and to sync it.
+    #[must_use]
+    pub const fn touches(&self) -> &TouchStore<S> {
+        self.timelines.store()
+    }
+
+    /// Whether the owner has to claim anew, since a key's revisions or its memory of what it sent come to their end.
+    #[must_use]
+    pub fn needs_claim(&self) -> bool {
+        self.orders.needs_claim() || self.timelines.needs_claim()
+    }
+
+    fn on_click(&mut self, click: &Click<'_>, out: &mut Outbox) -> Result<(), TouchError> {
+        match out.batch.click(click) {
+            warehouse::Fate::Row => self.fates.note(Input::Click, Some(click.head.origin)),
+            // The warehouse has put it into quarantine by itself; a touch at an impossible time would only sit in the store.
+            warehouse::Fate::Quarantined => {
+                self.fates.note_quarantined(Input::Click, OUT_OF_CALENDAR);
+                return Ok(());
+            }
+        }
+        out.saw(click.head.at());
+        self.timelines.on_click(&click.head, &mut self.evidence_out)
+    }
+
+    fn on_first_report<D: States>(
+        &mut self,
+        report: Report,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        match out.batch.report(&report) {
+            warehouse::Fate::Row => self.fates.note(Input::Report, Some(report.origin)),
+            warehouse::Fate::Quarantined => {
+                self.fates.note_quarantined(Input::Report, OUT_OF_CALENDAR);
+                return Ok(());
+            }
+        }
+        out.saw(report.received_at);
+        self.load_order(&report.key, states)?;
+        self.orders.on_report(report, &mut self.orders_out);
+        Ok(())
+    }
+
+    fn on_evidence<D: States>(
+        &mut self,
+        evidence: Evidence,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        self.load_order(&evidence.order, states)?;
+        self.orders.on_evidence(evidence, &mut self.orders_out);
+        Ok(())
+    }
+
+    fn load_order<D: States>(&mut self, key: &OrderKey, states: &D) -> Result<(), PartitionError<D::Error>> {
+        if self.orders.holds(key) {
+            return Ok(());
+        }
+        let Some(state) = states.order(key).map_err(PartitionError::States)? else { return Ok(()) };
+        self.orders
+            .restore(key.clone(), state.as_ref())
+            .map_err(|source| PartitionError::State { what: key.to_string(), source })
+    }
+
+    /// Passes on what the machines said until they are quiet. In memory that ends, since sets only grow and nothing is said twice.
+    fn settle<D: States>(&mut self, states: &D, out: &mut Outbox) -> Result<(), PartitionError<D::Error>> {
+        loop {
+            for evidence in std::mem::take(&mut self.evidence_out) {
+                match self.inner {
+                    Inner::Memory => self.on_evidence(evidence, states)?,
+                    Inner::Log => out.messages.push(Message::Evidence(evidence)),
+                }
+            }
+            for said in std::mem::take(&mut self.orders_out) {
+                match (said, self.inner) {
+                    (OrdersOutput::Lookup(lookup), Inner::Memory) => {
+                        self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
+                    }
+                    (OrdersOutput::Lookup(lookup), Inner::Log) => {
+                        out.messages.push(Message::Lookup(lookup));
+                    }
+                    (OrdersOutput::Decided { decision, credits }, _) => {
+                        self.order_times.push((decision.at, decision.key.clone()));
+                        out.decide(decision, credits);
+                    }
+                }
+            }
+            if self.evidence_out.is_empty() && self.orders_out.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn quarantine(&mut self, record: &Record, reason: &'static str, out: &mut Outbox) {
+        self.fates.note_quarantined(Input::Unreadable, reason);
+        let bytes = record.bytes.iter().take(INPUT_BYTES_MAX).copied().collect();
+        let place = place(&record.stream, record.position).into();
+        out.batch.quarantined(&Quarantined { reason: reason.into(), place, bytes });
+    }
+}

@@ -1,0 +1,388 @@
+//! One partition's owner: reads, applies, writes, commits, on a thread of its own.
+//!
+//! In: a claim, an input, the state on disk, a sink. Out: facts acknowledged, then the checkpoint that covers them; never the other way
+//! round. Not here: which partitions are owned (`run`), what a record does (`partition`). Start at [`Worker::run`].
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use attribution::Timelines;
+use events::OrderKey;
+use journal::{PollError, Position, Record, Source, StreamId};
+use units::{Clock, Stamp};
+use warehouse::{Batch, Warehouse};
+
+use crate::{
+    batching::{Gathered, Limits, Turn},
+    catalogs::{Catalogs, CatalogsError},
+    outlet::{Outlet, OutletError},
+    partition::{Outbox, Partition, PartitionError, States},
+    sink::{Sink, SinkStopped},
+    slices::FileSlices,
+    status::{Freshness, Phase, Progress, Status},
+    store::{Checkpoint, Durability, OrderPlace, Store, StoreError},
+};
+
+mod progress;
+
+use self::progress::{is_over, reached};
+
+/// The longest wait for the sink before a stop, an acknowledgement or the clock is looked at again.
+const AWAIT_SINK: Duration = Duration::from_millis(50);
+/// How long a stopping worker waits for what is in flight. Beyond it the batch is given up and written by the next owner.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+/// Orders on disk that one turn decides again after a catalog version, so that live records are not held up.
+const REDECIDED_PER_TURN: usize = 1_000;
+
+/// Why a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was asked to; everything acknowledged is committed.
+    Stopped,
+    /// A key's revisions under this claim came to their end: start over with a new claim.
+    ClaimAnew,
+}
+
+/// Why a worker cannot go on by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// An input cannot be read on.
+    #[error("input cannot be read on")]
+    Input(#[from] PollError),
+    /// State cannot be read or committed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A machine cannot take a record.
+    #[error(transparent)]
+    Partition(#[from] PartitionError<StoreError>),
+    /// A catalog version cannot be taken in.
+    #[error(transparent)]
+    Catalogs(#[from] CatalogsError),
+    /// The log does not take what the machines say.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+    /// The touch store cannot be used.
+    #[error(transparent)]
+    Touches(#[from] attribution::StoreError),
+    /// The sink's task is gone.
+    #[error(transparent)]
+    Sink(#[from] SinkStopped),
+}
+
+impl States for Store {
+    type Error = StoreError;
+
+    fn order(&self, key: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, StoreError> {
+        self.order_state(key)
+    }
+}
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The log's partition.
+    pub(crate) partition: u32,
+    /// The owner's claim, already in the log.
+    pub(crate) claim: Stamp,
+    /// How far each input reached right after the claim was in the log.
+    pub(crate) barrier: Vec<Position>,
+    /// The inputs.
+    pub(crate) input: Source,
+    /// Where to read on in them.
+    pub(crate) positions: Vec<Position>,
+    /// The state on disk.
+    pub(crate) store: Store,
+    /// Where look-ups, evidence and decisions go.
+    pub(crate) outlet: Outlet,
+    /// The folder of catalog versions.
+    pub(crate) catalogs: Catalogs,
+    /// Writes facts; also the catalog's names.
+    pub(crate) warehouse: Warehouse,
+    /// Names this partition in the marks.
+    pub(crate) source_name: String,
+    /// When a batch is full.
+    pub(crate) limits: Limits,
+    /// States of each machine kept in memory.
+    pub(crate) states_max: usize,
+    /// The present.
+    pub(crate) clock: Clock,
+    /// Set to end.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Where progress is shown.
+    pub(crate) status: Arc<Status>,
+}
+
+/// One partition at work.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    setup: Setup,
+    partition: Partition<FileSlices>,
+    sink: Sink,
+    out: Outbox,
+    /// The emptied batch that came back, to be filled next.
+    spare: Option<Batch>,
+    /// What is gathered since the last cut.
+    gathered: Gathered,
+    first_at: Option<Instant>,
+    /// How far each input was read.
+    positions: BTreeMap<StreamId, u64>,
+    /// Inputs that moved since the last checkpoint was cut.
+    moved: BTreeMap<StreamId, u64>,
+    /// To be committed when the batch in flight is acknowledged.
+    pending: Option<Pending>,
+    live: bool,
+    /// Where to go on deciding orders on disk again; `None` when there is nothing to do.
+    redecide_from: Option<OrderPlace>,
+    progress: Progress,
+    lag_at: Option<Instant>,
+    shown_at: Option<Instant>,
+}
+
+/// What the batch in flight stands for.
+#[derive(Debug)]
+struct Pending {
+    checkpoint: Checkpoint,
+    /// The warehouse has acknowledged it.
+    written: bool,
+    rows: usize,
+    inputs_at: Option<(units::EpochMs, units::EpochMs)>,
+}
+
+impl Worker {
+    /// The owner of a partition, silent until it has read to the barrier. Its input stands at its positions.
+    #[must_use]
+    pub(crate) fn new(
+        mut setup: Setup,
+        timelines: Timelines<FileSlices>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
+        let inner = setup.outlet.inner();
+        let positions = std::mem::take(&mut setup.positions);
+        let sink = Sink::start(runtime, setup.warehouse.clone(), setup.source_name.clone());
+        Self {
+            partition: Partition::new(setup.claim, timelines, inner),
+            sink,
+            out: Outbox::default(),
+            spare: None,
+            gathered: Gathered::default(),
+            first_at: None,
+            positions: positions.into_iter().map(|it| (it.stream, it.next)).collect(),
+            moved: BTreeMap::new(),
+            pending: None,
+            live: false,
+            redecide_from: None,
+            progress: Progress { claim: setup.claim.claim(), ..Progress::default() },
+            lag_at: None,
+            shown_at: None,
+            setup,
+        }
+    }
+
+    /// Works until it is asked to stop, needs a new claim, or cannot go on.
+    pub(crate) fn run(mut self) -> Result<End, WorkerError> {
+        loop {
+            if self.setup.stop.load(Ordering::Relaxed) {
+                self.finish()?;
+                return Ok(End::Stopped);
+            }
+            if self.partition.needs_claim() {
+                self.finish()?;
+                return Ok(End::ClaimAnew);
+            }
+            self.turn()?;
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), WorkerError> {
+        self.take_catalogs()?;
+        self.redecide_some()?;
+        self.acknowledge(Duration::ZERO)?;
+        self.gathered.rows = self.out.rows();
+        self.gathered.age_ms =
+            self.first_at.map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        match self.setup.limits.next(self.gathered, self.pending.is_some()) {
+            Turn::AwaitSink => self.acknowledge(AWAIT_SINK)?,
+            Turn::Cut => self.cut()?,
+            Turn::Read { wait_ms } => self.read(Duration::from_millis(wait_ms))?,
+        }
+        self.show();
+        Ok(())
+    }
+
+    fn read(&mut self, wait: Duration) -> Result<(), WorkerError> {
+        let records = self.setup.input.poll(self.setup.limits.poll_records_max, wait)?;
+        if !records.is_empty() {
+            self.first_at.get_or_insert_with(Instant::now);
+        }
+        for run in records.chunk_by(|left, right| left.stream == right.stream) {
+            self.apply(run)?;
+        }
+        self.send_messages()?;
+        self.speak_if_due()
+    }
+
+    /// Records of one stream, ascending.
+    fn apply(&mut self, run: &[Record]) -> Result<(), WorkerError> {
+        for record in run {
+            self.partition.apply(record, &self.setup.store, &mut self.out)?;
+            self.gathered.input_bytes += record.bytes.len();
+        }
+        self.gathered.records += run.len();
+        if let Some(last) = run.last() {
+            self.positions.insert(last.stream.clone(), last.position + 1);
+            self.moved.insert(last.stream.clone(), last.position + 1);
+        }
+        Ok(())
+    }
+
+    fn speak_if_due(&mut self) -> Result<(), WorkerError> {
+        if self.live {
+            return Ok(());
+        }
+        let (positions, input) = (&self.positions, &self.setup.input);
+        // A stream that is over may end in damage, whose sequences no record will show.
+        self.setup.barrier.retain(|end| !reached(positions, end) && !is_over(input, &end.stream));
+        if !self.setup.barrier.is_empty() {
+            return Ok(());
+        }
+        self.live = true;
+        self.first_at.get_or_insert_with(Instant::now);
+        // Counts as gathered, so that what is said now is cut even when no record follows.
+        self.gathered.records += 1;
+        self.partition.speak(&self.setup.store, &mut self.out)?;
+        self.send_messages()
+    }
+
+    /// Gives the sink what is gathered. Only while it is idle.
+    fn cut(&mut self) -> Result<(), WorkerError> {
+        self.out.seal(self.setup.outlet.inner());
+        self.send_messages()?;
+        let checkpoint = self.checkpoint()?;
+        let rows = self.out.batch.rows();
+        self.pending =
+            Some(Pending { checkpoint, rows, inputs_at: self.out.inputs_at.take(), written: rows == 0 });
+        self.gathered = Gathered::default();
+        self.first_at = None;
+        if rows == 0 {
+            return self.commit();
+        }
+        let next = self.spare.take().unwrap_or_default();
+        Ok(self.sink.write(std::mem::replace(&mut self.out.batch, next))?)
+    }
+
+    /// What changed up to this cut; the machines go on while the batch is being written. A silent owner keeps states, so that they may
+    /// leave memory, but no positions: what it will say of these inputs is not said yet.
+    fn checkpoint(&mut self) -> Result<Checkpoint, WorkerError> {
+        let dirty = self.partition.take_dirty()?;
+        let moved = if self.live { std::mem::take(&mut self.moved) } else { BTreeMap::new() };
+        Ok(Checkpoint {
+            positions: moved.into_iter().map(|(stream, next)| Position { stream, next }).collect(),
+            orders: dirty.orders,
+            order_times: dirty.order_times,
+            timelines: dirty.timelines,
+            touches_next: self.live.then_some(dirty.touches_next),
+            claim: self.setup.claim.claim(),
+            // A version counts as taken in when every order on disk has been looked at again, and said.
+            catalog: (self.live && self.redecide_from.is_none()).then(|| self.setup.catalogs.newest()),
+        })
+    }
+
+    fn acknowledge(&mut self, wait: Duration) -> Result<(), WorkerError> {
+        if let Some(batch) = self.sink.acknowledged(wait)? {
+            self.spare = Some(batch);
+            if let Some(pending) = &mut self.pending {
+                pending.written = true;
+            }
+        }
+        self.commit()
+    }
+
+    /// The facts are in the warehouse: with what was said in the log too, their inputs need never be read again.
+    fn commit(&mut self) -> Result<(), WorkerError> {
+        if !self.pending.as_ref().is_some_and(|it| it.written) || !self.setup.outlet.is_flushed()? {
+            return Ok(());
+        }
+        let Some(pending) = self.pending.take() else { return Ok(()) };
+        if self.setup.store.durability() == Durability::Power {
+            self.partition.touches().slices().sync().map_err(attribution::StoreError::from)?;
+        }
+        self.setup.store.commit(&pending.checkpoint)?;
+        // Only now is every clean state on disk.
+        self.partition.evict(self.setup.states_max);
+        self.progress.checkpoints += u64::from(self.live);
+        self.progress.batches += u64::from(pending.rows > 0);
+        self.progress.rows += pending.rows as u64;
+        let now = (self.setup.clock)();
+        self.progress.freshness_ms = pending.inputs_at.map(|(oldest, newest)| Freshness {
+            oldest_ms: now.ms_since(oldest).unwrap_or(0),
+            newest_ms: now.ms_since(newest).unwrap_or(0),
+        });
+        Ok(())
+    }
+
+    fn send_messages(&mut self) -> Result<(), WorkerError> {
+        Ok(self.setup.outlet.send(&mut self.out.messages)?)
+    }
+
+    fn take_catalogs(&mut self) -> Result<(), WorkerError> {
+        let catalogs = self.setup.catalogs.poll()?;
+        if catalogs.is_empty() {
+            return Ok(());
+        }
+        let known = self.setup.store.catalog()?;
+        for catalog in catalogs {
+            self.progress.catalog = catalog.version.0;
+            if catalog.version.0 > known {
+                let from = OrderPlace::first_at(catalog.effective_at);
+                let earlier = self.redecide_from.take().filter(|place| *place < from);
+                self.redecide_from = Some(earlier.unwrap_or(from));
+            }
+            self.first_at.get_or_insert_with(Instant::now);
+            self.gathered.records += 1;
+            self.partition.on_catalog(catalog, &self.setup.store, &mut self.out)?;
+        }
+        Ok(())
+    }
+
+    /// Orders on disk at or after a new version's beginning are decided again, some at a time.
+    fn redecide_some(&mut self) -> Result<(), WorkerError> {
+        let Some(from) = self.redecide_from.take() else { return Ok(()) };
+        let places = self.setup.store.orders_from(&from, REDECIDED_PER_TURN)?;
+        for place in &places {
+            if let Some(key) = place.order() {
+                self.partition.redecide(&key, &self.setup.store, &mut self.out)?;
+            }
+        }
+        self.redecide_from = places.into_iter().last().map(OrderPlace::behind);
+        self.first_at.get_or_insert_with(Instant::now);
+        self.gathered.records += 1;
+        self.send_messages()
+    }
+
+    /// Brings what is gathered into the warehouse and commits it, as far as that goes in [`STOP_WAIT`].
+    fn finish(&mut self) -> Result<(), WorkerError> {
+        let deadline = Instant::now() + STOP_WAIT;
+        self.settle(deadline)?;
+        if self.pending.is_none() && self.live {
+            self.cut()?;
+            self.settle(deadline)?;
+        }
+        self.progress.phase = Phase::Released;
+        self.shown_at = None;
+        self.show();
+        Ok(())
+    }
+
+    fn settle(&mut self, deadline: Instant) -> Result<(), WorkerError> {
+        while self.pending.is_some() && Instant::now() < deadline {
+            self.acknowledge(AWAIT_SINK)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! What a worker shows of itself, and how far its inputs are from their ends.
+//!
+//! In: the worker, once a turn. Out: its [`Progress`] in the shared status, at most ten times a second. Not here: what probes make of it
+//! (`status`). Start at [`Worker::show`].
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use journal::{Position, Source, StreamId};
+
+use super::Worker;
+use crate::status::Phase;
+
+/// Between two looks at how far the inputs reach.
+const LAG_EVERY: Duration = Duration::from_secs(1);
+/// Between two reports of progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+impl Worker {
+    /// Puts the worker's progress where others see it.
+    pub(super) fn show(&mut self) {
+        if self.shown_at.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
+            return;
+        }
+        self.shown_at = Some(Instant::now());
+        if self.lag_at.is_none_or(|at| at.elapsed() >= LAG_EVERY) {
+            self.lag_at = Some(Instant::now());
+            // A failure to look is a failure to read, which the next poll reports.
+            if let Ok(ends) = self.setup.input.ends() {
+                let read = |end: &Position| self.positions.get(&end.stream).copied().unwrap_or(first(end));
+                let lag =
+                    ends.into_iter().map(|end| (end.stream.clone(), end.next.saturating_sub(read(&end))));
+                self.progress.lag_records = lag.collect();
+            }
+        }
+        if self.live && self.progress.phase == Phase::CatchingUp {
+            self.progress.phase = Phase::Live;
+        }
+        let health = self.sink.health();
+        self.progress.retries = health.retries;
+        self.progress.sink_error = health.error;
+        self.progress.fates = self.partition.fates().clone();
+        self.progress.turned_at = (self.setup.clock)();
+        self.progress.is_settled = self.pending.is_none() && self.gathered.records == 0;
+        self.setup.status.set(self.setup.partition, self.progress.clone());
+    }
+}
+
+/// Spools count from one, everything else from zero.
+const fn first(position: &Position) -> u64 {
+    match position.stream {
+        StreamId::Spool { .. } => 1,
+        StreamId::Topic { .. } | StreamId::Memory(_) => 0,
+    }
+}
+
+/// Whether the stream is over and read to its end.
+pub(super) fn is_over(input: &Source, stream: &StreamId) -> bool {
+    match input {
+        Source::Spool(reader) => reader.closed(stream),
+        Source::Memory(_) | Source::Kafka(_) => false,
+    }
+}
+
+pub(super) fn reached(positions: &BTreeMap<StreamId, u64>, end: &Position) -> bool {
+    end.next <= positions.get(&end.stream).copied().unwrap_or_else(|| first(end))
+}

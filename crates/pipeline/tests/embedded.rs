@@ -1,0 +1,180 @@
+//! The embedded road: a real spool in, the real engine out.
+
+mod common;
+
+use common::{Edge, NOON, Running, Who, World, apply_catalog, column, content, until, write_day};
+use events::Claim;
+use pipeline::{RunError, fates::Fate, store::StoreError};
+use units::{EpochMs, HOUR_MS};
+
+fn orders(world: &World) -> Vec<String> {
+    column(
+        &world.warehouse,
+        "SELECT toString(tuple(order_id, partner_id, revenue_minor, matched)) FROM orders ORDER BY order_id",
+    )
+}
+
+#[test]
+fn a_click_and_its_order_reach_the_views() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let running = world.start();
+    let id = edge.click(NOON, 7, 2);
+    edge.report(NOON.forth(60_000), "A-1", 4_995, Who::Click(id));
+    edge.report(NOON.forth(61_000), "A-2", 100, Who::Visitor(7));
+    edge.report(NOON.forth(62_000), "A-3", 100, Who::Visitor(8));
+    running.caught_up(4);
+    assert_eq!(orders(&world), ["('A-1',2,4995,'click_id')", "('A-2',2,100,'visitor')", "('A-3',0,100,'')"]);
+    assert_eq!(column(&world.warehouse, "SELECT click_id FROM clicks"), [id.to_string()]);
+    let credits = "SELECT toString(tuple(order_id, partner_id, revenue_minor)) FROM credits WHERE share > 0 ORDER BY order_id";
+    assert_eq!(column(&world.warehouse, credits), ["('A-1',2,4995)", "('A-2',2,100)"]);
+    until("names arrive", || {
+        let names = column(&world.warehouse, "SELECT partner_name FROM clicks");
+        (names == ["Partner 2"]).then_some(())
+    });
+    assert!(running.status.ready(NOON).is_ok());
+    running.stop().expect("stops");
+}
+
+#[test]
+fn a_late_click_decides_its_order_again() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let running = world.start();
+    edge.click(NOON, 7, 1);
+    edge.report(NOON.forth(60_000), "A-1", 500, Who::Visitor(7));
+    running.caught_up(2);
+    assert_eq!(orders(&world), ["('A-1',1,500,'visitor')"]);
+    // Another thread of the edge ships late: the click lies between the first one and the order.
+    let mut slow = Edge::open(&world.data(), 1);
+    slow.click(NOON.forth(30_000), 7, 3);
+    running.caught_up(3);
+    assert_eq!(orders(&world), ["('A-1',3,500,'visitor')"]);
+    running.stop().expect("stops");
+}
+
+// fault 74
+#[test]
+fn what_cannot_be_read_is_quarantined_and_passed() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let mut claim = Vec::new();
+    let record = Claim { partition: 0, nonce: 1, at: NOON, owner: "x".into() };
+    record.encode(&mut claim).expect("encodes");
+    let mut future = claim.clone();
+    future[2] = 9;
+    edge.bytes(b"garbage");
+    edge.bytes(&[]);
+    edge.bytes(&future);
+    edge.bytes(&[0xC7, 200, 1, 0]);
+    edge.bytes(&claim);
+    edge.click(NOON, 7, 1);
+    let running = world.start();
+    running.caught_up(6);
+    let progress = running.status.partitions().remove(&0).expect("a partition");
+    assert!(progress.fates.add_up());
+    assert_eq!((progress.fates.of(Fate::Quarantined), progress.fates.of(Fate::Applied)), (4, 2));
+    let reasons = "SELECT reason FROM quarantine ORDER BY reason";
+    assert_eq!(
+        column(&world.warehouse, reasons),
+        ["no_envelope", "no_envelope", "unknown_kind", "unknown_version"]
+    );
+    running.stop().expect("stops");
+}
+
+// fault 75
+#[test]
+fn repeats_and_another_order_of_arrival_change_nothing() {
+    let straight = World::new();
+    let mut edge = Edge::open(&straight.data(), 0);
+    let records = write_day(&mut edge, 20);
+    let running = straight.start();
+    running.caught_up(records);
+    running.stop().expect("stops");
+
+    // The same records, read from the start again by an owner without state, into the same tables.
+    std::fs::remove_dir_all(straight.data().join("pipeline")).expect("state is lost");
+    let before = content(&straight.warehouse);
+    assert_eq!(before.len(), 60 + 20 + 20);
+    let running = straight.start();
+    running.caught_up(records);
+    running.stop().expect("stops");
+    assert_eq!(content(&straight.warehouse), before);
+}
+
+#[test]
+fn a_restart_goes_on_where_the_checkpoint_was() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let id = edge.click(NOON, 7, 2);
+    let running = world.start();
+    running.caught_up(1);
+    running.stop().expect("stops");
+
+    edge.report(NOON.forth(1_000), "A-1", 900, Who::Visitor(7));
+    edge.report(NOON.forth(2_000), "A-2", 901, Who::Click(id));
+    let running = world.start();
+    running.caught_up(2);
+    let progress = running.status.partitions().remove(&0).expect("a partition");
+    assert_eq!((progress.fates.consumed, progress.claim), (2, 2), "the click was not read again");
+    running.stop().expect("stops");
+    assert_eq!(orders(&world), ["('A-1',2,900,'visitor')", "('A-2',2,901,'click_id')"]);
+}
+
+#[test]
+fn a_catalog_that_changes_the_past_moves_orders_on_disk() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let mut options = world.options();
+    // Nothing stays in memory, so that the order has to come from disk.
+    options.states_max = 0;
+    edge.click(NOON, 7, 2);
+    edge.report(NOON.forth(2 * HOUR_MS), "A-1", 900, Who::Visitor(7));
+    let running = Running::start(options.clone());
+    running.caught_up(2);
+    assert_eq!(orders(&world), ["('A-1',2,900,'visitor')"]);
+    apply_catalog(&world.data(), 2, NOON, "1h");
+    until("the order is nobody's", || (orders(&world) == ["('A-1',0,900,'')"]).then_some(()));
+    running.stop().expect("stops");
+
+    // A version that arrives while nobody is there.
+    apply_catalog(&world.data(), 3, NOON, "3h");
+    let running = Running::start(options);
+    until("the order is his again", || (orders(&world) == ["('A-1',2,900,'visitor')"]).then_some(()));
+    running.stop().expect("stops");
+}
+
+#[test]
+fn two_pipelines_on_one_folder_exclude_each_other() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    edge.click(NOON, 7, 2);
+    let first = world.start();
+    first.caught_up(1);
+    let second = world.start();
+    let error = second.ended().expect_err("refused");
+    assert!(matches!(error, RunError::Store(StoreError::InUse { .. })), "{error}");
+    first.stop().expect("stops");
+}
+
+#[test]
+fn claims_that_were_lost_stop_the_pipeline() {
+    let world = World::new();
+    Edge::open(&world.data(), 0).click(NOON, 7, 2);
+    let running = world.start();
+    running.caught_up(1);
+    running.stop().expect("stops");
+    std::fs::remove_dir_all(world.data().join("claims")).expect("claims are lost");
+    let error = world.start().ended().expect_err("an older claim would lose to what is there");
+    assert!(error.to_string().contains("restore the folder of claims"), "{error}");
+}
+
+/// Time is the log's: a pipeline started years later decides the same.
+#[test]
+fn an_empty_spool_is_caught_up_at_once() {
+    let world = World::new();
+    let running = world.start();
+    running.caught_up(0);
+    assert!(running.status.ready(EpochMs(NOON.0)).is_ok());
+    running.stop().expect("stops");
+}
