@@ -4,6 +4,7 @@
 //! ClickHouse server's. Not here: statements (`call`), users' rights (`access`), what a request says (`request`), headers
 //! of answers (`respond`). Start at [`bind`] and [`Server::run`].
 
+mod flush;
 mod request;
 mod respond;
 
@@ -32,6 +33,7 @@ use crate::{
     error::{EngineError, code},
     sql,
 };
+use flush::{Flushes, Watched};
 use request::Head;
 use respond::{AnswerBody, Context};
 
@@ -131,9 +133,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut closing: watch::Recei
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch off Nagle's algorithm");
     }
+    let flushes = Arc::new(Flushes::default());
+    let io = Watched { inner: TokioIo::new(stream), flushes: Arc::clone(&flushes) };
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        let (shared, flushes) = (Arc::clone(&shared), Arc::clone(&flushes));
+        async move { Ok::<_, Infallible>(answer(&shared, request, flushes).await) }
     });
     let mut builder = http1::Builder::new();
     builder
@@ -141,7 +145,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut closing: watch::Recei
         .header_read_timeout(HEAD_WAIT)
         .max_buf_size(HEAD_BYTES_MAX)
         .half_close(false);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let asked = async { drop(closing.wait_for(|closing| *closing).await) };
     let early = tokio::select! {
         ended = &mut connection => Some(ended),
@@ -158,7 +162,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut closing: watch::Recei
     }
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<AnswerBody> {
+async fn answer(shared: &Shared, request: Request<Incoming>, flushes: Arc<Flushes>) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     if let Some(fixed) = respond::fixed(&parts) {
         return fixed;
@@ -177,7 +181,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<AnswerB
         Answer::Failed(error) => respond::failed(&context, &error),
         Answer::Whole { format, bytes, progress } => respond::whole(&context, &format, bytes, progress),
         Answer::Streaming { format, first, rest, progress } => {
-            respond::streaming(&context, &format, first, rest, progress)
+            respond::streaming(&context, &format, first, rest, progress, flushes)
         }
     }
 }

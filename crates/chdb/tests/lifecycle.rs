@@ -12,7 +12,7 @@ use std::{
 use common::{Seen, curl};
 
 /// Longest wait for a process to do what it must.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Process {
     child: Child,

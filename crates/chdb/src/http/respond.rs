@@ -6,7 +6,8 @@ use std::{
     hash::{BuildHasher, RandomState},
     io,
     pin::Pin,
-    task::{Context as TaskContext, Poll},
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -15,9 +16,12 @@ use hyper::{
     body::{Body, Frame, SizeHint},
     http::{request::Parts, response::Builder},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Sleep, sleep, timeout},
+};
 
-use super::{STALL_WAIT, request::Head};
+use super::{STALL_WAIT, flush::Flushes, request::Head};
 use crate::{
     call::Piece,
     codec::Encoding,
@@ -136,10 +140,12 @@ pub(super) fn streaming(
     first: Bytes,
     rest: mpsc::Receiver<Piece>,
     progress: Progress,
+    flushes: Arc<Flushes>,
 ) -> Response<AnswerBody> {
     let (sender, pieces) = mpsc::channel(1);
     tokio::spawn(forward(first, rest, sender));
-    finish(describe(context, format, progress), AnswerBody::Streaming(pieces))
+    let streaming = Streaming { pieces, flushed: flushes.count(), flushes, failing: None };
+    finish(describe(context, format, progress), AnswerBody::Streaming(streaming))
 }
 
 fn describe(context: &Context, format: &str, progress: Progress) -> Builder {
@@ -200,24 +206,15 @@ fn finish(builder: Builder, body: AnswerBody) -> Response<AnswerBody> {
 }
 
 /// Passes pieces to the connection. A client that takes none for [`STALL_WAIT`] loses its answer, not the engine a thread.
-async fn forward(first: Bytes, mut rest: mpsc::Receiver<Piece>, sender: mpsc::Sender<io::Result<Bytes>>) {
-    let cut = || io::Error::other("the statement failed in the middle of its answer");
-    let mut next = Ok(first);
+async fn forward(first: Bytes, mut rest: mpsc::Receiver<Piece>, sender: mpsc::Sender<Piece>) {
+    let mut next = Piece::Bytes(first);
     loop {
-        let last = next.is_err();
+        let last = !matches!(next, Piece::Bytes(_));
         if !matches!(timeout(STALL_WAIT, sender.send(next)).await, Ok(Ok(()))) || last {
             return;
         }
-        next = match rest.recv().await {
-            Some(Piece::Bytes(bytes)) => Ok(bytes),
-            Some(Piece::End) => return,
-            Some(Piece::Failed) => {
-                // The text of the exception should leave before the connection breaks.
-                tokio::task::yield_now().await;
-                Err(cut())
-            }
-            None => Err(cut()),
-        };
+        // A channel that closes without an end is a failure too.
+        next = rest.recv().await.unwrap_or(Piece::Failed);
     }
 }
 
@@ -225,7 +222,38 @@ async fn forward(first: Bytes, mut rest: mpsc::Receiver<Piece>, sender: mpsc::Se
 #[derive(Debug)]
 pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
-    Streaming(mpsc::Receiver<io::Result<Bytes>>),
+    Streaming(Streaming),
+}
+
+/// A body whose pieces are still being computed.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    pieces: mpsc::Receiver<Piece>,
+    flushes: Arc<Flushes>,
+    /// Flushes before the last piece was handed over.
+    flushed: u64,
+    /// Set once the statement has failed: the longest wait for the reason to leave.
+    failing: Option<Pin<Box<Sleep>>>,
+}
+
+impl Streaming {
+    fn poll_piece(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.failing.is_none() {
+            match ready!(self.pieces.poll_recv(task)) {
+                Some(Piece::Bytes(bytes)) => {
+                    self.flushed = self.flushes.count();
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Some(Piece::End) => return Poll::Ready(None),
+                Some(Piece::Failed) | None => self.failing = Some(Box::pin(sleep(STALL_WAIT))),
+            }
+        }
+        let late = self.failing.as_mut().is_some_and(|failing| failing.as_mut().poll(task).is_ready());
+        if self.flushes.poll_after(self.flushed, task).is_pending() && !late {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(io::Error::other("the statement failed in the middle of its answer"))))
+    }
 }
 
 impl AnswerBody {
@@ -244,9 +272,7 @@ impl Body for AnswerBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Streaming(pieces) => {
-                pieces.poll_recv(task).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
+            Self::Streaming(streaming) => streaming.poll_piece(task),
         }
     }
 
