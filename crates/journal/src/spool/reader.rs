@@ -230,8 +230,12 @@ impl Follower {
 fn check_deleted(wanted: &BTreeMap<StreamId, u64>, writer: WriterId, dir: &Path) -> Result<(), PollError> {
     for (incarnation, oldest) in retention::marks(dir).map_err(|source| io_error(dir, source))? {
         let stream = StreamId::Spool { writer, incarnation };
+        // The mark comes before the deletion, so the files may still be there (faults 39, 40): then they tell better.
+        let is_gone = !dir.join(incarnation.to_string()).exists();
         match wanted.get(&stream) {
-            Some(&wanted) if wanted < oldest => return Err(PollError::OutOfRange { stream, wanted, oldest }),
+            Some(&wanted) if is_gone && wanted < oldest => {
+                return Err(PollError::OutOfRange { stream, wanted, oldest });
+            }
             _ => {}
         }
     }

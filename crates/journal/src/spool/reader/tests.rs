@@ -334,3 +334,49 @@ fn a_huge_length_in_a_closed_segment_costs_one_frame() {
         assert_eq!(reader.damages().records(), 1);
     }
 }
+
+// faults 39 and 40: killed behind the mark, or files that a power cut brought back.
+#[test]
+fn files_that_outlive_their_deletion_are_read_again_and_deleted_later() {
+    let root = tempfile::tempdir().unwrap();
+    let mut first = open(root.path());
+    append(&mut first, 150);
+    drop(first);
+    let second = open(root.path());
+    let files: Vec<_> = segments(root.path(), 5).into_iter().map(|it| (fs::read(&it).unwrap(), it)).collect();
+    let restore = || {
+        fs::create_dir_all(layout::incarnation_dir(root.path(), WRITER, 5)).unwrap();
+        for (bytes, path) in &files {
+            fs::write(path, bytes).unwrap();
+        }
+    };
+    for below in [100, 151] {
+        let deleted = delete_below(root.path(), WRITER, 5, below).unwrap();
+        assert!(0 < deleted.records && deleted.records < below);
+        restore();
+        let mut reader = Reader::open(root.path());
+        reader.seek(&[at(5, 2)]);
+        assert_eq!(drain(&mut reader), pairs(5, 2..=150), "below {below}");
+        assert_eq!(delete_below(root.path(), WRITER, 5, below).unwrap(), deleted);
+        restore();
+    }
+    drop(second);
+}
+
+#[test]
+fn what_is_unread_is_measured_in_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let mut writer = open(root.path());
+    append(&mut writer, 150);
+    let mut reader = Reader::open(root.path());
+    reader.ends().unwrap();
+    let at_least = 150 * frame::padded(200) as u64;
+    let overhead = 16 * 1024;
+    let unread = reader.unread_bytes();
+    assert!(at_least <= unread && unread <= at_least + overhead, "{unread} for {at_least}");
+    drain(&mut reader);
+    assert_eq!(reader.unread_bytes(), 0);
+    append(&mut writer, 2);
+    reader.ends().unwrap();
+    assert_eq!(reader.unread_bytes(), 2 * frame::padded(200) as u64);
+}

@@ -181,6 +181,22 @@ fn a_torn_tail_is_cut() {
     }
 }
 
+// fault 52: however much lies there unshipped, a start looks at one segment.
+#[test]
+fn recovery_looks_at_the_last_segment_only() {
+    let root = tempfile::tempdir().unwrap();
+    let mut writer = open(root.path(), options());
+    append_through(&mut writer, 500);
+    drop(writer);
+    let dir = layout::incarnation_dir(root.path(), WRITER, 5);
+    let segments = layout::segments(&dir).unwrap();
+    for first in &segments[..segments.len() - 1] {
+        fs::write(layout::segment_path(&dir, *first), b"not what a scan would like").unwrap();
+    }
+    let next = open(root.path(), options());
+    assert_eq!(next.endings(), [Ending { incarnation: 5, last_sequence: 500, state: EndState::ProcessDied }]);
+}
+
 /// Appends numbered records until `count` are recorded, counting refusals.
 fn append_through(writer: &mut Writer, count: u64) -> u64 {
     let mut refused = 0;
