@@ -1,6 +1,9 @@
 //! Against the real engine: what is written, however often and by whomever, is counted once.
 
+mod bytes;
 mod faults;
+mod names;
+mod proxy;
 mod reading;
 mod views;
 pub(crate) mod world;

@@ -1,0 +1,56 @@
+//! The bytes that leave for the engine: one row of each table, frozen.
+
+use events::{Channel, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+use units::{
+    AdvertiserId, CatalogVersion, Currency, CustomerId, Money, Origin, PartnerId, VisitorId, WriterId,
+};
+
+use super::world::{NOON, click, later, order};
+use crate::{Batch, Table};
+
+fn full_report() -> Report {
+    Report {
+        received_at: later(1),
+        origin: Origin { writer: WriterId(65_537), incarnation: 3, sequence: 4 },
+        reported_at: Some(NOON),
+        key: OrderKey::by_id(AdvertiserId(1), "A-1"),
+        channel: Channel::Shopify,
+        event: "sale".into(),
+        click: ReportedClick::Signed(click(1, NOON).head.id),
+        visitor: Some(VisitorId(9)),
+        customer: Some(CustomerId([0xab; 16])),
+        coupon: Some("TEA10".into()),
+        partner: Some(PartnerId(5)),
+        statement: Statement::Refund {
+            refund: "R-1".into(),
+            amount: Some(Money { minor: 100, currency: Currency::EUR }),
+        },
+        status: Some(ReportedStatus::Approved),
+        new_customer: Some(false),
+        delivery: "d-1".into(),
+        catalog: CatalogVersion(7),
+    }
+}
+
+#[test]
+fn rows_are_frozen() {
+    let mut batch = Batch::new();
+    let winner = click(1, NOON.forth(1));
+    batch.click(&winner);
+    batch.report(&full_report());
+    let (decision, credits) = order("A-1", 5, later(1), &winner, &[]);
+    batch.decided(&decision, &credits);
+    batch.quarantined(&events::Quarantined {
+        reason: "malformed".into(),
+        place: "clicks 3 17".into(),
+        bytes: vec![0xc7, 1, 1, 0, 0xff],
+    });
+    let marks = batch.marks("sink", 1);
+    let blocks = batch.blocks().chain([(Table::Marks, &marks)]);
+    let lines = blocks.map(|(table, block)| {
+        let bytes = block.encode();
+        let hex = bytes.iter().fold(String::new(), |hex, it| hex + &format!("{it:02x}"));
+        format!("{} {} rows {hex}\n", table.name(), block.rows())
+    });
+    super::golden("rows.hex", &lines.collect::<String>());
+}
