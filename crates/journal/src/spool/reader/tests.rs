@@ -218,6 +218,48 @@ fn the_last_record_of_a_dead_incarnation_is_missed_when_it_is_damaged() {
     drop(second);
 }
 
+// fault 47, before anybody noted where the incarnation ended.
+#[test]
+fn damage_amid_the_last_segment_hides_neither_its_end_nor_what_follows() {
+    let root = tempfile::tempdir().unwrap();
+    let mut writer = open(root.path());
+    append(&mut writer, 9);
+    drop(writer);
+    let path = segments(root.path(), 5)[0].clone();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[segment::HEADER_BYTES + frame::padded(1) + 3 * frame::padded(200) + 40] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let second = open(root.path());
+    assert_eq!(second.endings()[0].last_sequence, 9);
+    let mut reader = Reader::open(root.path());
+    assert_eq!(reader.ends().unwrap(), [at(5, 10), at(6, 1)]);
+    assert_eq!(drain(&mut reader), pairs(5, (1..=3).chain(5..=9)));
+    assert_eq!(reader.ends().unwrap(), [at(5, 10), at(6, 1)]);
+}
+
+// fault 70, while reading
+#[test]
+fn segments_deleted_under_a_reader_stop_it() {
+    let root = tempfile::tempdir().unwrap();
+    let mut writer = open(root.path());
+    append(&mut writer, 300);
+    let mut reader = Reader::open(root.path());
+    assert_eq!(reader.poll(10, Duration::ZERO).unwrap().len(), 10);
+    let deleted = delete_below(root.path(), WRITER, 5, 300).unwrap();
+    let mut read = 10;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let error = loop {
+        assert!(Instant::now() < deadline, "it waits for what is gone");
+        match reader.poll(10, Duration::from_millis(200)) {
+            Ok(records) => read += records.len() as u64,
+            Err(error) => break error,
+        }
+        assert!(read < deleted.records, "it passed over the hole");
+    };
+    let PollError::OutOfRange { wanted, oldest, .. } = error else { panic!("{error}") };
+    assert_eq!((wanted, oldest), (read + 1, deleted.records + 1));
+}
+
 #[test]
 fn a_segment_without_a_header_is_read_by_its_siblings_seed() {
     let root = tempfile::tempdir().unwrap();
