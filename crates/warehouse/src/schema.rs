@@ -67,7 +67,6 @@ impl Migration {
 pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
     let sums = CELL_SUMS.map(|it| format!("sum({it}) AS {it}")).join(", ");
     let no_sums = CELL_SUMS.map(|it| format!("0 AS {it}")).join(", ");
-    let seen = CELL_SUMS.map(|it| format!("{it} != 0")).join(" OR ");
     let sub_columns: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
     let name = |of: &str, attribute: &str, as_name: &str| {
         format!("joinGet('{{database}}.{of}_names', '{attribute}', {of}_id) AS {as_name}")
@@ -80,7 +79,6 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{cell_sums}", &CELL_SUMS.join(", ")),
         ("{sums}", &sums),
         ("{no_sums}", &no_sums),
-        ("{seen}", &format!("({seen})")),
         ("{quarters_behind}", QUARTERS_BEHIND),
         ("{subs}", &sub_columns.join(", ")),
         ("{partner_name}", &name("partner", "name", "partner_name")),

@@ -48,8 +48,8 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
     let list: Vec<String> = quarters.iter().map(|it| format!("toDateTime({}, 'UTC')", it.at)).collect();
     let (keys, sums) = (CELL_KEYS, CELL_SUMS.join(", "));
     format!(
-        "INSERT INTO cells (quarter, {keys}, {sums}, visitors, ver) SETTINGS {WRITE_SETTINGS} \
-         SELECT quarter, {keys}, {outer}, toUInt32(sum(visitors)), {ver} AS ver FROM (\
+        "INSERT INTO cells (quarter, {keys}, {sums}, visitors, is_empty, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT quarter, {keys}, {outer}, toUInt32(sum(visitors)), {empty}, {ver} AS ver FROM (\
          SELECT {clicks} FROM clicks_log FINAL WHERE {in_clicks} GROUP BY quarter, {keys} \
          UNION ALL \
          SELECT {credits} FROM credits_log FINAL WHERE quarter IN ({list}) AND share_ppm > 0 GROUP BY quarter, {keys} \
@@ -57,6 +57,7 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
          SELECT quarter, {keys}, {zeros}, toUInt64(0) AS visitors FROM cells FINAL WHERE quarter IN ({list})\
          ) GROUP BY quarter, {keys} SETTINGS {READ_SETTINGS}",
         outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
+        empty = empty(),
         ver = version_of("toUInt32(quarter)", quarters),
         clicks = clicks_fold(),
         credits = credits_fold(),
@@ -94,6 +95,11 @@ fn zeros() -> String {
     CELL_SUMS.map(zero).join(", ")
 }
 
+/// Whether nothing at all is left of a group.
+fn empty() -> String {
+    CELL_SUMS.map(|it| format!("sum({it}) = 0")).join(" AND ")
+}
+
 fn zero(name: &str) -> String {
     let kind = if name.ends_with("_minor") { "toInt64" } else { "toUInt64" };
     format!("{kind}(0) AS {name}")
@@ -105,24 +111,23 @@ fn version_of(column: &str, dirty: &[Dirty]) -> String {
     format!("transform({column}, [{}], [{}], toUInt64(0))", at.join(", "), ver.join(", "))
 }
 
-/// Folds a day's cells, and its visitors, who do not add up, from its clicks.
+/// Folds a day's cells, and counts its visitors, who do not add up, from its clicks.
 pub(super) fn day_cells(day: Dirty, zone: &str) -> String {
     let (keys, sums) = (CELL_KEYS, CELL_SUMS.join(", "));
     format!(
-        "INSERT INTO cells_day (day, {keys}, {sums}, visitors, ver) SETTINGS {WRITE_SETTINGS} \
-         SELECT toDate({day}) AS day, {keys}, {outer}, uniqCombined64MergeState(12)(visitors), {ver} AS ver FROM (\
-         SELECT {keys}, {sums}, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
-         FROM cells FINAL WHERE {in_day} \
+        "INSERT INTO cells_day (day, {keys}, {sums}, visitors, is_empty, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT toDate({day}) AS day, {keys}, {outer}, sum(visitors), {empty}, {ver} AS ver FROM (\
+         SELECT {keys}, {sums}, toUInt64(0) AS visitors FROM cells FINAL WHERE {in_day} \
          UNION ALL \
-         SELECT {keys}, {zeros}, uniqCombined64State(12)(visitor_id) AS visitors \
+         SELECT {keys}, {zeros}, uniqCombined64(12)(visitor_id) AS visitors \
          FROM clicks_log FINAL WHERE {in_clicks} AND kind = 'click' AND verdict IN ('valid', 'duplicate') GROUP BY {keys} \
          UNION ALL \
-         SELECT {keys}, {zeros}, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
-         FROM cells_day FINAL WHERE day = toDate({day})\
+         SELECT {keys}, {zeros}, toUInt64(0) AS visitors FROM cells_day FINAL WHERE day = toDate({day})\
          ) GROUP BY {keys} SETTINGS {READ_SETTINGS}",
         day = day.at,
         ver = day.ver,
         outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
+        empty = empty(),
         zeros = zeros(),
         in_day = in_day("quarter", day.at, zone),
         in_clicks = in_day("at", day.at, zone),
@@ -132,14 +137,15 @@ pub(super) fn day_cells(day: Dirty, zone: &str) -> String {
 /// A day's visitors by partner.
 pub(super) fn uniques(day: Dirty, zone: &str) -> String {
     format!(
-        "INSERT INTO uniques_day (day, partner_id, visitors, ver) SETTINGS {WRITE_SETTINGS} \
-         SELECT toDate({day}) AS day, partner_id, uniqCombined64MergeState(12)(visitors), {ver} AS ver FROM (\
-         SELECT partner_id, uniqCombined64State(12)(visitor_id) AS visitors \
+        "INSERT INTO uniques_day (day, partner_id, visitors, state, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT toDate({day}) AS day, partner_id, finalizeAggregation(merged), merged, {ver} AS ver FROM (\
+         SELECT partner_id, uniqCombined64MergeState(12)(state) AS merged FROM (\
+         SELECT partner_id, uniqCombined64State(12)(visitor_id) AS state \
          FROM clicks_log FINAL WHERE {in_clicks} AND kind = 'click' AND verdict IN ('valid', 'duplicate') GROUP BY partner_id \
          UNION ALL \
-         SELECT partner_id, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS visitors \
+         SELECT partner_id, arrayReduce('uniqCombined64State(12)', CAST([] AS Array(UInt64))) AS state \
          FROM uniques_day FINAL WHERE day = toDate({day})\
-         ) GROUP BY partner_id SETTINGS {READ_SETTINGS}",
+         ) GROUP BY partner_id) SETTINGS {READ_SETTINGS}",
         day = day.at,
         ver = day.ver,
         in_clicks = in_day("at", day.at, zone),

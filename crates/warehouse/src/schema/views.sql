@@ -54,14 +54,14 @@ FROM quarantine_log FINAL;
 
 CREATE OR REPLACE VIEW rollup_quarter AS
 SELECT quarter, {dimensions}, {measures}
-FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen})
+FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE NOT is_empty)
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW rollup_hourly AS
 SELECT hour, {dimensions}, {measures}
 FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, '{zone}') AS hour, {keys}, {sums}, sum(visitors) AS visitors
-  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY hour, {keys}
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY hour, {keys}
 )
 SETTINGS {final};
 
@@ -69,7 +69,7 @@ CREATE OR REPLACE VIEW rollup_hourly_in AS
 SELECT hour, {dimensions}, {measures}
 FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, {zone:String}) AS hour, {keys}, {sums}, sum(visitors) AS visitors
-  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY hour, {keys}
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY hour, {keys}
 )
 SETTINGS {final};
 
@@ -84,19 +84,19 @@ CREATE OR REPLACE VIEW rollup_daily AS
 WITH (SELECT groupArray(day) FROM days_behind) AS behind
 SELECT day, {dimensions}, {measures}
 FROM (
-  SELECT day, {keys}, {cell_sums}, finalizeAggregation(visitors) AS visitors
-  FROM cells_day FINAL WHERE NOT has(behind, day) AND {seen}
+  SELECT day, {keys}, {cell_sums}, toUInt64(visitors) AS visitors
+  FROM cells_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
   UNION ALL
   SELECT day, {keys}, {sums}, max(visitors) AS visitors
   FROM (
-    SELECT toDate(quarter, '{zone}') AS day, {keys}, {cell_sums}, toUInt64(0) AS visitors
-    FROM cells FINAL WHERE {quarters_behind} AND {seen}
+    SELECT toDate(quarter, '{zone}') AS day, {keys}, {cell_sums}, toUInt64(0) AS visitors, 1 AS is_quarter
+    FROM cells FINAL WHERE {quarters_behind} AND NOT is_empty
     UNION ALL
-    SELECT day, {keys}, {no_sums}, finalizeAggregation(visitors) AS visitors
-    FROM cells_day FINAL WHERE has(behind, day)
+    SELECT day, {keys}, {no_sums}, toUInt64(visitors) AS visitors, 0 AS is_quarter
+    FROM cells_day FINAL WHERE has(behind, day) AND NOT is_empty
   )
   GROUP BY day, {keys}
-  HAVING {seen}
+  HAVING max(is_quarter) = 1
 )
 SETTINGS {final};
 
@@ -104,7 +104,7 @@ CREATE OR REPLACE VIEW rollup_daily_in AS
 SELECT day, {dimensions}, {measures}
 FROM (
   SELECT toDate(quarter, {zone:String}) AS day, {keys}, {sums}, sum(visitors) AS visitors
-  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE {seen}) GROUP BY day, {keys}
+  FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY day, {keys}
 )
 SETTINGS {final};
 
@@ -114,14 +114,14 @@ SELECT day, partner_id, {partner_name}, {partner_kind}, currency, {measures}
 FROM (
   SELECT day, partner_id, currency, {sums}
   FROM (
-    SELECT day, partner_id, currency, {cell_sums} FROM cells_day FINAL WHERE NOT has(behind, day) AND {seen}
+    SELECT day, partner_id, currency, {cell_sums} FROM cells_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
     UNION ALL
     SELECT toDate(quarter, '{zone}') AS day, partner_id, currency, {cell_sums} FROM cells FINAL
-    WHERE {quarters_behind} AND {seen}
+    WHERE {quarters_behind} AND NOT is_empty
   )
   GROUP BY day, partner_id, currency
 ) AS sums
-LEFT JOIN (SELECT day, partner_id, finalizeAggregation(visitors) AS visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
+LEFT JOIN (SELECT day, partner_id, visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW audit AS
