@@ -2,20 +2,27 @@
 //!
 //! In: a [`Call`], whose body is still arriving. Out: one [`Answer`] by its channel. Rows of an INSERT go from the body to
 //! the engine's insert stream and never through its parser; everything else must be one statement.
-//! Not here: HTTP (`http`), who may do what in general (`access`). Start at [`run`].
+//! Not here: the answer's packing and sending (`answer`), HTTP (`http`), who may do what in general (`access`). Start at [`run`].
+
+mod answer;
+mod body;
 
 use std::io::{self, Read};
 
+pub(crate) use answer::{Answer, Piece};
+use answer::{Outcome, Writer};
+pub(crate) use body::Body;
+
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     access::{self, Role},
     chunks::{self, Head},
-    codec::{self, Encoder, Encoding},
+    codec::{self, Encoding},
     engine::Core,
     error::{EngineError, code},
-    ffi::{Class, Connection, InsertStream, Param, Progress},
+    ffi::{Class, Connection, InsertStream, Param},
     multipart, sql,
 };
 
@@ -26,12 +33,8 @@ pub(crate) const STATEMENT_BYTES_MAX: usize = 16 << 20;
 const HEAD_BYTES: usize = 64 << 10;
 /// Bytes handed to an insert stream at a time.
 const APPEND_BYTES: usize = 256 << 10;
-/// Bytes of an answer collected before its head is sent: up to here the status, length and summary are exact.
-pub(crate) const WHOLE_ANSWER_BYTES: usize = 1 << 20;
 /// Bytes an answer may have, as rows in memory, in formats that cannot be streamed (JSON, Parquet, Pretty).
 const FRAMED_RESULT_BYTES_MAX: u64 = 512 << 20;
-/// Pieces of a streamed answer waiting for a slow client; then the statement waits.
-const PIECES_WAITING_MAX: usize = 4;
 
 /// A request, read as far as its headers.
 #[derive(Debug)]
@@ -64,78 +67,12 @@ impl Call {
     }
 }
 
-/// What a call ends in.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Failed(EngineError),
-    Whole { format: String, bytes: Bytes, progress: Progress },
-    Streaming { format: String, first: Bytes, rest: mpsc::Receiver<Piece>, progress: Progress },
-}
-
-/// A piece of a streamed answer. The channel closing without [`Piece::End`] means the thread died.
-#[derive(Debug)]
-pub(crate) enum Piece {
-    Bytes(Bytes),
-    /// The last piece of a good answer has been sent.
-    End,
-    /// The statement failed; the bytes say so in the answer, and the connection must be cut.
-    Failed,
-}
-
-/// A request's body, arriving piece by piece.
-#[derive(Debug)]
-pub(crate) struct Body {
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
-    current: Bytes,
-}
-
-impl Body {
-    pub(crate) fn new(pieces: mpsc::Receiver<io::Result<Bytes>>) -> Self {
-        Self { pieces, current: Bytes::new() }
-    }
-}
-
-impl Read for Body {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.pieces.blocking_recv() {
-                None => return Ok(0),
-                Some(piece) => self.current = piece?,
-            }
-        }
-        let bytes = self.current.len().min(buffer.len());
-        let piece = self.current.split_to(bytes);
-        if let Some(target) = buffer.get_mut(..bytes) {
-            target.copy_from_slice(&piece);
-        }
-        Ok(bytes)
-    }
-}
-
 /// Carries out `call` and sends its answer.
 pub(crate) fn run(core: &Core, call: Call) {
     let (reply, task) = Task::split(call);
     let mut outcome = Outcome { reply: Some(reply) };
     if let Err(error) = task.and_then(|task| task.execute(core, &mut outcome)) {
         outcome.send(Answer::Failed(error));
-    }
-}
-
-/// Where the answer goes; empty once it is sent.
-struct Outcome {
-    reply: Option<oneshot::Sender<Answer>>,
-}
-
-impl Outcome {
-    fn send(&mut self, answer: Answer) {
-        // A client that has gone away needs no answer.
-        if let Some(reply) = self.reply.take() {
-            drop(reply.send(answer));
-        }
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }
 
@@ -446,99 +383,6 @@ fn stream(
     }
     drop(blocks);
     std::mem::take(writer).finish(outcome)
-}
-
-/// Packs an answer and sends it, whole if it is small.
-#[derive(Default)]
-struct Writer {
-    format: String,
-    encoders: Vec<Encoder>,
-    waiting: Vec<u8>,
-    sent: Option<mpsc::Sender<Piece>>,
-    exception_tag: String,
-    progress: Progress,
-}
-
-impl Writer {
-    fn new(encodings: &[Encoding], format: String, exception_tag: String) -> Result<Self, EngineError> {
-        let encoders = encodings.iter().map(|encoding| Encoder::new(*encoding)).collect::<io::Result<_>>();
-        let encoders = encoders.map_err(|error| pack_error(&error))?;
-        Ok(Self { format, encoders, exception_tag, ..Self::default() })
-    }
-
-    fn write(&mut self, bytes: &[u8], outcome: &mut Outcome) -> Result<(), EngineError> {
-        let packed = self.pack(bytes)?;
-        self.waiting.extend(packed);
-        if self.waiting.len() < WHOLE_ANSWER_BYTES {
-            return Ok(());
-        }
-        let ready = Bytes::from(std::mem::take(&mut self.waiting));
-        if let Some(sender) = &self.sent {
-            // A closed channel is noticed by `is_abandoned` before the next block.
-            drop(sender.blocking_send(Piece::Bytes(ready)));
-        } else {
-            let (sender, rest) = mpsc::channel(PIECES_WAITING_MAX);
-            self.sent = Some(sender);
-            let format = self.format.clone();
-            outcome.send(Answer::Streaming { format, first: ready, rest, progress: self.progress });
-        }
-        Ok(())
-    }
-
-    fn pack(&mut self, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
-        let mut packed = bytes.to_vec();
-        for encoder in &mut self.encoders {
-            packed = encoder.write(&packed).map_err(|error| pack_error(&error))?;
-        }
-        Ok(packed)
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.sent.as_ref().is_some_and(mpsc::Sender::is_closed)
-    }
-
-    /// Ends the encoders, each one's last bytes passing through the next.
-    fn end(&mut self) -> Result<(), EngineError> {
-        let mut tail = Vec::new();
-        for mut encoder in std::mem::take(&mut self.encoders) {
-            let mut out = encoder.write(&tail).map_err(|error| pack_error(&error))?;
-            out.extend(encoder.finish().map_err(|error| pack_error(&error))?);
-            tail = out;
-        }
-        self.waiting.extend(tail);
-        Ok(())
-    }
-
-    fn finish(mut self, outcome: &mut Outcome) -> Result<(), EngineError> {
-        self.end()?;
-        let bytes = Bytes::from(std::mem::take(&mut self.waiting));
-        match self.sent.take() {
-            None => outcome.send(Answer::Whole { format: self.format, bytes, progress: self.progress }),
-            Some(sender) => {
-                drop(sender.blocking_send(Piece::Bytes(bytes)));
-                drop(sender.blocking_send(Piece::End));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells a failure: as the answer itself while nothing is sent, else inside it, in ClickHouse's way.
-    fn fail(&mut self, error: EngineError) -> Result<(), EngineError> {
-        let Some(sender) = self.sent.take() else { return Err(error) };
-        let tag = &self.exception_tag;
-        let (text, bytes) = (&error.message, error.message.len() + 1);
-        let note = format!("\r\n__exception__\r\n{tag}\r\n{text}\n{bytes} {tag}\r\n__exception__\r\n");
-        let packed = self.pack(note.as_bytes())?;
-        self.waiting.extend(packed);
-        self.end()?;
-        drop(sender.blocking_send(Piece::Bytes(Bytes::from(std::mem::take(&mut self.waiting)))));
-        drop(sender.blocking_send(Piece::Failed));
-        Ok(())
-    }
-}
-
-fn pack_error(error: &io::Error) -> EngineError {
-    EngineError::new(code::LOGICAL_ERROR, &format!("cannot pack the answer: {error}. (LOGICAL_ERROR)"))
 }
 
 /// Runs a statement of the test helper, without HTTP.

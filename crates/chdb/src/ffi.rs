@@ -1,12 +1,15 @@
-//! The boundary to libchdb: the only module of the whole tree with `unsafe` code.
+//! The boundary to libchdb: with its submodules the only place of the whole tree with `unsafe` code.
 //!
 //! In: statements as bytes. Out: owned answers and [`EngineError`]s. A [`Connection`] runs one statement at a time,
 //! which the types keep: everything that occupies a connection borrows it mutably.
 //! Not here: what a statement may do, threads, limits (`engine`, `call`). Start at [`Library::load`].
 #![allow(unsafe_code, reason = "the foreign function boundary; denied in every other module of the crate")]
 
+mod exit;
+mod symbols;
+
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_int},
     marker::PhantomData,
     path::Path,
     ptr::{self, NonNull},
@@ -14,84 +17,11 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use exit::leave_without_destructors;
+pub use symbols::LoadError;
+use symbols::{Handle, QueryFn, RawAnalysis, Symbols};
+
 use crate::error::EngineError;
-
-type Handle = *mut c_void;
-type Pairs = *const *const c_char;
-type QueryFn = unsafe extern "C" fn(
-    Handle,
-    *const c_char,
-    usize,
-    *const c_char,
-    usize,
-    Pairs,
-    *const usize,
-    Pairs,
-    *const usize,
-    usize,
-) -> Handle;
-
-/// Symbols of `chdb.h` (26.7), resolved once. Checked against the header and by the tests of this crate.
-struct Symbols {
-    version: unsafe extern "C" fn() -> *const c_char,
-    set_signal_handlers_enabled: unsafe extern "C" fn(c_int),
-    connect: unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut Handle,
-    close_conn: unsafe extern "C" fn(*mut Handle),
-    query: QueryFn,
-    stream_query: QueryFn,
-    stream_fetch: unsafe extern "C" fn(Handle, Handle) -> Handle,
-    stream_cancel: unsafe extern "C" fn(Handle, Handle),
-    insert: QueryFn,
-    insert_append: unsafe extern "C" fn(Handle, *const c_void, usize) -> c_int,
-    insert_done: unsafe extern "C" fn(Handle) -> Handle,
-    insert_cancel: unsafe extern "C" fn(Handle),
-    insert_error: unsafe extern "C" fn(Handle) -> *const c_char,
-    insert_destroy: unsafe extern "C" fn(Handle),
-    classify:
-        unsafe extern "C" fn(Handle, *const c_char, usize, *const c_char, usize, *mut RawAnalysis) -> c_int,
-    result_destroy: unsafe extern "C" fn(Handle),
-    result_buffer: unsafe extern "C" fn(Handle) -> *const u8,
-    result_length: unsafe extern "C" fn(Handle) -> usize,
-    result_error: unsafe extern "C" fn(Handle) -> *const c_char,
-    elapsed: unsafe extern "C" fn(Handle) -> f64,
-    rows_read: unsafe extern "C" fn(Handle) -> u64,
-    storage_rows_read: unsafe extern "C" fn(Handle) -> u64,
-    storage_bytes_read: unsafe extern "C" fn(Handle) -> u64,
-    rows_written: unsafe extern "C" fn(Handle) -> u64,
-    bytes_written: unsafe extern "C" fn(Handle) -> u64,
-}
-
-#[repr(C)]
-struct RawAnalysis {
-    struct_bytes: u32,
-    statement_count: u32,
-    flags: u32,
-    class: u32,
-}
-
-/// Why libchdb could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file is not a shared library this machine can load.
-    #[error("cannot load the engine from {path}: {message}")]
-    Open {
-        /// The file that was tried.
-        path: String,
-        /// The loader's own words.
-        message: String,
-    },
-    /// The file loads, but it is another version of libchdb.
-    #[error("{path} is not libchdb 26.7: it lacks the symbol {symbol}")]
-    Symbol {
-        /// The file that was tried.
-        path: String,
-        /// The first missing symbol.
-        symbol: &'static str,
-    },
-    /// A second library in one process would fight over the engine's globals.
-    #[error("this process has already loaded another engine library")]
-    Twice,
-}
 
 /// The loaded engine. Lives until the process ends: `dlclose` under the engine's own threads crashes.
 #[derive(Clone, Copy)]
@@ -111,7 +41,7 @@ impl Library {
         if let Some((loaded, library)) = LOADED.get() {
             return if loaded == path { Ok(*library) } else { Err(LoadError::Twice) };
         }
-        let symbols = resolve(path)?;
+        let symbols = symbols::resolve(path)?;
         let library = Self(Box::leak(Box::new(symbols)));
         // SAFETY: takes an int by value, and is called before the first connect as its contract asks.
         unsafe { (library.0.set_signal_handlers_enabled)(0) };
@@ -141,50 +71,6 @@ impl Library {
         }
         Some(Connection { symbols: self.0, slot, handle })
     }
-}
-
-fn resolve(path: &Path) -> Result<Symbols, LoadError> {
-    // SAFETY: libchdb's initialisers are those of a C++ library without requirements on the caller; a file that is not
-    // libchdb is the operator's choice, as with any plug-in.
-    let opened = unsafe { libloading::Library::new(path) };
-    let library = opened
-        .map_err(|error| LoadError::Open { path: path.display().to_string(), message: error.to_string() })?;
-    // Leaked on purpose, see `Library`.
-    let library: &'static libloading::Library = Box::leak(Box::new(library));
-    macro_rules! symbol {
-        ($name:literal) => {{
-            // SAFETY: the type of the field it lands in repeats the declaration in `chdb.h`.
-            let found = unsafe { library.get($name.as_bytes()) };
-            *found.map_err(|_| LoadError::Symbol { path: path.display().to_string(), symbol: $name })?
-        }};
-    }
-    Ok(Symbols {
-        version: symbol!("chdb_version"),
-        set_signal_handlers_enabled: symbol!("chdb_set_signal_handlers_enabled"),
-        connect: symbol!("chdb_connect"),
-        close_conn: symbol!("chdb_close_conn"),
-        query: symbol!("chdb_query_with_params_n"),
-        stream_query: symbol!("chdb_stream_query_with_params_n"),
-        stream_fetch: symbol!("chdb_stream_fetch_result"),
-        stream_cancel: symbol!("chdb_stream_cancel_query"),
-        insert: symbol!("chdb_stream_insert_with_params_n"),
-        insert_append: symbol!("chdb_stream_append"),
-        insert_done: symbol!("chdb_stream_done"),
-        insert_cancel: symbol!("chdb_stream_cancel_insert"),
-        insert_error: symbol!("chdb_stream_insert_error"),
-        insert_destroy: symbol!("chdb_destroy_insert_stream"),
-        classify: symbol!("chdb_classify_query_n"),
-        result_destroy: symbol!("chdb_destroy_query_result"),
-        result_buffer: symbol!("chdb_result_buffer"),
-        result_length: symbol!("chdb_result_length"),
-        result_error: symbol!("chdb_result_error"),
-        elapsed: symbol!("chdb_result_elapsed"),
-        rows_read: symbol!("chdb_result_rows_read"),
-        storage_rows_read: symbol!("chdb_result_storage_rows_read"),
-        storage_bytes_read: symbol!("chdb_result_storage_bytes_read"),
-        rows_written: symbol!("chdb_result_rows_written"),
-        bytes_written: symbol!("chdb_result_bytes_written"),
-    })
 }
 
 /// Copies a C string, or nothing for null.
@@ -470,32 +356,5 @@ impl Drop for InsertStream<'_> {
         }
         // SAFETY: destroyed once; every stream needs it, failed ones too.
         unsafe { (self.symbols.insert_destroy)(self.raw) };
-    }
-}
-
-/// Makes `exit` end the process without C++ destructors, after calling `callback`. The engine's background threads crash in
-/// them, with its connections open or closed. Standard output of Rust is flushed before.
-///
-/// Handlers run last registered first, and the engine registers destructors while it works; so this is called again
-/// whenever an exit comes near.
-pub(crate) fn leave_without_destructors(callback: fn()) {
-    static CALLBACK: OnceLock<fn()> = OnceLock::new();
-    extern "C" fn leave(status: c_int, _: *mut c_void) {
-        unsafe extern "C" {
-            safe fn _exit(status: c_int) -> !;
-        }
-        if let Some(callback) = CALLBACK.get() {
-            callback();
-        }
-        _exit(status)
-    }
-    unsafe extern "C" {
-        // glibc's; libchdb needs glibc anyway. `atexit` does not tell the status.
-        fn on_exit(callback: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
-    }
-    CALLBACK.get_or_init(|| callback);
-    // SAFETY: `leave` is a function of the signature asked for and makes no use of the argument.
-    if unsafe { on_exit(leave, ptr::null_mut()) } != 0 {
-        tracing::warn!("cannot register the engine's clean-up at exit");
     }
 }

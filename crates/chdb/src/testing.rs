@@ -21,7 +21,7 @@ use std::{
     thread,
 };
 
-use crate::{Engine, EngineOptions, User, Users, bind, call, fetch};
+use crate::{Engine, EngineOptions, User, Users, bind, call, engine, fetch};
 
 /// Memory for the engine of a test.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
@@ -79,9 +79,10 @@ impl Shared {
 }
 
 fn start() -> Shared {
-    // Kept for the life of the process; the system's temporary folder is the one to clean it up.
+    // Kept for the life of the process, which removes this one folder, and no other test's, when it exits.
     let folder = tempfile::Builder::new().prefix("chdb-test-").tempdir().expect("a temporary folder");
     let data = folder.keep();
+    engine::remove_at_exit(data.clone());
     let options = EngineOptions { library: library(), data, memory_bytes_max: MEMORY_BYTES_MAX };
     let engine = Engine::open(&options).unwrap_or_else(|error| panic!("cannot open the engine: {error}"));
     let user = |name: &str| User { name: name.to_owned(), password: format!("{name}-secret") };

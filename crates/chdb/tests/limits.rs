@@ -2,11 +2,7 @@
 
 mod common;
 
-use common::{Seen, curl};
-
-fn code(seen: &Seen) -> Option<u32> {
-    seen.header("X-ClickHouse-Exception-Code").and_then(|code| code.parse().ok())
-}
+use common::{code, curl};
 
 #[test]
 fn more_callers_than_places_are_told_so() {

@@ -49,3 +49,48 @@ pub(crate) fn curl(arguments: &[&str], body: Option<&[u8]>) -> Seen {
     let body = std::fs::read(answer).unwrap_or_default();
     Seen { status, headers, body, curl: ended.code().unwrap_or(-1) }
 }
+
+/// A user of the shared engine, in a database of its own.
+pub(crate) struct Client {
+    pub(crate) database: String,
+    pub(crate) user: String,
+}
+
+pub(crate) fn admin() -> Client {
+    let server = chdb::testing::shared();
+    Client { database: server.fresh_database(), user: format!("{}:{}", server.user, server.password) }
+}
+
+impl Client {
+    pub(crate) fn reader(&self) -> Self {
+        let server = chdb::testing::shared();
+        Self {
+            database: self.database.clone(),
+            user: format!("{}:{}", server.reader, server.reader_password),
+        }
+    }
+
+    /// POSTs `body` with `keys` in the URL and further arguments for curl.
+    pub(crate) fn send(&self, keys: &str, arguments: &[&str], body: &[u8]) -> Seen {
+        let url = format!("{}/?database={}&{keys}", chdb::testing::shared().url, self.database);
+        let mut all = vec!["--user", self.user.as_str()];
+        all.extend(arguments);
+        all.push(&url);
+        curl(&all, Some(body))
+    }
+
+    pub(crate) fn post(&self, statement: &str) -> Seen {
+        self.send("", &[], statement.as_bytes())
+    }
+
+    /// Runs a statement that must succeed.
+    pub(crate) fn run(&self, statement: &str) -> String {
+        let seen = self.post(statement);
+        assert_eq!(seen.status, 200, "{statement}: {}", seen.text());
+        seen.text()
+    }
+}
+
+pub(crate) fn code(seen: &Seen) -> Option<u32> {
+    seen.header("X-ClickHouse-Exception-Code").and_then(|code| code.parse().ok())
+}
