@@ -37,9 +37,9 @@ pub enum ClaimError {
 const TRIES_MAX: u32 = 16;
 
 /// Appends the claim; its number is its place. `seen` is the highest claim that state remembers: numbers must never start again.
-pub fn claim(folder: &Path, claim: &Claim, seen: u64) -> Result<u64, ClaimError> {
+pub fn claim(folder: &Path, claim: Claim, seen: u64) -> Result<u64, ClaimError> {
     let mut bytes = Vec::new();
-    claim.clone().encode(&mut bytes)?;
+    claim.encode(&mut bytes)?;
     for _ in 0..TRIES_MAX {
         let newest = versions::newest(folder)?;
         if u64::from(newest) < seen {
@@ -70,14 +70,14 @@ mod tests {
     fn every_claim_is_higher_than_the_one_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let numbers: Vec<u64> =
-            (0..3).map(|seen| claim(folder.path(), &someone(), seen).expect("a number")).collect();
+            (0..3).map(|seen| claim(folder.path(), someone(), seen).expect("a number")).collect();
         assert_eq!(numbers, [1, 2, 3]);
     }
 
     #[test]
     fn lost_claims_are_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = claim(folder.path(), &someone(), 5).expect_err("claims start again");
+        let error = claim(folder.path(), someone(), 5).expect_err("claims start again");
         assert!(matches!(error, ClaimError::Lost { newest: 0, seen: 5 }), "{error}");
     }
 }

@@ -8,6 +8,8 @@ pub mod batching;
 pub mod catalogs;
 pub mod claims;
 pub mod fates;
+mod group;
+mod kafka;
 mod names;
 mod options;
 pub mod outlet;
@@ -20,7 +22,7 @@ mod status;
 pub mod store;
 mod worker;
 
-pub use options::{Options, STATES_MAX};
+pub use options::{KafkaOptions, Log, Options, STATES_MAX};
 pub use run::{Pipeline, RunError};
 pub use status::{Freshness, Phase, Progress, Status, TURN_MS_MAX};
 pub use worker::WorkerError;

@@ -4,13 +4,17 @@
 
 use std::path::PathBuf;
 
-use crate::{batching::Limits, store::Durability};
+use journal::kafka::KafkaSettings;
+
+use crate::{batching::Limits, outlet::Topics, store::Durability};
 
 /// Everything the pipeline needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The data directory: `spool`, `catalog`, `claims` and `pipeline` lie below it.
     pub data: PathBuf,
+    /// Which log to read.
+    pub log: Log,
     /// The generation of the log; raised by any migration of it.
     pub generation: u8,
     /// Where facts go.
@@ -27,6 +31,32 @@ pub struct Options {
     pub nonce: u64,
 }
 
+/// Which log.
+#[derive(Debug, Clone)]
+pub enum Log {
+    /// The spool files of this machine's edges.
+    Spool,
+    /// Kafka's topics.
+    Kafka(Box<KafkaOptions>),
+}
+
+/// How to share Kafka's partitions with other pipelines.
+#[derive(Debug, Clone)]
+pub struct KafkaOptions {
+    /// Where the brokers are.
+    pub settings: KafkaSettings,
+    /// The consumer group.
+    pub group: String,
+    /// This member's name in the group: stable, so that a restart within the session's time moves nothing, and its own.
+    pub instance: String,
+    /// The topics.
+    pub topics: Topics,
+    /// Partitions of each of them. A log with another number is refused: keys would meet elsewhere.
+    pub partitions: u32,
+    /// Copies of each partition, where the topics have to be made.
+    pub replicas: u32,
+}
+
 /// States kept in memory by default: an order's takes a kilobyte or two.
 pub const STATES_MAX: usize = 200_000;
 
@@ -36,6 +66,7 @@ impl Options {
     pub fn embedded(data: PathBuf, warehouse: warehouse::Options) -> Self {
         Self {
             data,
+            log: Log::Spool,
             generation: 1,
             warehouse,
             durability: Durability::default(),

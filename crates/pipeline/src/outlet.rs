@@ -3,25 +3,66 @@
 //! In: messages. Out: records in the log's topics, by the keys that bring them to their owner. A failure ends the worker: it starts over
 //! from its checkpoint under a new claim, which sends everything again. Start at [`Outlet::send`].
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use events::EncodeError;
 use journal::{Sink, SinkError};
 
 use crate::partition::{Inner, Message};
 
-/// Questions to timelines, by identity.
-pub const LOOKUPS: &str = "tributary.lookups.v1";
-/// Their answers and the owners' claims, by order.
-pub const EVIDENCE: &str = "tributary.evidence.v1";
-/// Decided orders, by order.
-pub const DECISIONS: &str = "tributary.decisions.v1";
-/// Partners' shares, by partner.
-pub const CREDITS: &str = "tributary.credits.v1";
-/// Clicks and views, by visitor.
-pub const CLICKS: &str = "tributary.clicks.v1";
-/// Shops' messages, by order.
-pub const REPORTS: &str = "tributary.reports.v1";
+/// The log's topics. All have the same number of partitions, so that what has one key meets in one owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    /// Clicks and views, by visitor.
+    pub clicks: Arc<str>,
+    /// Shops' messages, by order.
+    pub reports: Arc<str>,
+    /// Questions to timelines, by identity.
+    pub lookups: Arc<str>,
+    /// Their answers, by order, and the owners' claims.
+    pub evidence: Arc<str>,
+    /// Decided orders, by order.
+    pub decisions: Arc<str>,
+    /// Partners' shares, by partner.
+    pub credits: Arc<str>,
+}
+
+impl Topics {
+    /// `PREFIX.clicks.v1` and so on.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let topic = |name: &str| format!("{prefix}.{name}.v1").into();
+        Self {
+            clicks: topic("clicks"),
+            reports: topic("reports"),
+            lookups: topic("lookups"),
+            evidence: topic("evidence"),
+            decisions: topic("decisions"),
+            credits: topic("credits"),
+        }
+    }
+
+    /// What an owner of a partition reads.
+    #[must_use]
+    pub fn inputs(&self) -> [&Arc<str>; 4] {
+        [&self.clicks, &self.reports, &self.lookups, &self.evidence]
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> [&Arc<str>; 6] {
+        [&self.clicks, &self.reports, &self.lookups, &self.evidence, &self.decisions, &self.credits]
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self::new("tributary")
+    }
+}
 
 /// How long a full queue may stay full before the worker starts over.
 const FULL_MAX: Duration = Duration::from_secs(30);
@@ -45,7 +86,7 @@ pub enum Outlet {
     /// Nowhere: both machines are in this process.
     Here,
     /// Into the log.
-    Log(Sink),
+    Log(Sink, Topics),
 }
 
 impl Outlet {
@@ -54,25 +95,25 @@ impl Outlet {
     pub const fn inner(&self) -> Inner {
         match self {
             Self::Here => Inner::Memory,
-            Self::Log(_) => Inner::Log,
+            Self::Log(..) => Inner::Log,
         }
     }
 
     /// Appends `messages` and empties it.
     pub fn send(&mut self, messages: &mut Vec<Message>) -> Result<(), OutletError> {
-        let Self::Log(sink) = self else {
+        let Self::Log(sink, topics) = self else {
             debug_assert!(messages.is_empty(), "machines in one process need no messages");
             return Ok(());
         };
         for message in messages.drain(..) {
-            append(sink, message)?;
+            append(sink, topics, message)?;
         }
         Ok(())
     }
 
     /// Whether everything sent is acknowledged by now.
     pub fn is_flushed(&mut self) -> Result<bool, OutletError> {
-        let Self::Log(sink) = self else { return Ok(true) };
+        let Self::Log(sink, _) = self else { return Ok(true) };
         match sink.flush(DRAIN_WAIT) {
             Ok(()) => Ok(true),
             Err(SinkError::Kafka(journal::kafka::KafkaError::Unconfirmed { .. })) => Ok(false),
@@ -81,28 +122,28 @@ impl Outlet {
     }
 }
 
-fn append(sink: &mut Sink, message: Message) -> Result<(), OutletError> {
+fn append(sink: &mut Sink, topics: &Topics, message: Message) -> Result<(), OutletError> {
     let mut bytes = Vec::new();
     match message {
         Message::Lookup(lookup) => {
             let key = lookup.identity.log_key();
             lookup.encode(&mut bytes)?;
-            append_one(sink, LOOKUPS, &key, &bytes)
+            append_one(sink, &topics.lookups, &key, &bytes)
         }
         Message::Evidence(evidence) => {
             let key = evidence.order.log_key();
             evidence.encode(&mut bytes)?;
-            append_one(sink, EVIDENCE, &key, &bytes)
+            append_one(sink, &topics.evidence, &key, &bytes)
         }
         Message::Decided(decision, credits) => {
             let key = decision.key.log_key();
             decision.encode(&mut bytes)?;
-            append_one(sink, DECISIONS, &key, &bytes)?;
+            append_one(sink, &topics.decisions, &key, &bytes)?;
             for credit in credits {
                 let key = credit.partner.0.to_be_bytes();
                 bytes.clear();
                 credit.encode(&mut bytes)?;
-                append_one(sink, CREDITS, &key, &bytes)?;
+                append_one(sink, &topics.credits, &key, &bytes)?;
             }
             Ok(())
         }
@@ -125,5 +166,26 @@ fn append_one(sink: &mut Sink, topic: &str, key: &[u8], bytes: &[u8]) -> Result<
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names of topics are promises to whoever else reads them.
+    #[test]
+    fn the_topics_are_frozen() {
+        let topics = Topics::default();
+        let names = topics.all().map(|name| &**name);
+        let want = [
+            "tributary.clicks.v1",
+            "tributary.reports.v1",
+            "tributary.lookups.v1",
+            "tributary.evidence.v1",
+            "tributary.decisions.v1",
+            "tributary.credits.v1",
+        ];
+        assert_eq!(names, want);
     }
 }

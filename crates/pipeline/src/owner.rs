@@ -1,35 +1,49 @@
-//! One partition's ownership on one machine: state, claim, barrier, worker; again from the checkpoint when the worker cannot go on.
+//! One partition's ownership: state, claim, barrier, worker; again from the checkpoint when the worker cannot go on.
 //!
 //! In: a partition's number. Out: its worker's end. The order matters: state is locked first, then the claim is written, then the inputs'
-//! ends are looked at, and only then is anything read. Not here: the worker's turns (`worker`). Start at [`Owner::work`].
+//! ends are looked at, and only then is anything read. Not here: the worker's turns (`worker`), which partitions are ours (`group`).
+//! Start at [`Owner::work`].
 
 use std::{
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use attribution::{SliceOptions, Timelines, TouchStore};
 use events::Claim;
-use journal::{Source, spool};
+use journal::{Position, Source, spool};
 use tokio::runtime::Handle;
 use units::{Clock, Stamp};
 use warehouse::Warehouse;
 
 use crate::{
+    batching::backoff_ms,
     catalogs::Catalogs,
-    claims,
-    options::Options,
+    claims, kafka,
+    options::{Log, Options},
     outlet::Outlet,
     run::RunError,
+    sink::with_causes,
     slices::FileSlices,
     status::Status,
     store::{Label, Store},
     worker::{End, Setup, Worker},
 };
 
-/// What one partition of the embedded log needs.
-#[derive(Debug)]
+/// How long a worker must have lived for its failure to count as the first one again.
+const CALM: Duration = Duration::from_mins(1);
+/// Between two looks at the stop flag while waiting to begin again.
+const STOP_LOOK: Duration = Duration::from_millis(50);
+
+/// What one partition needs.
+#[derive(Debug, Clone)]
 pub(crate) struct Owner {
+    pub(crate) partition: u32,
     pub(crate) options: Arc<Options>,
     pub(crate) clock: Clock,
     pub(crate) warehouse: Warehouse,
@@ -37,50 +51,68 @@ pub(crate) struct Owner {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-/// The embedded log has one partition.
-pub(crate) const PARTITION: u32 = 0;
+/// A log, claimed, and the place to read on.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) claim: u64,
+    /// How far each input reached right after the claim was in the log.
+    pub(crate) barrier: Vec<Position>,
+    pub(crate) input: Source,
+    /// Where the input stands.
+    pub(crate) positions: Vec<Position>,
+    pub(crate) outlet: Outlet,
+}
 
 impl Owner {
-    /// Works until told to stop. A claim that is used up is followed by the next one.
+    /// Works until told to stop. A claim that is used up, and a log that is away, are followed by a new beginning.
     pub(crate) fn work(&self, runtime: &Handle) -> Result<(), RunError> {
-        loop {
-            match self.begin(runtime)?.run()? {
-                End::Stopped => return Ok(()),
-                End::ClaimAnew => {}
+        let mut tries = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            let ended = self.begin(runtime).and_then(|worker| Ok(worker.run()?));
+            match ended {
+                Ok(End::Stopped) => return Ok(()),
+                Ok(End::ClaimAnew) => tries = 0,
+                Err(error) if error.is_passing() => {
+                    tries = if began.elapsed() > CALM { 1 } else { tries + 1 };
+                    let error = with_causes(&error);
+                    tracing::warn!(partition = self.partition, error, tries, "partition begins again");
+                    self.wait(Duration::from_millis(backoff_ms(tries)));
+                }
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn begin(&self, runtime: &Handle) -> Result<Worker, RunError> {
         let options = &self.options;
-        let folder = options.data.join("pipeline").join(PARTITION.to_string());
-        let label = Label { log: "spool".to_owned(), partition: PARTITION, partitions: 1 };
-        let store = Store::open(&folder, &label, options.durability)?;
-        let claim = Claim {
-            partition: PARTITION,
+        let folder = options.data.join("pipeline").join(self.partition.to_string());
+        let store = Store::open(&folder, &self.label(), options.durability)?;
+        let record = Claim {
+            partition: self.partition,
             nonce: options.nonce,
             at: (self.clock)(),
             owner: options.owner.as_str().into(),
         };
-        let number = claims::claim(&options.data.join("claims"), &claim, store.claim()?)?;
-        let claim = Stamp::new(options.generation, number)?;
-        let positions = store.positions()?;
-        let mut reader = spool::Reader::open(&options.data.join("spool"));
-        reader.seek(&positions);
-        let mut input = Source::Spool(Box::new(reader));
-        let barrier = input.ends().map_err(crate::worker::WorkerError::from)?;
+        let opened = match &options.log {
+            Log::Spool => open_spool(options, record, &store)?,
+            Log::Kafka(options) => kafka::open(options, self.partition, record, &store)?,
+        };
+        let claim = Stamp::new(options.generation, opened.claim)?;
         let timelines = timelines(&folder.join("touches"), claim, &store, options.nonce)?;
         let setup = Setup {
-            partition: PARTITION,
+            partition: self.partition,
             claim,
-            barrier,
-            input,
-            positions,
+            nonce: options.nonce,
+            barrier: opened.barrier,
+            input: opened.input,
+            positions: opened.positions,
             store,
-            outlet: Outlet::Here,
+            outlet: opened.outlet,
             catalogs: Catalogs::new(options.data.join("catalog")),
             warehouse: self.warehouse.clone(),
-            source_name: "spool".to_owned(),
+            source_name: self.source_name(),
             limits: options.limits,
             states_max: options.states_max,
             clock: self.clock,
@@ -89,10 +121,46 @@ impl Owner {
         };
         Ok(Worker::new(setup, timelines, runtime))
     }
+
+    fn label(&self) -> Label {
+        match &self.options.log {
+            Log::Spool => Label { log: "spool".to_owned(), partition: self.partition, partitions: 1 },
+            Log::Kafka(options) => Label {
+                log: format!("kafka:{}", options.topics.evidence),
+                partition: self.partition,
+                partitions: options.partitions,
+            },
+        }
+    }
+
+    fn source_name(&self) -> String {
+        match &self.options.log {
+            Log::Spool => "spool".to_owned(),
+            Log::Kafka(_) => format!("kafka-{}", self.partition),
+        }
+    }
+
+    /// Waits, but not for a stop.
+    pub(crate) fn wait(&self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        while !self.stop.load(Ordering::Relaxed) && Instant::now() < deadline {
+            thread::sleep(STOP_LOOK);
+        }
+    }
+}
+
+fn open_spool(options: &Options, record: Claim, store: &Store) -> Result<Opened, RunError> {
+    let claim = claims::claim(&options.data.join("claims"), record, store.claim()?)?;
+    let positions = store.positions()?;
+    let mut reader = spool::Reader::open(&options.data.join("spool"));
+    reader.seek(&positions);
+    let mut input = Source::Spool(Box::new(reader));
+    let barrier = input.ends()?;
+    Ok(Opened { claim, barrier, input, positions, outlet: Outlet::Here })
 }
 
 /// The timelines over the touches of the last checkpoint, with everybody's questions.
-pub(crate) fn timelines(
+fn timelines(
     folder: &Path,
     claim: Stamp,
     store: &Store,

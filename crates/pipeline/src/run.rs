@@ -14,15 +14,21 @@ use std::{
     thread,
 };
 
+use journal::{
+    PollError, StreamId,
+    kafka::{KafkaError, topics::TopicError},
+};
 use tokio::runtime::Handle;
 use units::{Clock, StampError};
 use warehouse::Warehouse;
 
 use crate::{
     claims::ClaimError,
+    group::Group,
     names,
-    options::Options,
-    owner::{Owner, PARTITION},
+    options::{Log, Options},
+    outlet::OutletError,
+    owner::Owner,
     status::Status,
     store::StoreError,
     worker::WorkerError,
@@ -55,6 +61,44 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// An input cannot be read.
+    #[error("input cannot be read")]
+    Input(#[from] PollError),
+    /// The log does not take the claim.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+    /// Kafka refuses: also when another member of the group has our name.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The topics are not as they must be.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// What was not read yet is gone.
+    #[error(
+        "{stream} begins at {oldest}, but what lies before was never read by this state; give the state of its last owner back, or raise the log's retention and generation"
+    )]
+    LogIncomplete {
+        /// The input.
+        stream: StreamId,
+        /// Its oldest record.
+        oldest: u64,
+    },
+    /// The log was made anew since the checkpoint.
+    #[error(
+        "{stream} no longer holds our claim {claim}: it was made anew; raise `generation` and move the state away"
+    )]
+    LogReplaced {
+        /// The input.
+        stream: StreamId,
+        /// Our last claim there.
+        claim: u64,
+    },
+    /// The broker is there but keeps silent.
+    #[error("the broker does not show {what}")]
+    Unanswered {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A worker cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -73,6 +117,23 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl RunError {
+    /// Whether a new beginning may mend it: the broker was away.
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Input(PollError::Kafka(_))
+                | Self::Outlet(OutletError::Sink(_))
+                | Self::Unanswered { .. }
+                // Missing: just made, and not yet known to every broker.
+                | Self::Topics(TopicError::Kafka(_) | TopicError::Missing { .. })
+                | Self::Worker(
+                    WorkerError::Input(PollError::Kafka(_)) | WorkerError::Outlet(OutletError::Sink(_))
+                )
+        )
+    }
 }
 
 /// The role. Make it, take its [`Pipeline::status`], and run it.
@@ -102,6 +163,7 @@ impl Pipeline {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let stop = Arc::new(AtomicBool::new(false));
         let owner = Owner {
+            partition: 0,
             options: self.options,
             clock: self.clock,
             warehouse: self.warehouse,
@@ -113,14 +175,19 @@ impl Pipeline {
         let names = runtime.spawn(names);
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
         let thread = thread::Builder::new()
-            .name("pipeline-0".to_owned())
+            .name("pipeline".to_owned())
             .spawn(move || {
-                let result = owner.work(&runtime);
+                let result = match &owner.options.log {
+                    Log::Spool => owner.work(&runtime),
+                    Log::Kafka(options) => {
+                        Group { options: (**options).clone(), pattern: owner.clone() }.work(&runtime)
+                    }
+                };
                 // The other end sees that this one is gone.
                 drop(ended);
                 result
             })
-            .map_err(|source| RunError::Thread { partition: PARTITION, source })?;
+            .map_err(|source| RunError::Thread { partition: 0, source })?;
         tokio::pin!(end);
         tokio::select! {
             () = shutdown => {
@@ -131,7 +198,7 @@ impl Pipeline {
             _ = &mut end => {}
         }
         names.abort();
-        let result = thread.join().unwrap_or(Err(RunError::Panicked { partition: PARTITION }));
+        let result = thread.join().unwrap_or(Err(RunError::Panicked { partition: 0 }));
         if let Err(error) = &result {
             self.status.fail(error.to_string());
         }

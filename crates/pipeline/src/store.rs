@@ -50,6 +50,8 @@ pub struct Checkpoint {
     pub touches_next: Option<u64>,
     /// The owner's claim.
     pub claim: u64,
+    /// The random number in that claim's record, to know the log again by.
+    pub nonce: u64,
     /// The newest catalog version that every order on disk has been decided by; `None` while that is under way.
     pub catalog: Option<u32>,
 }
@@ -110,6 +112,7 @@ impl std::fmt::Debug for Store {
 }
 
 const CLAIM_KEY: &[u8] = b"claim";
+const NONCE_KEY: &[u8] = b"nonce";
 const CATALOG_KEY: &[u8] = b"catalog";
 const TOUCHES_KEY: &[u8] = b"touches";
 
@@ -170,6 +173,11 @@ impl Store {
         Ok(self.number(CLAIM_KEY)?.map_or(0, u64::from_be_bytes))
     }
 
+    /// The random number in the last owner's claim.
+    pub fn nonce(&self) -> Result<u64, StoreError> {
+        Ok(self.number(NONCE_KEY)?.map_or(0, u64::from_be_bytes))
+    }
+
     /// The newest catalog version that every order on disk has been decided by; 0 for none.
     pub fn catalog(&self) -> Result<u32, StoreError> {
         Ok(self.number(CATALOG_KEY)?.map_or(0, u32::from_be_bytes))
@@ -227,6 +235,7 @@ impl Store {
             batch.insert(&self.meta, TOUCHES_KEY, next.to_be_bytes());
         }
         batch.insert(&self.meta, CLAIM_KEY, checkpoint.claim.to_be_bytes());
+        batch.insert(&self.meta, NONCE_KEY, checkpoint.nonce.to_be_bytes());
         if let Some(version) = checkpoint.catalog {
             batch.insert(&self.meta, CATALOG_KEY, version.to_be_bytes());
         }

@@ -90,6 +90,8 @@ pub(crate) struct Setup {
     pub(crate) partition: u32,
     /// The owner's claim, already in the log.
     pub(crate) claim: Stamp,
+    /// The random number in its record.
+    pub(crate) nonce: u64,
     /// How far each input reached right after the claim was in the log.
     pub(crate) barrier: Vec<Position>,
     /// The inputs.
@@ -288,6 +290,7 @@ impl Worker {
             timelines: dirty.timelines,
             touches_next: self.live.then_some(dirty.touches_next),
             claim: self.setup.claim.claim(),
+            nonce: self.setup.nonce,
             // A version counts as taken in when every order on disk has been looked at again, and said.
             catalog: (self.live && self.redecide_from.is_none()).then(|| self.setup.catalogs.newest()),
         })

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Edge, NOON, Running, Who, World, apply_catalog, column, content, until, write_day};
+use common::{Edge, Edges as _, NOON, Running, Who, World, apply_catalog, column, content, until, write_day};
 use events::Claim;
 use pipeline::{RunError, fates::Fate, store::StoreError};
 use units::{EpochMs, HOUR_MS};

@@ -34,6 +34,7 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
             timelines: vec![(identity, vec![3]), (gone, vec![4])],
             touches_next: Some(70),
             claim: 3,
+            nonce: 77,
             catalog: Some(2),
         })
         .expect("commits");
@@ -42,6 +43,7 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
             positions: vec![spool(10, 8)],
             timelines: vec![(gone, Vec::new())],
             claim: 3,
+            nonce: 78,
             ..Checkpoint::default()
         })
         .expect("commits");
@@ -53,7 +55,8 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
     assert_eq!(store.order_state(&order("b")).expect("order"), None);
     assert_eq!(store.timelines().expect("timelines"), [(identity, vec![3])], "one without bytes is gone");
     assert_eq!(store.touches_next().expect("touches"), 70);
-    assert_eq!((store.claim().expect("claim"), store.catalog().expect("catalog")), (3, 2));
+    assert_eq!((store.claim().expect("claim"), store.nonce().expect("nonce")), (3, 78));
+    assert_eq!(store.catalog().expect("catalog"), 2);
 }
 
 #[test]

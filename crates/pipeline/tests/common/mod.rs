@@ -139,18 +139,6 @@ impl Edge {
         Self { writer, id, mint: ClickMint::new(ClickKey::new(0, &[7; 32]), u32::from(thread) << 20) }
     }
 
-    pub(crate) fn click(&mut self, at: EpochMs, visitor: u64, partner: u32) -> ClickId {
-        let id = self.mint.mint(at, LinkId(partner), VisitorId(visitor));
-        self.append(|origin, bytes| click(origin, id, partner).encode(bytes).expect("encodes"));
-        id
-    }
-
-    pub(crate) fn report(&mut self, at: EpochMs, name: &str, minor: i64, who: Who) {
-        self.append(|origin, bytes| {
-            report(origin, at, name, minor, who).encode(bytes).expect("encodes");
-        });
-    }
-
     pub(crate) fn bytes(&mut self, payload: &[u8]) {
         self.writer.append(payload).expect("appended");
     }
@@ -159,6 +147,20 @@ impl Edge {
         let (writer, incarnation) = (self.id, self.writer.incarnation());
         let fill = |sequence, bytes: &mut Vec<u8>| fill(Origin { writer, incarnation, sequence }, bytes);
         self.writer.append_with(fill).expect("appended");
+    }
+}
+
+impl Edges for Edge {
+    fn click(&mut self, at: EpochMs, visitor: u64, partner: u32) -> ClickId {
+        let id = self.mint.mint(at, LinkId(partner), VisitorId(visitor));
+        self.append(|origin, bytes| click(origin, id, partner).encode(bytes).expect("encodes"));
+        id
+    }
+
+    fn report(&mut self, at: EpochMs, name: &str, minor: i64, who: Who) {
+        self.append(|origin, bytes| {
+            report(origin, at, name, minor, who).encode(bytes).expect("encodes");
+        });
     }
 }
 
@@ -222,15 +224,31 @@ impl Running {
 
     /// Waits until `records` are read and covered by a checkpoint.
     pub(crate) fn caught_up(&self, records: u64) {
-        until("the pipeline catches up", || {
-            let partitions = self.status.partitions();
-            let progress = partitions.get(&0)?;
-            let is_done = progress.fates.consumed >= records
-                && progress.lag() == 0
-                && progress.phase == pipeline::Phase::Live
-                && progress.is_settled;
-            is_done.then_some(())
-        });
+        until("the pipeline catches up", || (self.consumed() >= records && self.is_quiet()).then_some(()));
+    }
+
+    /// Waits until every partition is [`Running::is_quiet`] and `records` are read.
+    pub(crate) fn until_quiet(&self, records: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while !(self.is_quiet() && self.consumed() >= records) {
+            let ready = self.status.ready(NOON);
+            assert!(!self.thread.is_finished(), "the role ended: {ready:?}");
+            assert!(Instant::now() < deadline, "not quiet: {ready:?} {:#?}", self.status.partitions());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Records read by the owners that this process has now.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.status.partitions().values().map(|it| it.fates.consumed).sum()
+    }
+
+    /// Whether every partition speaks, has nothing left to read, and all of it is covered by a checkpoint.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let partitions = self.status.partitions();
+        let is_quiet =
+            |it: &pipeline::Progress| it.phase == pipeline::Phase::Live && it.lag() == 0 && it.is_settled;
+        !partitions.is_empty() && partitions.values().all(is_quiet)
     }
 }
 
@@ -271,6 +289,12 @@ pub(crate) fn content(options: &warehouse::Options) -> Vec<String> {
     lines
 }
 
+/// What clicks and reports are written through.
+pub(crate) trait Edges {
+    fn click(&mut self, at: EpochMs, visitor: u64, partner: u32) -> ClickId;
+    fn report(&mut self, at: EpochMs, name: &str, minor: i64, who: Who);
+}
+
 /// A folder with a spool, a catalog and whatever the pipeline keeps.
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -299,7 +323,7 @@ impl World {
 
 /// Writes a day's clicks and orders; the number of records. Half of the orders name their click, the others their visitor; each is
 /// reported twice; the visitor clicked on two partners' links before, and on a third one's after the order.
-pub(crate) fn write_day(edge: &mut Edge, orders: u64) -> u64 {
+pub(crate) fn write_day(edge: &mut impl Edges, orders: u64) -> u64 {
     let mut records = 0;
     for order in 0..orders {
         let at = NOON.forth(order * MINUTE_MS);
