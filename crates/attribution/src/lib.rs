@@ -6,6 +6,7 @@
 
 mod decide;
 mod digest;
+mod folding;
 mod orders;
 mod sent;
 mod timelines;
@@ -14,7 +15,7 @@ mod touches;
 pub use decide::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, decide};
 pub use orders::{Orders, OrdersOutput, REPORTS_MAX, StateError, VISITORS_MAX};
 pub use sent::{SENT_KEYS_MAX, SENT_REVISION_MAX};
-pub use timelines::{EVIDENCE_TOUCHES_MAX, Timelines, cap_touches};
+pub use timelines::{CLICKS_AT_A_TIME, EVIDENCE_TOUCHES_MAX, Timelines, cap_touches};
 pub use touches::{
     MemorySlices, RECORD_BYTES, SliceError, SliceOptions, Slices, StoreError, TouchStore, WALK_MAX,
 };

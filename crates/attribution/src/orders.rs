@@ -49,7 +49,8 @@ pub struct Orders {
     history: History,
     /// Hashed without a random key, so that a run repeats; whatever is sent in bulk is sorted by key first.
     states: HashMap<OrderKey, Held, BuildHasherDefault<DefaultHasher>>,
-    dirty: BTreeSet<OrderKey>,
+    /// Orders whose state is dirty, in order of change.
+    dirty: Vec<OrderKey>,
     /// What was touched in silence; `None` once it speaks.
     touched: Option<BTreeSet<OrderKey>>,
     sent: Sent,
@@ -63,6 +64,14 @@ struct Held {
     state: OrderState,
     /// Of [`Orders::uses`], when last touched.
     used: u64,
+    /// Changed since the last [`Orders::take_dirty`]; then it is in [`Orders::dirty`], once.
+    dirty: bool,
+}
+
+impl Held {
+    fn new(used: u64) -> Self {
+        Self { state: OrderState::default(), used, dirty: false }
+    }
 }
 
 impl Orders {
@@ -72,7 +81,7 @@ impl Orders {
         Self {
             history: History::default(),
             states: HashMap::default(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             touched: Some(BTreeSet::new()),
             sent: Sent::new(claim),
             digester: Digester::default(),
@@ -104,7 +113,7 @@ impl Orders {
         let restored = OrderState::decode(state)?;
         self.uses += 1;
         let used = self.uses;
-        let held = self.states.entry(key).or_insert_with(|| Held { state: OrderState::default(), used });
+        let held = self.states.entry(key).or_insert_with(|| Held::new(used));
         held.state.join(restored);
         Ok(())
     }
@@ -165,9 +174,12 @@ impl Orders {
 
     /// States changed since the last call, ascending by key, to be committed together with the input positions.
     pub fn take_dirty(&mut self) -> Vec<(OrderKey, Vec<u8>)> {
-        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
         let encoded = |key: OrderKey| {
-            let bytes = self.states.get(&key)?.state.encode();
+            let held = self.states.get_mut(&key)?;
+            held.dirty = false;
+            let bytes = held.state.encode();
             Some((key, bytes))
         };
         dirty.into_iter().filter_map(encoded).collect()
@@ -179,12 +191,11 @@ impl Orders {
         if surplus == 0 {
             return;
         }
-        let clean = self.states.iter().filter(|(key, _)| !self.dirty.contains(key));
-        let mut ages: Vec<u64> = clean.map(|(_, held)| held.used).collect();
+        let clean = self.states.values().filter(|it| !it.dirty);
+        let mut ages: Vec<u64> = clean.map(|it| it.used).collect();
         ages.sort_unstable();
         let Some(newest_gone) = ages.get(surplus.min(ages.len()).wrapping_sub(1)).copied() else { return };
-        let dirty = &self.dirty;
-        self.states.retain(|key, held| held.used > newest_gone || dirty.contains(key));
+        self.states.retain(|_, it| it.used > newest_gone || it.dirty);
     }
 
     fn change(
@@ -195,11 +206,11 @@ impl Orders {
     ) {
         self.uses += 1;
         let used = self.uses;
-        let held =
-            self.states.entry(key.clone()).or_insert_with(|| Held { state: OrderState::default(), used });
+        let held = self.states.entry(key.clone()).or_insert_with(|| Held::new(used));
         held.used = used;
-        if change(&mut held.state) {
-            self.dirty.insert(key.clone());
+        if change(&mut held.state) && !held.dirty {
+            held.dirty = true;
+            self.dirty.push(key.clone());
         }
         // Also when nothing changed: a repeated input may be one whose output an earlier owner never sent.
         self.redecide(key, out);

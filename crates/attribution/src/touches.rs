@@ -135,6 +135,11 @@ impl<S: Slices> TouchStore<S> {
         Ok(())
     }
 
+    /// Tells that touches of `visitors` are about to be appended: a hint that makes many of them at a time three times as fast.
+    pub fn warm(&self, visitors: impl Iterator<Item = VisitorId>) {
+        self.index.warm(visitors);
+    }
+
     /// Adds to `found` every touch of `visitor` from `from` to `to`, both inclusive: in no order, with repeats.
     pub fn find(
         &self,
@@ -181,6 +186,11 @@ impl<S: Slices> TouchStore<S> {
             self.index.keep_from(self.first_slice * u64::from(self.options.records_max), self.next);
         }
         Ok(())
+    }
+
+    /// What strangers do not know.
+    pub(crate) const fn seed(&self) -> u64 {
+        self.index.seed()
     }
 
     /// Touches held, repeats included.

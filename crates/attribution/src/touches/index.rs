@@ -6,6 +6,8 @@
 
 use units::VisitorId;
 
+use crate::folding::fold;
+
 /// Places of the smallest table.
 const PLACES_MIN_BITS: u32 = 6;
 
@@ -23,6 +25,10 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn new(seed: u64) -> Self {
         Self { places: vec![0; 1 << PLACES_MIN_BITS], bits: PLACES_MIN_BITS, len: 0, seed }
+    }
+
+    pub(super) const fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -63,6 +69,13 @@ impl Index {
         }
     }
 
+    /// Reads the places of visitors who are about to be put in. The reads do not wait for one another, as those of [`Index::replace`] do,
+    /// so that the processor fetches many lines of memory at a time.
+    pub(super) fn warm(&self, visitors: impl Iterator<Item = VisitorId>) {
+        let place = |it| self.places.get(start(self.hash(it), self.bits)).copied().unwrap_or(0);
+        std::hint::black_box(visitors.map(place).fold(0, u64::wrapping_add));
+    }
+
     /// Forgets numbers below `first`.
     pub(super) fn keep_from(&mut self, first: u64, next: u64) {
         let old = std::mem::take(&mut self.places);
@@ -93,13 +106,6 @@ impl Index {
         let twice = fold(once ^ self.seed.rotate_left(32), 0xe703_7ed1_a0b4_28db);
         u32::try_from(twice >> 32).unwrap_or(1).max(1)
     }
-}
-
-/// Both halves of the product, one over the other.
-#[expect(clippy::cast_possible_truncation, reason = "the halves of a product are wanted")]
-const fn fold(a: u64, b: u64) -> u64 {
-    let product = (a as u128) * (b as u128);
-    (product as u64) ^ ((product >> 64) as u64)
 }
 
 /// Three quarters: the newest table is then at least three eighths full, so that both tables of a growth take 8 + 16 bytes over 0.75.

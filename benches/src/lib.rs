@@ -1,1 +1,0 @@
-//! Measurements: ratios side by side in one run.

@@ -1,0 +1,71 @@
+//! Measurements: each row sets what we built beside a peer that does the same work in the same run, and holds the ratio to a bound.
+//!
+//! In: what to measure and how much of it. Out: one table, or a JSON line a row. Every measurement lives in a module of its own that returns
+//! rows; [`BENCHES`] lists them. Times are the processor's, by the kernel's accounting, so that a busy machine does not change a
+//! ratio much. Not here: tests of behaviour.
+
+mod attribution;
+mod process;
+mod row;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use self::row::Row;
+
+/// The product's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures against peers, side by side
+#[derive(Debug, Parser)]
+#[command(
+    name = "benches",
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --scale 0.1 --json\n  \
+    cargo xtask bench attribution --clicks 10000000 --orders 300000"
+)]
+struct Cli {
+    /// Prints a JSON line a row: name, ours, peer, unit, ratio, bound, holds
+    #[arg(long, global = true)]
+    json: bool,
+    /// Multiplies every amount of work; ratios of small runs say little
+    #[arg(long, global = true, default_value_t = 1.0, value_parser = scale)]
+    scale: f64,
+    /// What to measure; everything when left out
+    #[command(subcommand)]
+    bench: Option<Bench>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Clicks and orders, from encoded log bytes to decisions, against ClickHouse's hash ASOF JOIN
+    Attribution(attribution::Options),
+}
+
+/// Runs a measurement at a scale.
+type Run = fn(f64) -> Result<Vec<Row>>;
+
+/// What `cargo xtask bench` measures.
+const BENCHES: [Run; 1] = [|scale| attribution::run(&attribution::Options::default(), scale)];
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let mut rows = Vec::new();
+    match &cli.bench {
+        Some(Bench::Attribution(options)) => rows = attribution::run(options, cli.scale)?,
+        None => {
+            for run in BENCHES {
+                rows.extend(run(cli.scale)?);
+            }
+        }
+    }
+    row::print(&rows, cli.json)?;
+    Ok(if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if scale > 0.0 && scale <= 100.0 { Ok(scale) } else { Err("must be above 0 and at most 100".to_owned()) }
+}
