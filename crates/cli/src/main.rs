@@ -4,8 +4,10 @@
 //! decides; see `crates/README.md` for where that lives.
 
 mod clock;
+mod commands;
 mod demo;
 mod flags;
+mod load;
 mod logs;
 mod output;
 mod secrets;
@@ -58,6 +60,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Tool(commands::Tool),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(flags) => {
             return Ok(if demo::run(flags)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Tool(tool) => return tool.run(),
         Command::Up { settings, print_config, json } => {
             let (settings, output) = (settings.settings()?, Output::new(json));
             if print_config {

@@ -5,6 +5,7 @@ use std::{path::Path, sync::atomic::Ordering};
 use anyhow::Context as _;
 
 use crate::{
+    commands,
     output::Output,
     secrets,
     settings::{Settings, Source},
@@ -27,6 +28,9 @@ pub(crate) fn run(mut settings: Settings, output: Output) -> anyhow::Result<()> 
     settings.set("data", data.display().to_string(), Source::Default)?;
     let embedded = settings.optional("clickhouse.url").is_none();
     complete(&mut settings, &data, embedded)?;
+    if let Some(path) = settings.optional("catalog") {
+        commands::apply_at_start(&settings, Path::new(path), output)?;
+    }
     let roles: &[&'static str] = if embedded {
         &["engine", "edge", "warehouse", "pipeline"]
     } else {

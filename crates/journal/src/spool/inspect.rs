@@ -47,6 +47,9 @@ pub struct StreamReport {
     pub last_sequence: u64,
     /// How it ended; `None` for the newest one unless it was closed in order: it may still be written.
     pub end: Option<EndState>,
+    /// The last record of one that ended, damage passed over. Greater than [`Self::last_sequence`] in the newest one only where it is damaged:
+    /// readers wait at an invalid frame until a younger incarnation says that no more will come.
+    pub end_sequence: Option<u64>,
 }
 
 /// Reads everything below `root`.
@@ -92,7 +95,8 @@ fn files(
     let segments = layout::segments(&dir).map_err(|source| io_error(&dir, source))?;
     let lengths = segments.iter().map(|first| fs::metadata(layout::segment_path(&dir, *first)));
     let file_bytes = lengths.map(|metadata| metadata.map_or(0, |metadata| metadata.len())).sum();
-    let found = find_end(&dir, incarnation, power::boot_id()).ok().map(|found| found.ending.state);
+    let found = find_end(&dir, incarnation, power::boot_id()).ok().map(|found| found.ending);
+    let ended = found.filter(|ending| !is_newest || ending.state == EndState::Clean);
     Ok(StreamReport {
         writer,
         incarnation,
@@ -102,6 +106,7 @@ fn files(
         payload_bytes: 0,
         first_sequence: 0,
         last_sequence: 0,
-        end: found.filter(|state| !is_newest || *state == EndState::Clean),
+        end: ended.map(|ending| ending.state),
+        end_sequence: ended.map(|ending| ending.last_sequence),
     })
 }

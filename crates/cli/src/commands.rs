@@ -1,0 +1,96 @@
+//! The commands that look at a program or change it, beside the roles that run it: one file each below `commands`.
+//!
+//! In: a command's flags, settings by file, environment and flag. Out: tables for people, JSON lines for programs, an exit status: 0 fine,
+//! 1 something is wrong with what was looked at. Not here: roles, `up` and the demo. Start at [`Tool`].
+
+mod catalog;
+mod place;
+mod spool;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    flags::SettingFlags,
+    load::{self, LoadFlags},
+    output::Output,
+    settings::Settings,
+};
+
+pub(crate) use self::catalog::apply_at_start;
+
+/// A command beside the roles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tool {
+    /// Check a catalog, put a new version in force, list the versions
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
+    /// Look into a spool
+    #[command(subcommand)]
+    Spool(spool::SpoolCommand),
+    /// Send requests at a fixed rate and measure how long they take from the instant they were due
+    #[command(
+        after_help = "Examples:\n  tributary load http://127.0.0.1:8080/c/tea --rate 500 --seconds 10\n  \
+        tributary load 'http://127.0.0.1:8080/c/tea?sub1={n}' http://127.0.0.1:8080/c/pots --rate 2000 --connections 64 --json\n\n\
+        Latency counts from the instant a request was due by the schedule, not from when it could be sent: a server that stalls cannot hide it."
+    )]
+    Load(LoadFlags),
+}
+
+impl Tool {
+    /// Does it; the answer is the process's exit status.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let fine = match self {
+            Self::Catalog(command) => command.run()?,
+            Self::Spool(command) => command.run()?,
+            Self::Load(flags) => load::run(&flags)?,
+        };
+        Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// What every command takes besides its own flags.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// JSON lines instead of tables and sentences
+    #[arg(long)]
+    json: bool,
+}
+
+impl Common {
+    fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(self.settings.settings()?)
+    }
+}
+
+/// Leaves only those settings in a command's help that it uses; the others are still understood, so that one file and environment fit all.
+fn only_where(arg: clap::Arg) -> clap::Arg {
+    const SHOWN: [&str; 3] = ["data", "clickhouse.", "kafka."];
+    let id = arg.get_id().as_str();
+    let is_setting = arg.get_help_heading().is_some();
+    let is_shown = SHOWN.iter().any(|it| id == *it || (it.ends_with('.') && id.starts_with(it)));
+    if is_setting && !is_shown { arg.hide(true) } else { arg }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Everything {
+        #[command(subcommand)]
+        tool: Tool,
+    }
+
+    #[test]
+    fn every_command_and_its_flags_are_well_formed() {
+        <Everything as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,231 @@
+//! `tributary catalog`: check a catalog, put a version in force, list the versions there are.
+//!
+//! In: TOML files. Out: every error in them with its place and what to do; or the next version in the log. A file with an error changes nothing.
+//! Not here: what is an error (`catalog`), reading the files (`files`), the log (`versions`, `mirror`). Start at [`CatalogCommand`].
+
+mod files;
+mod mirror;
+mod versions;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use journal::{
+    PollError, SinkError,
+    kafka::{KafkaError, topics::TopicError},
+};
+use serde_json::json;
+use units::EpochMs;
+
+use self::{
+    files::Files,
+    versions::{Applied, Store},
+};
+use super::{Common, only_where, place::Place};
+use crate::{clock, output::Output, settings::Settings};
+
+/// What to do with the catalog.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Show every error in a catalog, with file, line and what to do; changes nothing
+    #[command(
+        after_help = "Examples:\n  tributary catalog check catalog.toml\n  tributary catalog check catalog.d --json\n\n\
+        Each error is one line: FILE:LINE: CODE: what is wrong; what to do. Exit status 1 if there is any."
+    )]
+    Check {
+        /// A file, or a folder whose *.toml files are read together
+        #[arg(value_name = "FILE|DIR")]
+        path: PathBuf,
+        /// JSON lines instead of tables and sentences
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a catalog the next version in the log; all roles take it up by themselves
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary catalog apply catalog.toml --dry-run\n  tributary catalog apply catalog.toml --config tributary.toml\n  \
+        tributary catalog apply catalog.toml --effective-at 2026-01-01T00:00:00+01:00\n\n\
+        An order is decided by the version in force at the order's time. Without --effective-at and without effective_at in the files, the first\n\
+        version holds from the beginning of time and every later one from now on; an earlier time decides the orders since then anew."
+    )]
+    Apply {
+        /// A file, or a folder whose *.toml files are read together
+        #[arg(value_name = "FILE|DIR")]
+        path: PathBuf,
+        /// From when on it holds (RFC 3339); stands over the time in the files
+        #[arg(long, value_name = "TIME", value_parser = instant)]
+        effective_at: Option<EpochMs>,
+        /// Show what would change and end
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the versions in the log
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary catalog list --config tributary.toml\n  tributary catalog list --data tributary-data --json"
+    )]
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+impl CatalogCommand {
+    /// `false`: there are errors.
+    pub(super) fn run(self) -> anyhow::Result<bool> {
+        match self {
+            Self::Check { path, json } => check(&path, Output::new(json)),
+            Self::Apply { path, effective_at, dry_run, common } => {
+                let (settings, output) = (common.settings()?, common.output());
+                apply(&settings, &path, effective_at, dry_run, output)
+            }
+            Self::List { common } => list(&common.settings()?, common.output()),
+        }
+    }
+}
+
+/// What `up` does at its start for the setting `catalog`: the version is made if it differs from the newest one. A catalog with errors is
+/// an error here, since a program must not start with another catalog than it was told; a broker that is away is not, since redirects
+/// do not wait for it and go on by the versions that are on this machine.
+pub(crate) fn apply_at_start(settings: &Settings, path: &Path, output: Output) -> anyhow::Result<()> {
+    let files = Files::read(path)?;
+    if let Err(errors) = files.parse() {
+        files::report(&errors, output);
+        bail!("the catalog in {} has errors; nothing was changed", path.display());
+    }
+    match apply(settings, path, None, false, output) {
+        Err(error) if error.chain().any(is_kafka) => {
+            output.say(&format!(
+                "warning: the catalog was not applied ({error:#}); apply it when Kafka is back"
+            ));
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+fn is_kafka(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<KafkaError>() || error.is::<TopicError>() || error.is::<SinkError>() || error.is::<PollError>()
+}
+
+fn check(path: &Path, output: Output) -> anyhow::Result<bool> {
+    let files = Files::read(path)?;
+    let catalog = match files.parse() {
+        Ok(catalog) => catalog,
+        Err(errors) => {
+            files::report(&errors, output);
+            return Ok(false);
+        }
+    };
+    let counts = [
+        ("advertisers", catalog.advertisers.len()),
+        ("offers", catalog.offers.len()),
+        ("partners", catalog.partners.len()),
+        ("links", catalog.links.len()),
+        ("coupons", catalog.coupons.len()),
+        ("overrides", catalog.overrides.len()),
+    ];
+    output.say(&format!("{}: no errors", path.display()));
+    if output == Output::People {
+        output
+            .table(&["what", "rows"], &counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]));
+    }
+    let counts: serde_json::Map<_, _> =
+        counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
+    output.event(&json!({"event": "checked", "errors": 0, "rows": counts}));
+    Ok(true)
+}
+
+fn apply(
+    settings: &Settings,
+    path: &Path,
+    effective_at: Option<EpochMs>,
+    dry_run: bool,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let files = Files::read(path)?;
+    let catalog = match files.parse() {
+        Ok(catalog) => catalog,
+        Err(errors) => {
+            files::report(&errors, output);
+            return Ok(false);
+        }
+    };
+    let mut store = Store::open(Place::new(settings))?;
+    let text = files.merged();
+    // A text without a time of its own says "from the beginning", which only a first version can mean.
+    let given = effective_at.or(Some(catalog.effective_at).filter(|it| *it != EpochMs(0)));
+    match store.apply(&catalog, &text, given, clock::now(), dry_run)? {
+        Applied::Unchanged { version } => {
+            output.say(&format!("version {version} says the same: nothing to do"));
+            output.event(&json!({"event": "unchanged", "version": version}));
+        }
+        Applied::New { version, effective_at, changes } => {
+            for line in &changes {
+                output.text(line);
+            }
+            let verb = if dry_run { "would be" } else { "is" };
+            output.say(&format!(
+                "version {version} {verb} in force {}, {} changes",
+                since(effective_at),
+                changes.len()
+            ));
+            output.event(&json!({
+                "event": if dry_run { "would_apply" } else { "applied" }, "version": version,
+                "effective_at": effective_at.to_string(), "changes": changes,
+            }));
+        }
+    }
+    Ok(true)
+}
+
+fn list(settings: &Settings, output: Output) -> anyhow::Result<bool> {
+    let place = Place::new(settings);
+    let records = Store::open(place)?.all()?;
+    if records.is_empty() {
+        output.say(&format!(
+            "no version in {}; put the first one in force with `tributary catalog apply FILE`",
+            place.catalog().display()
+        ));
+    }
+    let mut rows = Vec::new();
+    for record in &records {
+        let version = record.version.0;
+        let catalog = catalog::load(&record.text, record.version, record.effective_at).ok();
+        let count = |of: fn(&catalog::Catalog) -> usize| catalog.as_ref().map(of);
+        let counts = [
+            count(|it| it.advertisers.len()),
+            count(|it| it.offers.len()),
+            count(|it| it.partners.len()),
+            count(|it| it.links.len()),
+        ];
+        output.event(&json!({
+            "event": "version", "version": version, "effective_at": record.effective_at.to_string(),
+            "applied_at": record.applied_at.to_string(), "readable": catalog.is_some(),
+            "advertisers": counts[0], "offers": counts[1], "partners": counts[2], "links": counts[3], "bytes": record.text.len(),
+        }));
+        let times =
+            [version.to_string(), since(record.effective_at), record.applied_at.to_string()].into_iter();
+        let counts = counts.map(|it| it.map_or_else(|| "unreadable".to_owned(), |it| it.to_string()));
+        rows.push(times.chain(counts).collect());
+    }
+    if output == Output::People && !rows.is_empty() {
+        let heads = ["version", "in force", "applied at", "advertisers", "offers", "partners", "links"];
+        output.table(&heads, &rows);
+    }
+    Ok(true)
+}
+
+fn since(at: EpochMs) -> String {
+    if at == EpochMs(0) { "from the beginning".to_owned() } else { format!("from {at}") }
+}
+
+fn instant(text: &str) -> anyhow::Result<EpochMs> {
+    let at: jiff::Timestamp =
+        text.parse().context("a time with its zone is wanted, such as 2026-01-31T00:00:00+01:00")?;
+    let ms = u64::try_from(at.as_millisecond()).context("times begin in 1970")?;
+    Ok(EpochMs(ms))
+}
