@@ -7,7 +7,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,6 +16,7 @@ use clickhouse::{Client, Compression};
 
 use crate::{
     error::EngineError,
+    metrics::Metrics,
     sabotage::{Planted, Sabotage},
 };
 
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     nonce: AtomicU64,
     pub(crate) refused_rows: AtomicU64,
     pub(crate) planted: Option<Mutex<Planted>>,
+    pub(crate) metrics: OnceLock<Metrics>,
 }
 
 impl fmt::Debug for Warehouse {
@@ -103,6 +105,7 @@ impl Warehouse {
             nonce: AtomicU64::new(RandomState::new().hash_one(0)),
             refused_rows: AtomicU64::new(0),
             planted: options.sabotage.map(|it| Mutex::new(Planted::new(it))),
+            metrics: OnceLock::new(),
         };
         Self { client, shared: Arc::new(shared) }
     }

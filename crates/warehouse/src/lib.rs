@@ -10,6 +10,7 @@ mod batch;
 mod client;
 mod error;
 mod explain;
+mod metrics;
 mod migrate;
 mod names;
 mod native;

@@ -66,8 +66,8 @@ pub struct RollReport {
     pub days: usize,
     /// Quarters marked because a stale roller had left cells there.
     pub swept: usize,
-    /// Dirty quarters or days are left over.
-    pub is_behind: bool,
+    /// Dirty quarters left over; at least that many.
+    pub waiting: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -126,7 +126,7 @@ impl Roller {
                 passed = self.pass() => passed,
             };
             let pause = match &passed {
-                Ok(report) if report.is_behind => Duration::ZERO,
+                Ok(report) if report.waiting > 0 => Duration::ZERO,
                 Ok(report) => self.options.interval.max(report.took * COST_SHARE).min(PAUSE_MAX),
                 Err(_) => self.options.interval,
             };
@@ -179,8 +179,8 @@ impl Roller {
                 break;
             }
         }
-        report.is_behind = report.quarters < dirty.len() || dirty.len() >= DIRTY_PER_PASS_MAX;
-        if !report.is_behind && self.days_at.is_none_or(|it| it.elapsed() >= self.options.day_interval) {
+        report.waiting = dirty.len() - report.quarters;
+        if report.waiting == 0 && self.days_at.is_none_or(|it| it.elapsed() >= self.options.day_interval) {
             report.days = self.roll_days().await?;
             self.days_at = Some(Instant::now());
         }
@@ -191,6 +191,7 @@ impl Roller {
     fn note(&self, passed: Result<RollReport, EngineError>) {
         self.status.send_modify(|status| match passed {
             Ok(report) => {
+                self.warehouse.note_pass(&report);
                 *status = RollerStatus { passes: status.passes + 1, last: report, error: None };
             }
             Err(error) => status.error = Some(error.to_string()),
@@ -204,8 +205,11 @@ impl Roller {
     }
 
     async fn roll_quarters(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
+        let started = Instant::now();
         self.write_cells(quarters).await?;
-        self.note_rolled(quarters).await
+        self.note_rolled(quarters).await?;
+        self.warehouse.note_roll(quarters.len(), started.elapsed());
+        Ok(())
     }
 
     async fn write_cells(&self, quarters: &[Dirty]) -> Result<(), EngineError> {

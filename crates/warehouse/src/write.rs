@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use units::Origin;
 
 use crate::{
@@ -132,6 +133,14 @@ impl Warehouse {
         columns: String,
         block: &Columns,
     ) -> Result<(), EngineError> {
+        let started = Instant::now();
+        let sent = self.send(table, &columns, block).await;
+        let failed = sent.as_ref().err().map(EngineError::remedy);
+        self.note_insert(table, block.rows(), started.elapsed(), failed);
+        sent
+    }
+
+    async fn send(&self, table: &str, columns: &str, block: &Columns) -> Result<(), EngineError> {
         let statement = format!("INSERT INTO {table} ({columns}) SETTINGS {WRITE_SETTINGS} FORMAT Native");
         let mut insert = self
             .client()

@@ -1,6 +1,8 @@
 -- What analysts read. Every view applies FINAL; money is exact. `{zone}`, `{scale}` and the like are filled in by `schema.rs`.
 
-CREATE OR REPLACE VIEW clicks AS
+CREATE OR REPLACE VIEW clicks
+COMMENT 'One row per click or view, of any verdict; is_click counts among clicks, is_valid among clicks_valid, is_unique among clicks_unique. Filter by at.'
+AS
 SELECT
   at, quarter, click_id, kind, verdict, ver AS verdict_version,
   kind = 'click' AND verdict NOT IN ('prefetch', 'head') AS is_click,
@@ -18,7 +20,9 @@ SELECT
 FROM clicks_log FINAL
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW reports AS
+CREATE OR REPLACE VIEW reports
+COMMENT 'One row per message of a shop about an order, as it came.'
+AS
 SELECT
   received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, {advertiser_name}, order_id,
   channel, event, click_id, refused_click, refused_reason,
@@ -28,7 +32,9 @@ SELECT
 FROM reports_log FINAL
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW orders AS
+CREATE OR REPLACE VIEW orders
+COMMENT 'One row per order, as it is decided now. amount less refunded is revenue, 0 when rejected; trace says why the partner is who he is.'
+AS
 SELECT
   at, quarter, advertiser_id, {advertiser_name}, order_id, event, status, partner_id, {partner_name}, offer_id, {offer_name},
   if(has_amount, {money amount_minor}, NULL) AS amount, {money refunded_minor} AS refunded, {money revenue_minor} AS revenue,
@@ -38,7 +44,9 @@ FROM orders_log FINAL
 WHERE NOT void
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW credits AS
+CREATE OR REPLACE VIEW credits
+COMMENT 'One row per credited touch of an order: the share of the order and of its revenue.'
+AS
 SELECT
   at, quarter, touched_at, dateDiff('millisecond', touched_at, at) AS age_ms, advertiser_id, {advertiser_name}, order_id,
   partner_id, {partner_name}, offer_id, {offer_name}, link_id, {link_code}, country, device, role, status,
@@ -48,16 +56,22 @@ FROM credits_log FINAL
 WHERE share_ppm > 0
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW quarantine AS
+CREATE OR REPLACE VIEW quarantine
+COMMENT 'Records that could not be stored, with the reason and their bytes.'
+AS
 SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes
 FROM quarantine_log FINAL;
 
-CREATE OR REPLACE VIEW rollup_quarter AS
+CREATE OR REPLACE VIEW rollup_quarter
+COMMENT 'Clicks and credited orders by quarter of an hour (UTC). clicks: sent on to the shop, bots and previews included. clicks_valid: by people. clicks_unique: without repeats. orders: credited, of any status, by share. cr, epc: orders and revenue per valid click. aov: revenue per order. visitors: of the row, exact, not to be added up.'
+AS
 SELECT quarter, {dimensions}, {measures}
 FROM (SELECT quarter, {keys}, {cell_sums}, visitors FROM cells FINAL WHERE NOT is_empty)
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW rollup_hourly AS
+CREATE OR REPLACE VIEW rollup_hourly
+COMMENT 'rollup_quarter by hour of the program. visitors: those of the quarters added up, so an upper bound.'
+AS
 SELECT hour, {dimensions}, {measures}
 FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, '{zone}') AS hour, {keys}, {sums}, sum(visitors) AS visitors
@@ -65,7 +79,9 @@ FROM (
 )
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW rollup_hourly_in AS
+CREATE OR REPLACE VIEW rollup_hourly_in
+COMMENT 'rollup_hourly in any zone: rollup_hourly_in(zone = \'Europe/Berlin\').'
+AS
 SELECT hour, {dimensions}, {measures}
 FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, {zone:String}) AS hour, {keys}, {sums}, sum(visitors) AS visitors
@@ -75,12 +91,16 @@ SETTINGS {final};
 
 -- Days whose quarters were rolled since the day was. Their sums come from the quarters; which days they are is one scalar a query, so that
 -- a roll in the middle of it can neither lose nor double a day.
-CREATE OR REPLACE VIEW days_behind AS
+CREATE OR REPLACE VIEW days_behind
+COMMENT 'Days whose quarters were rolled after the day was.'
+AS
 SELECT day FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
 LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
 WHERE v > d.ver;
 
-CREATE OR REPLACE VIEW rollup_daily AS
+CREATE OR REPLACE VIEW rollup_daily
+COMMENT 'rollup_quarter by day of the program. visitors: of the row, error 1.6 %, at most a minute old for days still growing, not to be added up.'
+AS
 WITH (SELECT groupArray(day) FROM days_behind) AS behind
 SELECT day, {dimensions}, {measures}
 FROM (
@@ -100,7 +120,9 @@ FROM (
 )
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW rollup_daily_in AS
+CREATE OR REPLACE VIEW rollup_daily_in
+COMMENT 'rollup_daily in any zone. visitors: those of the quarters added up, so an upper bound.'
+AS
 SELECT day, {dimensions}, {measures}
 FROM (
   SELECT toDate(quarter, {zone:String}) AS day, {keys}, {sums}, sum(visitors) AS visitors
@@ -108,7 +130,9 @@ FROM (
 )
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW partner_daily AS
+CREATE OR REPLACE VIEW partner_daily
+COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %; not to be added up over days (merge uniques_day.state for that).'
+AS
 WITH (SELECT groupArray(day) FROM days_behind) AS behind
 SELECT day, partner_id, {partner_name}, {partner_kind}, currency, {measures}
 FROM (
@@ -124,7 +148,9 @@ FROM (
 LEFT JOIN (SELECT day, partner_id, visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
 SETTINGS {final};
 
-CREATE OR REPLACE VIEW audit AS
+CREATE OR REPLACE VIEW audit
+COMMENT 'What the last audit found: sequences spooled and stored by writer, cells compared with facts.'
+AS
 SELECT at, what, subject, expected, found, expected = found AS ok, detail
 FROM audit_log FINAL
 WHERE at = (SELECT max(at) FROM audit_log)

@@ -8,7 +8,7 @@ use units::{
 use super::world::{NOON, click, later, order};
 use crate::{Batch, Table};
 
-fn full_report() -> Report {
+pub(super) fn full_report() -> Report {
     Report {
         received_at: later(1),
         origin: Origin { writer: WriterId(65_537), incarnation: 3, sequence: 4 },

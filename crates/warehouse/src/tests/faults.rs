@@ -112,11 +112,17 @@ fn an_engine_that_is_overloaded_is_tried_again_later() {
             })
             .await;
             let warehouse = Warehouse::new(Options { url, ..options });
+            let telemetry = telemetry::Telemetry::new("test");
+            warehouse.observe(&telemetry);
             warehouse.migrate().await.unwrap();
             let batch = clicks(3);
             let error = warehouse.write("a", &batch).await.unwrap_err();
             assert!(matches!(error, WriteError::Transient { .. }), "{code}: {error:?}");
             warehouse.write("a", &batch).await.unwrap();
+            let page = telemetry.render(None);
+            let says =
+                |line: &str| page.lines().any(|it| it.ends_with(line) && it.contains("clickhouse_insert"));
+            assert!(says("{reason=\"transient\"} 1") && says("{table=\"clicks_log\"} 3"), "{page}");
             assert_eq!(value(&warehouse, "SELECT count() FROM clicks").await, "3", "{code}");
         }
     });

@@ -39,6 +39,25 @@ fn a_click_reads_back_whole() {
 }
 
 #[test]
+fn a_report_reads_back_whole() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        batch.report(&super::bytes::full_report());
+        warehouse.write("a", &batch).await.unwrap();
+        let read = column(
+            &warehouse,
+            "SELECT received_at, reported_at, advertiser_id, order_id, channel, event, click_id != '', visitor_id, customer_id, coupon, partner_id, \
+             statement, refund_id, amount, amount_minor, currency, status, new_customer, delivery, catalog_version, writer, incarnation, sequence FROM reports",
+        )
+        .await;
+        let want = "('2025-11-22 12:15:00.000','2025-11-22 12:00:00.000',1,'A-1','shopify','sale',1,'0000000000000009',\
+             'abababababababababababababababab','TEA10',5,'refund','R-1',1,100,'EUR','approved','no','d-1',7,65537,3,4)";
+        assert_eq!(read, [want]);
+    });
+}
+
+#[test]
 fn rollups_carry_the_glossarys_names_and_rates() {
     run(async {
         let warehouse = warehouse().await;
