@@ -1,0 +1,218 @@
+//! What must come out, written as plainly as can be: over everything that was recorded, at once, without machines, partitions or memory.
+//!
+//! In: all recorded clicks and reports, all versions of the catalog. Out: each order and each cell. It shares no code with `attribution`; where the
+//! two differ, one of them is wrong about the rules in design.md 5 and 7. Start at [`answer`].
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use catalog::{Catalog, Rules, Status};
+use events::{
+    ClickHead, ClickId, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TimeSource,
+    Touch, TouchId, TouchKind, Verdict,
+};
+use units::{CatalogVersion, Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter};
+
+use crate::{
+    clickhouse::{Cell, CellKey},
+    world::signed,
+};
+
+/// What is said of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) at: EpochMs,
+    pub(crate) time_source: TimeSource,
+    pub(crate) catalog: CatalogVersion,
+    pub(crate) status: OrderStatus,
+    pub(crate) refunded_minor: i64,
+    pub(crate) revenue_minor: i64,
+    pub(crate) currency: Currency,
+    pub(crate) offer: OfferId,
+    pub(crate) partner: PartnerId,
+    pub(crate) matched: Option<MatchedKey>,
+    pub(crate) reports: u32,
+    pub(crate) payable_at: EpochMs,
+    /// The credited touch.
+    pub(crate) touch: Option<TouchId>,
+}
+
+/// Everything that must be found at the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) orders: BTreeMap<OrderKey, Order>,
+    pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
+}
+
+pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<Catalog>]) -> Answer {
+    let mut answer = Answer::default();
+    for click in clicks {
+        let key = CellKey::of_click(click);
+        answer.cells.entry((click.at().quarter(), key)).or_default().add_click(click.kind, click.verdict);
+    }
+    let mut by_order: BTreeMap<OrderKey, Vec<Report>> = BTreeMap::new();
+    for report in reports {
+        by_order.entry(report.key.clone()).or_default().push(report.clone());
+    }
+    for (key, mut reports) in by_order {
+        reports.sort_by_key(|it| (it.received_at, it.origin));
+        let (order, winner) = decide(&key, &reports, clicks, catalogs);
+        if let Some(touch) = winner {
+            let cell = answer.cells.entry((order.at.quarter(), CellKey::of_touch(&touch, order.currency)));
+            cell.or_default().add_order(order.status, order.revenue_minor);
+        }
+        answer.orders.insert(key, order);
+    }
+    answer
+}
+
+fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Catalog>> {
+    catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version)
+}
+
+fn decide(
+    key: &OrderKey,
+    reports: &[Report],
+    clicks: &[ClickHead],
+    catalogs: &[Arc<Catalog>],
+) -> (Order, Option<Touch>) {
+    let ids = signed(reports);
+    let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, clicks, catalogs)).collect();
+    let (at, time_source) = order_time(key, reports, &own);
+    let catalog = in_force(catalogs, at);
+
+    let named = |click: &&ClickHead| {
+        let visitor = click.visitor();
+        reports.iter().any(|it| it.visitor == Some(visitor)) || ids.iter().any(|id| id.visitor() == visitor)
+    };
+    let touches = clicks.iter().filter(named).map(Touch::from).chain(own.iter().copied());
+    let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
+    let best = |kind: TouchKind| touches.clone().filter(|it| it.kind == kind).filter(eligible).max();
+    let winner = best(TouchKind::Click).or_else(|| best(TouchKind::View));
+
+    let rules = winner.and_then(|it| rules(catalog?, it.offer, it.partner));
+    let fallback =
+        || winner.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
+    let worth = worth(reports, fallback);
+    let order = Order {
+        at,
+        time_source,
+        catalog: catalog.map_or(CatalogVersion(0), |it| it.version),
+        status: worth.status,
+        refunded_minor: worth.refunded_minor,
+        revenue_minor: worth.revenue_minor,
+        currency: worth.currency,
+        offer: winner.map_or(OfferId(0), |it| it.offer),
+        partner: winner.map_or(PartnerId(0), |it| it.partner),
+        matched: winner.map(|touch| {
+            if own.iter().any(|it| it.id == touch.id) { MatchedKey::ClickId } else { MatchedKey::Visitor }
+        }),
+        reports: u32::try_from(reports.len()).unwrap_or(u32::MAX),
+        payable_at: at.forth(rules.map_or(0, |it| it.hold_ms)),
+        touch: winner.map(|it| it.id),
+    };
+    (order, winner)
+}
+
+/// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it.
+fn touch_of(id: ClickId, clicks: &[ClickHead], catalogs: &[Arc<Catalog>]) -> Touch {
+    if let Some(record) = clicks.iter().find(|it| it.id == id) {
+        return Touch::from(record);
+    }
+    let knows = |it: &&Arc<Catalog>| it.links.contains_key(&id.link());
+    let catalog = in_force(catalogs, id.at()).filter(knows).or_else(|| catalogs.iter().find(knows));
+    let (partner, offer, advertiser) = catalog
+        .and_then(|it| {
+            let link = it.links.get(&id.link())?;
+            Some((link.partner, link.offer, it.offers.get(&link.offer)?.advertiser))
+        })
+        .unwrap_or_default();
+    Touch::of_signed_id(id, partner, offer, advertiser)
+}
+
+fn order_time(key: &OrderKey, reports: &[Report], own: &[Touch]) -> (EpochMs, TimeSource) {
+    let times = reports.iter().map(|it| it.received_at.min(it.reported_at.unwrap_or(it.received_at)));
+    let said = times.min().unwrap_or_default();
+    let later = own.iter().filter(|it| it.advertiser == key.advertiser).map(|it| it.at);
+    let corrected = later.filter(|at| said < *at && at.0 - said.0 <= 24 * HOUR_MS).max();
+    let by_shop = reports.iter().any(|it| it.reported_at == Some(said));
+    match corrected {
+        Some(at) => (at, TimeSource::Click),
+        None if by_shop => (said, TimeSource::Reported),
+        None => (said, TimeSource::Received),
+    }
+}
+
+fn is_eligible(touch: &Touch, key: &OrderKey, at: EpochMs, catalog: &Catalog) -> bool {
+    let Some(rules) = rules(catalog, touch.offer, touch.partner) else { return false };
+    let Some(age_ms) = at.ms_since(touch.at) else { return false };
+    let window_ms = match touch.kind {
+        TouchKind::Click => rules.click_window_ms,
+        TouchKind::View => rules.view_window_ms,
+    };
+    let active = catalog.partners.get(&touch.partner).is_some_and(|it| it.status == Status::Active);
+    touch.advertiser == key.advertiser
+        && matches!(touch.verdict, Verdict::Valid | Verdict::Duplicate)
+        && (rules.minimum_time_ms..window_ms).contains(&age_ms)
+        && active
+}
+
+/// The offer's, then the type's override, then the partner's.
+fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Rules> {
+    let mut rules = catalog.offers.get(&offer)?.rules;
+    let kind = catalog.partners.get(&partner).map(|it| it.kind.clone());
+    for by_partner in [false, true] {
+        for it in catalog.overrides.iter().filter(|it| it.offer == offer) {
+            let applies = match &it.whom {
+                catalog::OverrideFor::Partner(id) => by_partner && *id == partner,
+                catalog::OverrideFor::PartnerKind(of) => !by_partner && Some(of) == kind.as_ref(),
+            };
+            if applies {
+                rules.click_window_ms = it.click_window_ms.unwrap_or(rules.click_window_ms);
+            }
+        }
+    }
+    Some(rules)
+}
+
+struct Worth {
+    status: OrderStatus,
+    refunded_minor: i64,
+    revenue_minor: i64,
+    currency: Currency,
+}
+
+fn worth(reports: &[Report], fallback: impl FnOnce() -> Currency) -> Worth {
+    let (mut amount, mut status) = (None, None);
+    let mut refunds: BTreeMap<&str, Option<units::Money>> = BTreeMap::new();
+    for report in reports {
+        status = report.status.or(status);
+        match &report.statement {
+            Statement::Order { amount: stated } => amount = stated.or(amount),
+            Statement::Refund { refund, amount } => {
+                refunds.insert(refund, *amount);
+            }
+        }
+    }
+    let whole = amount.map_or(0, |it| it.minor);
+    let back = |refund: &Option<units::Money>| match (refund, amount) {
+        (_, None) => 0,
+        (None, Some(amount)) => amount.minor,
+        (Some(refund), Some(amount)) => {
+            if refund.currency == amount.currency {
+                refund.minor
+            } else {
+                0
+            }
+        }
+    };
+    let refunded_minor = refunds.values().map(back).sum::<i64>().min(whole);
+    let status = match status {
+        Some(ReportedStatus::Rejected) => OrderStatus::Rejected,
+        _ if refunded_minor > 0 && refunded_minor == whole => OrderStatus::Refunded,
+        _ if refunded_minor > 0 => OrderStatus::PartlyRefunded,
+        Some(ReportedStatus::Approved) => OrderStatus::Approved,
+        _ => OrderStatus::Pending,
+    };
+    let revenue_minor = if status == OrderStatus::Rejected { 0 } else { whole - refunded_minor };
+    Worth { status, refunded_minor, revenue_minor, currency: amount.map_or_else(fallback, |it| it.currency) }
+}

@@ -1,0 +1,236 @@
+//! What happens in one world: a catalog with its versions, visitors' clicks, and what shops report.
+//!
+//! In: chance. Out: inputs, as people and shops make them, before any machine of ours has seen them. Times are whole minutes of five hours, so that
+//! ties, window ends and edges of quarters are hit often. Not here: what goes wrong on the way (`run`). Start at [`World::new`].
+
+use std::{fmt::Write as _, sync::Arc};
+
+use catalog::{Catalog, load};
+use events::{
+    Channel, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix,
+    LandingChoice, OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind,
+    VERDICT_VERSION, Verdict,
+};
+use units::{
+    AdvertiserId, CatalogVersion, Currency, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money, Origin, PartnerId,
+    VisitorId,
+};
+
+use crate::rng::Rng;
+
+/// The first instant of the world: a full hour in October 2025.
+pub(crate) const START: EpochMs = EpochMs(1_760_000_400_000 / HOUR_MS * HOUR_MS);
+const MINUTES: u64 = 300;
+const LINKS: u32 = 6;
+const VISITORS: u64 = 4;
+
+/// A message to the edge.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    Click(Box<ClickHead>),
+    Report(Box<Report>),
+}
+
+/// Everything that will happen.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// By version.
+    pub(crate) catalogs: Vec<Arc<Catalog>>,
+    /// In the order in which they happen to be sent.
+    pub(crate) inputs: Vec<Input>,
+}
+
+impl World {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        let catalogs: Vec<Arc<Catalog>> =
+            (1..=1 + rng.below(3)).map(|version| version_of(version, rng)).collect();
+        let mut mint = ClickMint::new(ClickKey::new(1, b"the simulation's"), 0);
+        let clicks: Vec<ClickHead> = (0..rng.below(16)).map(|_| click(&catalogs, &mut mint, rng)).collect();
+        let reports: Vec<Report> = (0..=rng.below(12)).map(|_| report(&clicks, rng)).collect();
+        // A click that was never recorded: its visitor got the id, the machine lost power before the disk had the frame.
+        let kept = clicks.into_iter().filter(|_| !rng.chance(8)).collect::<Vec<_>>();
+        let mut inputs: Vec<Input> = kept.into_iter().map(|it| Input::Click(Box::new(it))).collect();
+        inputs.extend(reports.into_iter().map(|it| Input::Report(Box::new(it))));
+        rng.shuffle(&mut inputs);
+        Self { catalogs, inputs }
+    }
+}
+
+fn minute(rng: &mut Rng) -> EpochMs {
+    START.forth(rng.below(MINUTES) * MINUTE_MS)
+}
+
+/// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
+fn version_of(version: u64, rng: &mut Rng) -> Arc<Catalog> {
+    let mut text = String::new();
+    for id in 1..=2 {
+        add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
+    }
+    for (id, advertiser) in [(1, 1), (2, 1), (3, 2)] {
+        let (window, view) = (rng.of([15, 40, 90, 240]), rng.of([0, 0, 30]));
+        let (minimum, currency) = (rng.of([0, 0, 1, 5]), rng.of(["EUR", "EUR", "JPY"]));
+        add(
+            &mut text,
+            format_args!(
+                "[[offer]]\nid = {id}\nadvertiser = {advertiser}\nname = \"O{id}\"\ndestination = \"https://shop.example/\"\ncurrency = \"{currency}\"\n\
+                 click_window = \"{window}m\"\nview_window = \"{view}m\"\nminimum_time = \"{minimum}m\"\nhold = \"{}d\"",
+                rng.of([0, 30])
+            ),
+        );
+    }
+    for id in 1..=3 {
+        let status = if rng.chance(15) { "paused" } else { "active" };
+        let kind = rng.of(["content", "coupon"]);
+        add(
+            &mut text,
+            format_args!(
+                "[[partner]]\nid = {id}\nname = \"P{id}\"\ntype = \"{kind}\"\nstatus = \"{status}\""
+            ),
+        );
+    }
+    // A type that an override names must exist.
+    add(&mut text, format_args!("[[partner]]\nid = 9\nname = \"P9\"\ntype = \"coupon\""));
+    for id in 1..=LINKS {
+        // The offer of a link is for ever; later versions may know more links.
+        if version > 1 || rng.chance(85) {
+            let partner =
+                if rng.chance(80) { 1 + id % 3 } else { 1 + u32::try_from(rng.below(3)).unwrap_or(0) };
+            let offer = 1 + id / 2 % 3;
+            add(
+                &mut text,
+                format_args!("[[link]]\nid = {id}\ncode = \"l{id}\"\npartner = {partner}\noffer = {offer}"),
+            );
+        }
+    }
+    for whom in ["partner = 1", "partner_type = \"coupon\""] {
+        if rng.chance(40) {
+            let window = rng.of([10, 20, 120]);
+            add(&mut text, format_args!("[[override]]\noffer = 1\n{whom}\nclick_window = \"{window}m\""));
+        }
+    }
+    let effective_at = match (version, rng.below(4)) {
+        (1, 0) | (2.., 1..) => minute(rng),
+        (_, _) => EpochMs(0),
+    };
+    let number = CatalogVersion(u32::try_from(version).unwrap_or(u32::MAX));
+    Arc::new(load(&text, number, effective_at).expect("the world writes good catalogs"))
+}
+
+fn add(text: &mut String, rows: std::fmt::Arguments<'_>) {
+    writeln!(text, "{rows}").expect("a String takes any text");
+}
+
+fn click(catalogs: &[Arc<Catalog>], mint: &mut ClickMint, rng: &mut Rng) -> ClickHead {
+    // An edge may be behind with the catalog; every version of it knows link 6 or an older link.
+    let catalog = rng.pick(catalogs).expect("there is a version");
+    let known: Vec<u32> = (1..=LINKS).filter(|id| catalog.links.contains_key(&LinkId(*id))).collect();
+    let link = rng.pick(&known).and_then(|id| catalog.links.get(&LinkId(*id)));
+    let Some(link) = link else { return click(catalogs, mint, rng) };
+    let offer = catalog.offers.get(&link.offer).expect("the catalog is whole");
+    let verdict = rng.of([
+        Verdict::Valid,
+        Verdict::Valid,
+        Verdict::Valid,
+        Verdict::Valid,
+        Verdict::Duplicate,
+        Verdict::Bot,
+        Verdict::Prefetch,
+    ]);
+    ClickHead {
+        origin: Origin::default(),
+        id: mint.mint(minute(rng), link.id, VisitorId(1 + rng.below(VISITORS))),
+        kind: if rng.chance(85) { TouchKind::Click } else { TouchKind::View },
+        verdict,
+        verdict_version: VERDICT_VERSION,
+        partner: link.partner,
+        offer: link.offer,
+        advertiser: offer.advertiser,
+        catalog: catalog.version,
+        currency: offer.currency,
+        country: rng.of([Country(*b"DE"), Country(*b"FR")]),
+        device: rng.of([Device::Mobile, Device::Desktop]),
+    }
+}
+
+fn report(clicks: &[ClickHead], rng: &mut Rng) -> Report {
+    let named = if rng.chance(65) { rng.pick(clicks) } else { None };
+    let advertiser = match named {
+        // Now and then, somebody sends another shop's click id.
+        Some(click) if !rng.chance(10) => click.advertiser,
+        _ => AdvertiserId(rng.of([1, 1, 2])),
+    };
+    let received_at = match named {
+        Some(click) if rng.chance(70) => click.at().forth(rng.below(100) * MINUTE_MS),
+        _ => minute(rng).forth(rng.of([0, 0, 0, HOUR_MS])),
+    };
+    let reported_at = rng.chance(40).then(|| match rng.below(6) {
+        // A clock that is days behind, and one that is ahead.
+        0 => received_at.back(rng.of([23, 24, 25, 26]) * HOUR_MS),
+        1 => received_at.forth(rng.below(60) * MINUTE_MS),
+        _ => received_at.back(rng.below(60) * MINUTE_MS),
+    });
+    Report {
+        received_at,
+        origin: Origin::default(),
+        reported_at,
+        key: OrderKey::by_id(advertiser, rng.of(["o1", "o2", "o3"])),
+        channel: Channel::Postback,
+        event: rng.of(["sale", "sale", "lead"]).into(),
+        click: named.map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
+        visitor: rng.chance(30).then(|| VisitorId(1 + rng.below(VISITORS))),
+        customer: None,
+        coupon: None,
+        partner: None::<PartnerId>,
+        statement: statement(rng),
+        status: rng.chance(40).then(|| {
+            rng.of([
+                ReportedStatus::Pending,
+                ReportedStatus::Approved,
+                ReportedStatus::Approved,
+                ReportedStatus::Rejected,
+            ])
+        }),
+        new_customer: None,
+        delivery: "".into(),
+        catalog: CatalogVersion(1),
+    }
+}
+
+fn statement(rng: &mut Rng) -> Statement {
+    let currency =
+        if rng.chance(90) { Currency::EUR } else { Currency::parse("USD").unwrap_or(Currency::EUR) };
+    let minor = i64::try_from(rng.below(5) * 100).unwrap_or(0);
+    let money = |minor| Money { minor, currency };
+    if rng.chance(75) {
+        Statement::Order { amount: rng.chance(85).then_some(money(minor)) }
+    } else {
+        let amount = rng.chance(80).then_some(money(minor / 2 + 50));
+        Statement::Refund { refund: rng.of(["r1", "r2"]).into(), amount }
+    }
+}
+
+/// A click's whole record, as an edge writes it.
+pub(crate) fn record(head: ClickHead) -> Click<'static> {
+    Click {
+        head,
+        os: Os::Unknown,
+        browser: events::Browser::Unknown,
+        consent: Consent::default(),
+        visitor_is_new: false,
+        ip: IpPrefix::None,
+        ip_hash: 0,
+        user_agent_hash: 0,
+        landing: LandingChoice::Stored,
+        deep_link: "",
+        referrer_host: "",
+        source: "",
+        partner_click_id: "",
+        subs: Vec::new(),
+        tags: Vec::new(),
+    }
+}
+
+/// The signed ids that reports of an order name.
+pub(crate) fn signed(reports: &[Report]) -> Vec<ClickId> {
+    reports.iter().filter_map(|it| it.click.signed()).collect()
+}
