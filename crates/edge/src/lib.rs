@@ -1,1 +1,39 @@
-//! edge
+//! Answers the redirect from memory and spools the click; takes reports of orders; ships the spool.
+//!
+//! In: HTTP requests, a catalog folder, a clock. Out: redirects, answers to shops, and one spool record for each of them. The redirect waits for
+//! memory and one local append, nothing else. Not here: who earns an order (`attribution`), what reaches ClickHouse (`warehouse`). Start at
+//! [`serve`]; a click's way is `server`, `http`, `click`, `landing`, `recorder`.
+
+mod admin;
+mod agent;
+mod click;
+mod counters;
+mod deep_link;
+mod duplicates;
+mod edge;
+mod http;
+pub mod keys;
+mod landing;
+mod literal;
+mod metrics;
+mod network;
+mod parameters;
+mod power;
+mod query;
+mod recorder;
+mod reply;
+mod report;
+mod reports;
+mod routes;
+mod server;
+mod settings;
+mod shipping;
+mod snapshots;
+mod unrecorded;
+mod visitor;
+mod worker;
+
+pub use deep_link::{DEEP_LINK_BYTES_MAX, sign as sign_deep_link};
+pub use edge::{Edge, EdgeError, serve};
+pub use network::{Network, NetworkError};
+pub use settings::{ClickSecret, KafkaOptions, Options, THREADS_MAX};

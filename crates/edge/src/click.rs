@@ -1,0 +1,261 @@
+//! A click or view: from what the request says to a record and a landing page.
+//!
+//! In: a [`Visit`], borrowed from the request. Out: a [`Followed`], which `http` turns into an answer. Nothing waits here but for the one
+//! append. Classification by reliability.md 6: nothing is deleted, everything gets a verdict. Start at [`follow`].
+
+use std::{borrow::Cow, net::IpAddr};
+
+use events::{Click, ClickHead, Consent, Country, LandingChoice, TouchKind, VERDICT_VERSION, Verdict};
+use journal::spool::AppendError;
+use units::{EpochMs, LinkId, Origin, VisitorId};
+
+use crate::{
+    agent::{Agent, Who},
+    counters::{Count, Outcome},
+    landing::{Landing, land},
+    network,
+    query::{Parameters, TEXT_BYTES_MAX_EACH},
+    recorder::Recorder,
+    routes::{Route, Routes},
+    worker::Worker,
+};
+
+/// How a link was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By a navigation.
+    Get,
+    /// By a HEAD.
+    Head,
+    /// By a browser's guess at the next navigation.
+    Prefetch,
+}
+
+/// What a request says of a click or view.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit<'a> {
+    pub(crate) kind: TouchKind,
+    pub(crate) manner: Manner,
+    pub(crate) query: &'a str,
+    pub(crate) user_agent: &'a [u8],
+    pub(crate) referrer: &'a [u8],
+    pub(crate) consent: Consent,
+    /// By the cookie.
+    pub(crate) visitor: Option<VisitorId>,
+    pub(crate) client: IpAddr,
+    /// Another instant than the clock's (demo and replays).
+    pub(crate) at: Option<EpochMs>,
+}
+
+/// What is to be answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// 302.
+    Redirect {
+        location: String,
+        /// The visitor to remember in a cookie.
+        remember: Option<VisitorId>,
+    },
+    /// 503, so that the real click comes to us.
+    NotYet,
+    /// 404.
+    Unknown,
+    /// 503.
+    NoCatalog,
+}
+
+/// A visit, dealt with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) followed: Followed,
+    pub(crate) outcome: Outcome,
+    /// Of the record, where one was written.
+    pub(crate) sequence: Option<u64>,
+}
+
+impl Done {
+    const fn unwritten(followed: Followed, outcome: Outcome) -> Self {
+        Self { followed, outcome, sequence: None }
+    }
+}
+
+/// Follows a link: decides, records, says where to go. `code` is the path's; `None` takes it from the query (`link`).
+pub(crate) fn follow(worker: &Worker, visit: &Visit<'_>, code: Option<&str>) -> Done {
+    let Some(routes) = worker.routes() else {
+        return Done::unwritten(Followed::NoCatalog, Outcome::NoCatalog);
+    };
+    let parameters = Parameters::parse(visit.query);
+    let code = code.unwrap_or(&parameters.link);
+    let Some(route) = routes.link(code) else {
+        return Done::unwritten(elsewhere(&routes), Outcome::UnknownLink);
+    };
+    if !route.is_active {
+        return Done::unwritten(elsewhere(&routes), Outcome::Inactive);
+    }
+    if parameters.no_track {
+        let landing = land(route, &parameters, "", worker.clock());
+        let followed = Followed::Redirect { location: landing.location, remember: None };
+        return Done::unwritten(followed, Outcome::NoTrack);
+    }
+    if parameters.truncated {
+        worker.counters.add(Count::Truncated, 1);
+    }
+    worker.with_recorder(|recorder| record(worker, recorder, visit, &routes, route, &parameters))
+}
+
+fn elsewhere(routes: &Routes) -> Followed {
+    match &routes.catalog.fallback_url {
+        Some(url) => Followed::Redirect { location: url.to_string(), remember: None },
+        None => Followed::Unknown,
+    }
+}
+
+fn record(
+    worker: &Worker,
+    recorder: &mut Recorder,
+    visit: &Visit<'_>,
+    routes: &Routes,
+    route: &Route,
+    parameters: &Parameters<'_>,
+) -> Done {
+    let now = worker.now(recorder, visit.at);
+    let known = visit.visitor.filter(|_| visit.consent.allows_visitor_id());
+    let visitor = known.unwrap_or_else(|| recorder.visitors.next_id());
+    let id = recorder.mint.mint(now, route.link, visitor);
+    let text = id.to_text();
+    let click_id = std::str::from_utf8(&text).unwrap_or_default();
+    let landing = match visit.kind {
+        TouchKind::Click => land(route, parameters, click_id, now),
+        // A view goes nowhere.
+        TouchKind::View => {
+            Landing { location: String::new(), choice: LandingChoice::Stored, deep_link: String::new() }
+        }
+    };
+    if !matches!(landing.choice, LandingChoice::Stored | LandingChoice::DeepLink) {
+        worker.counters.add(Count::DeepLinkRefused, 1);
+    }
+    let agent_hash =
+        if visit.user_agent.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64(visit.user_agent) };
+    let agent = worker.agent(agent_hash, visit.user_agent);
+    let ip_hash = recorder.addresses.hash(visit.client, now);
+    let person =
+        Person { known, visitor, network: ip_hash ^ agent_hash.rotate_left(1), has_network: ip_hash != 0 };
+    let verdict = verdict(worker, visit, agent, route, person, now);
+    let click = Click {
+        head: ClickHead {
+            origin: Origin::default(),
+            id,
+            kind: visit.kind,
+            verdict,
+            verdict_version: VERDICT_VERSION,
+            partner: route.partner,
+            offer: route.offer.offer,
+            advertiser: route.offer.advertiser,
+            catalog: routes.version(),
+            currency: route.offer.currency,
+            country: Country::UNKNOWN,
+            device: agent.device,
+        },
+        os: agent.os,
+        browser: agent.browser,
+        consent: visit.consent,
+        visitor_is_new: known.is_none(),
+        ip: network::prefix(visit.client),
+        ip_hash,
+        user_agent_hash: agent_hash,
+        landing: landing.choice,
+        deep_link: &landing.deep_link,
+        referrer_host: &referrer_host(visit.referrer),
+        source: &parameters.source,
+        partner_click_id: &parameters.partner_click_id,
+        subs: parameters.subs.iter().map(|(number, value)| (*number, &**value)).collect(),
+        tags: parameters.tags.iter().map(|(name, value)| (&**name, &**value)).collect(),
+    };
+    let (outcome, sequence) = match recorder.click(click) {
+        Ok(origin) => (verdict.into(), Some(origin.sequence)),
+        // The visitor goes on all the same; the loss is counted exactly (reliability.md 9, faults 45 and 46).
+        Err(error) => {
+            tracing::debug!(%error, "click not recorded");
+            worker.counters.add(reason(&error), 1);
+            (Outcome::Unrecorded, None)
+        }
+    };
+    let is_new = known.is_none() && visit.consent.allows_visitor_id();
+    let followed = match visit.manner {
+        Manner::Prefetch => Followed::NotYet,
+        Manner::Get | Manner::Head => {
+            Followed::Redirect { location: landing.location, remember: is_new.then_some(visitor) }
+        }
+    };
+    Done { followed, outcome, sequence }
+}
+
+fn reason(error: &AppendError) -> Count {
+    match error {
+        AppendError::TooLong { .. } => Count::TooLarge,
+        AppendError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Count::DiskFull
+        }
+        AppendError::BatchFull | AppendError::Unsynced { .. } | AppendError::Write { .. } => {
+            Count::SpoolError
+        }
+    }
+}
+
+/// By what a repeat is known.
+#[derive(Debug, Clone, Copy)]
+struct Person {
+    /// By a cookie that came with the request.
+    known: Option<VisitorId>,
+    /// The same, or the new one.
+    visitor: VisitorId,
+    /// Hash of address and user agent.
+    network: u64,
+    has_network: bool,
+}
+
+fn verdict(
+    worker: &Worker,
+    visit: &Visit<'_>,
+    agent: Agent,
+    route: &Route,
+    person: Person,
+    now: EpochMs,
+) -> Verdict {
+    match (visit.manner, agent.who) {
+        (Manner::Prefetch, _) => Verdict::Prefetch,
+        (Manner::Head, _) => Verdict::Head,
+        (Manner::Get, Who::Bot) => Verdict::Bot,
+        (Manner::Get, Who::Preview) => Verdict::Preview,
+        (Manner::Get, Who::Person) if is_repeat(worker, visit.kind, route, person, now) => Verdict::Duplicate,
+        (Manner::Get, Who::Person) => Verdict::Valid,
+    }
+}
+
+fn is_repeat(worker: &Worker, kind: TouchKind, route: &Route, person: Person, now: EpochMs) -> bool {
+    let window_ms = route.offer.duplicate_window_ms;
+    // A view before a click is no repeat of it; link numbers fill 32 bits, so kinds part by the person's key.
+    let who = |key: u64| key ^ (u64::from(kind.code()) << 63);
+    let repeat = |key: u64, link: LinkId, window_ms| {
+        worker.shared.duplicates.is_repeat(who(key), link, now, window_ms)
+    };
+    if person.known.is_some() {
+        return repeat(person.visitor.0, route.link, window_ms);
+    }
+    // The first answer's cookie may come back with the second click or, on a double click, not yet.
+    let network_window_ms = window_ms.min(crate::duplicates::NETWORK_WINDOW_MS);
+    if person.has_network && repeat(person.network, route.link, network_window_ms) {
+        return true;
+    }
+    repeat(person.visitor.0, route.link, window_ms)
+}
+
+/// The host of the referring page, and nothing else of it: paths and queries of other sites are not ours to keep.
+fn referrer_host(referrer: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(referrer);
+    let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or("");
+    let host = authority.rsplit('@').next().unwrap_or("").to_ascii_lowercase();
+    let end = host.floor_char_boundary(TEXT_BYTES_MAX_EACH);
+    Cow::Owned(host.get(..end).unwrap_or("").to_owned())
+}

@@ -1,0 +1,96 @@
+//! The counters of all threads, as the metrics of `telemetry`.
+//!
+//! In: the threads' counters, when somebody asks. Out: the page. Adding up at the scrape instead of at each request keeps threads from writing one
+//! another's cache lines.
+
+use telemetry::{
+    Counter, EdgeOutcome, Gauge, Label as _, ReportResult, Telemetry, UnrecordedReason, VerdictLabel,
+    VersionResult,
+};
+
+use crate::{
+    counters::{Count, Outcome},
+    edge::State,
+};
+
+/// The page, in Prometheus' text format.
+pub(crate) fn page(state: &State) -> String {
+    publish(state, &state.telemetry);
+    state.telemetry.upkeep();
+    state.telemetry.render(None)
+}
+
+fn publish(state: &State, telemetry: &Telemetry) {
+    for &outcome in EdgeOutcome::ALL {
+        let of_it = Outcome::ALL.iter().filter(|it| answered(**it) == outcome);
+        let total = of_it.map(|it| state.outcome(*it)).sum();
+        telemetry.counter(Counter::EdgeRequests(outcome)).absolute(total);
+    }
+    let touches = [
+        (VerdictLabel::Valid, Outcome::Valid),
+        (VerdictLabel::Duplicate, Outcome::Duplicate),
+        (VerdictLabel::Bot, Outcome::Bot),
+        (VerdictLabel::Preview, Outcome::Preview),
+        (VerdictLabel::Prefetch, Outcome::Prefetch),
+        (VerdictLabel::Head, Outcome::Head),
+    ];
+    for (verdict, outcome) in touches {
+        telemetry.counter(Counter::EdgeTouches(verdict)).absolute(state.outcome(outcome));
+    }
+    let reports = [
+        (ReportResult::Accepted, state.count(Count::Reports)),
+        (ReportResult::Malformed, state.count(Count::ReportsMalformed)),
+        (ReportResult::Unauthorised, state.count(Count::ReportsUnauthorised)),
+        (ReportResult::NotKept, state.count(Count::ReportsNotKept)),
+    ];
+    for (result, total) in reports {
+        telemetry.counter(Counter::EdgeReports(result)).absolute(total);
+    }
+    let unrecorded = [
+        (UnrecordedReason::DiskFull, Count::DiskFull),
+        (UnrecordedReason::SpoolError, Count::SpoolError),
+        (UnrecordedReason::TooLarge, Count::TooLarge),
+    ];
+    for (reason, count) in unrecorded {
+        telemetry.counter(Counter::EdgeUnrecorded(reason)).absolute(state.count(count));
+    }
+    let version = state.shared.routes.load().as_ref().map_or(0, |it| it.version().0);
+    telemetry.counter(Counter::EdgeAcceptErrors).absolute(state.count(Count::AcceptFailed));
+    telemetry.counter(Counter::CatalogVersions(VersionResult::Broken)).absolute(state.broken_versions());
+    telemetry.counter(Counter::CatalogVersions(VersionResult::Applied)).absolute(state.applied_versions());
+    if let Some(shipped) = state.shipped() {
+        telemetry
+            .gauge(Gauge::ShipBacklog)
+            .set(as_f64(usize::try_from(shipped.lag_records).unwrap_or(usize::MAX)));
+    }
+    telemetry.gauge(Gauge::CatalogVersion).set(f64::from(version));
+    telemetry.gauge(Gauge::EdgeRecentClicks).set(as_f64(state.shared.duplicates.len()));
+    telemetry.gauge(Gauge::EdgeConnections).set(as_f64(state.connections()));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge for people; counts stay far below 2^52")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+/// How a request with this fate was answered.
+const fn answered(outcome: Outcome) -> EdgeOutcome {
+    match outcome {
+        Outcome::Valid
+        | Outcome::Duplicate
+        | Outcome::Bot
+        | Outcome::Preview
+        | Outcome::Head
+        | Outcome::Unrecorded
+        | Outcome::NoTrack => EdgeOutcome::Redirect,
+        Outcome::Prefetch => EdgeOutcome::Prefetch,
+        Outcome::UnknownLink | Outcome::Inactive => EdgeOutcome::Fallback,
+        Outcome::Reported => EdgeOutcome::Report,
+        Outcome::Refused => EdgeOutcome::ReportRefused,
+        Outcome::Unauthorised => EdgeOutcome::Unauthorised,
+        Outcome::NoCatalog | Outcome::ReportUnrecorded => EdgeOutcome::Unavailable,
+        Outcome::BadRequest => EdgeOutcome::BadRequest,
+        Outcome::NotFound => EdgeOutcome::NotFound,
+        Outcome::Ignored | Outcome::Served => EdgeOutcome::Other,
+    }
+}

@@ -1,0 +1,73 @@
+//! What a sender reads: the report's id and what was understood of it, or the code of the refusal.
+//!
+//! Bytes of these answers are promises. No value that names a person is repeated: only that one was understood.
+
+use events::{Report, ReportedClick, Statement};
+use serde_json::{Map, Value, json};
+use units::Origin;
+
+use super::Refusal;
+
+/// `{"report":"1-2-3","understood":{...},"ignored":[...]}`
+pub(crate) fn understood(origin: Origin, report: &Report, ignored: &[Box<str>]) -> Value {
+    let mut said = Map::new();
+    let mut say = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
+    say("advertiser", json!(report.key.advertiser.0));
+    say("order", json!(&*report.key.order));
+    say("event", json!(&*report.event));
+    say("click", click(&report.click));
+    match &report.statement {
+        Statement::Order { amount: Some(amount) } => say("amount", json!(amount.to_string())),
+        Statement::Order { amount: None } => {}
+        Statement::Refund { refund, amount } => {
+            say("refund", json!(&**refund));
+            say("refunded", json!(amount.map_or_else(|| "all".to_owned(), |it| it.to_string())));
+        }
+    }
+    if let Some(status) = report.status {
+        say("status", json!(status.as_str()));
+    }
+    if let Some(at) = report.reported_at {
+        say("time", json!(at.to_string()));
+    }
+    if let Some(coupon) = &report.coupon {
+        say("coupon", json!(&**coupon));
+    }
+    if let Some(partner) = report.partner {
+        say("partner", json!(partner.0));
+    }
+    say("customer", json!(report.customer.is_some()));
+    let mut answer = json!({ "report": origin.to_string(), "understood": said });
+    if !ignored.is_empty()
+        && let Some(object) = answer.as_object_mut()
+    {
+        object.insert("ignored".to_owned(), json!(ignored.iter().map(|it| &**it).collect::<Vec<_>>()));
+    }
+    answer
+}
+
+fn click(click: &ReportedClick) -> Value {
+    match click {
+        ReportedClick::None => Value::Null,
+        ReportedClick::Signed(id) => json!(id.to_string()),
+        ReportedClick::Refused { reason, .. } => json!({ "refused": &**reason }),
+    }
+}
+
+/// `{"error":"code","message":"..."}`
+pub(crate) fn refused(refusal: Refusal) -> Value {
+    json!({ "error": refusal.code(), "message": refusal.message() })
+}
+
+/// `{"recorded":n,"refused":m,"lines":[...]}`, one entry a line that was not empty.
+pub(crate) fn batch_answer(lines: &[(usize, Result<Origin, Refusal>)]) -> Value {
+    let recorded = lines.iter().filter(|(_, result)| result.is_ok()).count();
+    let entries: Vec<Value> = lines
+        .iter()
+        .map(|(line, result)| match result {
+            Ok(origin) => json!({ "line": line, "report": origin.to_string() }),
+            Err(refusal) => json!({ "line": line, "error": refusal.code(), "message": refusal.message() }),
+        })
+        .collect();
+    json!({ "recorded": recorded, "refused": lines.len() - recorded, "lines": entries })
+}

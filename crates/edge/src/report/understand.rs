@@ -1,0 +1,253 @@
+//! From a report's values to a report: whose order, which order, what is stated about it.
+//!
+//! In: [`Fields`], the credentials, the catalog. Out: an [`events::Report`] without origin, or a [`Refusal`]. A click id that is not ours does not
+//! refuse the report: it is kept with its reason and never believed. Start at [`advertiser_of`] and [`understand`].
+
+use catalog::{Advertiser, Catalog, OrderIdentity, PixelRole, Status};
+use events::{Channel, ClickId, ClickKeyring, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+use subtle::{Choice, ConstantTimeEq};
+use units::{AdvertiserId, DAY_MS, EpochMs, Money, OfferId, Origin, PartnerId, VisitorId};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    CustomerHasher, Field, Fields, Refusal,
+    amount::amount,
+    instant::instant,
+    words::{Fate, fate, is_new_customer},
+};
+use crate::literal::is_unexpanded;
+
+/// Longest event name, coupon and refused click id kept, in bytes.
+const TEXT_BYTES_MAX: usize = 64;
+/// Longest id of a refund or delivery, in bytes.
+const ID_BYTES_MAX: usize = 128;
+/// A click id minted later than this after now was not minted by a clock of ours (design.md 5 trusts a day).
+const FUTURE_MAX_MS: u64 = DAY_MS;
+
+/// What reports are read with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) keyring: &'a ClickKeyring,
+    pub(crate) customers: &'a CustomerHasher,
+    pub(crate) now: EpochMs,
+}
+
+/// How a sender proves who he is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Credentials<'a> {
+    /// By a token: a header's, else the parameter's.
+    Token(Option<&'a str>),
+    /// He cannot: a pixel runs in the customer's browser.
+    None,
+}
+
+/// Whose order a report is about, if the sender may say so.
+pub(crate) fn advertiser_of<'a>(
+    fields: &Fields,
+    credentials: Credentials<'_>,
+    context: &Context<'a>,
+) -> Result<&'a Advertiser, Refusal> {
+    let named = named_advertiser(fields, context)?;
+    let advertiser = match credentials {
+        Credentials::None => named.ok_or(Refusal::AdvertiserMissing)?,
+        Credentials::Token(header) => match (header.or_else(|| fields.get(Field::Token)), named) {
+            (Some(token), named) => by_token(context.catalog, token, named)?,
+            (None, Some(named)) if named.tokens.is_empty() => named,
+            (None, Some(_)) => return Err(Refusal::TokenMissing),
+            (None, None) => return Err(Refusal::AdvertiserMissing),
+        },
+    };
+    if advertiser.status == Status::Active { Ok(advertiser) } else { Err(Refusal::AdvertiserInactive) }
+}
+
+/// By number, by offer, or by the link of a click id of ours: the first that is given.
+fn named_advertiser<'a>(fields: &Fields, context: &Context<'a>) -> Result<Option<&'a Advertiser>, Refusal> {
+    let catalog = context.catalog;
+    if let Some(text) = fields.get(Field::Advertiser) {
+        let id = text.parse().map(AdvertiserId).map_err(|_| Refusal::AdvertiserUnknown)?;
+        return catalog.advertisers.get(&id).map(Some).ok_or(Refusal::AdvertiserUnknown);
+    }
+    if let Some(text) = fields.get(Field::Offer) {
+        let id = text.parse().map(OfferId).map_err(|_| Refusal::OfferUnknown)?;
+        let offer = catalog.offers.get(&id).ok_or(Refusal::OfferUnknown)?;
+        return Ok(catalog.advertisers.get(&offer.advertiser));
+    }
+    let Some(ReportedClick::Signed(id)) = fields.get(Field::Click).map(|text| click(text, context)) else {
+        return Ok(None);
+    };
+    let offer = catalog.links.get(&id.link()).and_then(|link| catalog.offers.get(&link.offer));
+    Ok(offer.and_then(|offer| catalog.advertisers.get(&offer.advertiser)))
+}
+
+/// Every token of every advertiser is compared, in the same time whichever it is: there are at most a few thousand. An advertiser named
+/// beside the token must be its owner, or must ask for no token at all.
+fn by_token<'a>(
+    catalog: &'a Catalog,
+    token: &str,
+    named: Option<&'a Advertiser>,
+) -> Result<&'a Advertiser, Refusal> {
+    let is_owner = |advertiser: &Advertiser| {
+        let same = |it: &catalog::Secret| it.0.as_bytes().ct_eq(token.as_bytes());
+        bool::from(advertiser.tokens.iter().map(same).fold(Choice::from(0), |any, is| any | is))
+    };
+    if let Some(named) = named {
+        let is_allowed = is_owner(named) || named.tokens.is_empty();
+        return if is_allowed { Ok(named) } else { Err(Refusal::TokenWrong) };
+    }
+    let owner =
+        catalog.advertisers.values().fold(None, |found, it| if is_owner(it) { Some(it) } else { found });
+    owner.ok_or(Refusal::TokenWrong)
+}
+
+/// What a report says, given whose order it is about.
+pub(crate) fn understand(
+    fields: &Fields,
+    advertiser: &Advertiser,
+    channel: Channel,
+    visitor: Option<VisitorId>,
+    context: &Context<'_>,
+) -> Result<Report, Refusal> {
+    let click = fields.get(Field::Click).map_or(ReportedClick::None, |text| click(text, context));
+    let customer = present(fields, Field::Customer);
+    let customer = customer.map(|text| context.customers.hash(advertiser.id, text));
+    let event = event(fields)?;
+    let key = match fields.get(Field::Order) {
+        Some(text) => by_order_id(text, advertiser.id, context.customers)?,
+        None => derived_key(advertiser, &event, click.signed(), customer)?,
+    };
+    let fate = fields.get(Field::Status).map(|word| fate(word).ok_or(Refusal::StatusUnknown)).transpose()?;
+    let amount = amount(fields, advertiser.currency)?;
+    let is_evidence_only = channel == Channel::Pixel && advertiser.pixels == PixelRole::Evidence;
+    let (statement, status) = if is_evidence_only {
+        (Statement::Order { amount: None }, None)
+    } else {
+        stated(fields, &key, amount, fate)?
+    };
+    let reported_at = fields.get(Field::Time).map(|text| instant(text, &advertiser.time_zone)).transpose()?;
+    let coupon = present(fields, Field::Coupon).map(|text| limited(text, TEXT_BYTES_MAX)).transpose()?;
+    Ok(Report {
+        received_at: context.now,
+        origin: Origin::default(),
+        reported_at: reported_at.flatten(),
+        key,
+        channel,
+        event,
+        click,
+        visitor,
+        customer,
+        coupon,
+        partner: fields.get(Field::Partner).and_then(|text| text.parse().ok()).map(PartnerId),
+        statement,
+        status,
+        new_customer: fields.get(Field::NewCustomer).and_then(is_new_customer),
+        delivery: limited(fields.get(Field::Delivery).unwrap_or(""), ID_BYTES_MAX)?,
+        catalog: context.catalog.version,
+    })
+}
+
+/// A click id as it came: ours, or refused with the reason.
+pub(crate) fn click(text: &str, context: &Context<'_>) -> ReportedClick {
+    let reason = if is_unexpanded(text) {
+        "unexpanded_macro"
+    } else {
+        match context.keyring.check(text) {
+            Ok(id) if context.now.forth(FUTURE_MAX_MS) < id.at() => "click_id_future",
+            Ok(id) => return ReportedClick::Signed(id),
+            Err(error) => error.code(),
+        }
+    };
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    ReportedClick::Refused { text: text.get(..end).unwrap_or("").into(), reason: reason.into() }
+}
+
+/// A value that is not a placeholder.
+fn present(fields: &Fields, field: Field) -> Option<&str> {
+    fields.get(field).filter(|text| !is_unexpanded(text))
+}
+
+fn event(fields: &Fields) -> Result<Box<str>, Refusal> {
+    let text = present(fields, Field::Event).unwrap_or("sale").to_lowercase();
+    limited(&text, TEXT_BYTES_MAX)
+}
+
+fn limited(text: &str, bytes_max: usize) -> Result<Box<str>, Refusal> {
+    if text.len() <= bytes_max { Ok(text.into()) } else { Err(Refusal::ValueTooLong) }
+}
+
+fn by_order_id(
+    text: &str,
+    advertiser: AdvertiserId,
+    customers: &CustomerHasher,
+) -> Result<OrderKey, Refusal> {
+    // Taken as an id, the same word would make every later sale a repeat of the first.
+    if is_unexpanded(text) {
+        return Err(Refusal::OrderIdPlaceholder);
+    }
+    if text.len() >= OrderKey::ORDER_BYTES_MAX {
+        return Err(Refusal::OrderIdTooLong);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::OrderIdCharacters);
+    }
+    // Shops without order numbers send the customer's address instead, which must not be kept as it is.
+    if text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
+        let hash = u128::from_be_bytes(customers.hash(advertiser, text).0);
+        return Ok(OrderKey::by_id(advertiser, &format!("mail-{hash:032x}")));
+    }
+    Ok(OrderKey::by_id(advertiser, text))
+}
+
+fn derived_key(
+    advertiser: &Advertiser,
+    event: &str,
+    click: Option<ClickId>,
+    customer: Option<units::CustomerId>,
+) -> Result<OrderKey, Refusal> {
+    let key = match advertiser.order_identity {
+        OrderIdentity::OrderId => None,
+        OrderIdentity::EventClick => click.map(|click| OrderKey::by_click(advertiser.id, event, click)),
+        OrderIdentity::EventCustomer => customer.map(|it| OrderKey::by_customer(advertiser.id, event, it)),
+    };
+    key.ok_or(Refusal::OrderIdMissing)
+}
+
+/// Money and status: a negative amount and the words for it are refunds (Rakuten sends the same order id with a negative amount).
+fn stated(
+    fields: &Fields,
+    key: &OrderKey,
+    amount: Option<Money>,
+    fate: Option<Fate>,
+) -> Result<(Statement, Option<ReportedStatus>), Refusal> {
+    let (is_refund, status) = match fate {
+        Some(Fate::Refunded) => (true, None),
+        Some(Fate::Status(status)) => (false, Some(status)),
+        None => (false, None),
+    };
+    let is_refund = is_refund || fields.get(Field::Refund).is_some() || amount.is_some_and(|it| it.minor < 0);
+    if !is_refund {
+        return Ok((Statement::Order { amount }, status));
+    }
+    // `refunded` beside an amount of zero means that nothing is left of the order, not that nothing was given back.
+    let amount = amount.filter(|it| it.minor != 0).map(|it| Money { minor: it.minor.abs(), ..it });
+    let refund = match present(fields, Field::Refund) {
+        Some(id) => limited(id, ID_BYTES_MAX)?,
+        None => derived_refund(key, amount),
+    };
+    Ok((Statement::Refund { refund, amount }, status))
+}
+
+/// Without an id of its own a refund is known by its order and amount, so that a repeated message is one refund. Two equal partial refunds of
+/// one order need ids of their own.
+fn derived_refund(key: &OrderKey, amount: Option<Money>) -> Box<str> {
+    let mut hasher = Xxh3::new();
+    hasher.update(&key.log_key());
+    if let Some(Money { minor, currency }) = amount {
+        hasher.update(&minor.to_be_bytes());
+        hasher.update(&currency.to_bytes());
+    }
+    format!("~{:016x}", hasher.digest()).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The shipper's thread, where the log is Kafka's: which record goes to which topic under which key.
+//!
+//! In: the spool this edge writes, the brokers. Out: its records in their topics. What cannot be read goes to quarantine with its reason, so that
+//! one bad record never stops a stream. Not here: how records are shipped (`journal`). Start at [`start`].
+
+use std::{io, time::Duration};
+
+use events::{ClickHead, Event, Kind, Quarantined, kind_of};
+use journal::{
+    StreamId,
+    kafka::KafkaSettings,
+    shipper::{Route, Settings, Shipper, Snapshot},
+};
+
+use crate::{edge::spool_root, settings::Options};
+
+/// Clicks and views, by visitor.
+const CLICKS: &str = "tributary.clicks.v1";
+/// Reports, by (advertiser, order).
+const REPORTS: &str = "tributary.reports.v1";
+/// What cannot be read, by its place.
+const QUARANTINE: &str = "tributary.quarantine.v1";
+/// For records in flight to be acknowledged at the end; what is not is sent again by the next start.
+const FLUSH_MAX: Duration = Duration::from_secs(10);
+
+/// A running shipper.
+#[derive(Debug)]
+pub(crate) struct Shipping {
+    shipper: Shipper,
+}
+
+/// Starts it, or nothing where the log is embedded.
+pub(crate) fn start(options: &Options) -> io::Result<Option<Shipping>> {
+    let Some(kafka) = &options.kafka else { return Ok(None) };
+    let client_id = format!("tributary-edge-{}", options.edge);
+    let settings = Settings {
+        root: spool_root(&options.data),
+        cursor: options.data.join("edge").join(format!("shipped.{}", options.edge)),
+        kafka: KafkaSettings {
+            extra: kafka.properties.clone(),
+            ..KafkaSettings::new(&kafka.brokers, &client_id)
+        },
+        records_per_second_max: kafka.records_per_second_max,
+    };
+    std::fs::create_dir_all(options.data.join("edge"))?;
+    Ok(Some(Shipping { shipper: Shipper::start(settings, ByKind)? }))
+}
+
+impl Shipping {
+    pub(crate) fn counters(&self) -> Snapshot {
+        self.shipper.counters()
+    }
+
+    /// Flushes and ends.
+    pub(crate) fn stop(self) {
+        let left = self.shipper.stop(FLUSH_MAX);
+        tracing::info!(
+            sent = left.sent,
+            acknowledged = left.acknowledged,
+            lag = left.lag_records,
+            "shipper ended"
+        );
+    }
+}
+
+/// By the second byte of a value.
+struct ByKind;
+
+impl Route for ByKind {
+    fn route(&self, bytes: &[u8], key: &mut Vec<u8>) -> Result<&str, &'static str> {
+        match kind_of(bytes).map_err(|error| error.code())? {
+            Kind::Click => {
+                let head = ClickHead::peek(bytes).map_err(|error| error.code())?;
+                key.extend_from_slice(&head.visitor().0.to_be_bytes());
+                Ok(CLICKS)
+            }
+            Kind::Report => match Event::decode(bytes).map_err(|error| error.code())? {
+                Event::Report(report) => {
+                    key.extend_from_slice(&report.key.log_key());
+                    Ok(REPORTS)
+                }
+                _ => Err("kind_not_spooled"),
+            },
+            _ => Err("kind_not_spooled"),
+        }
+    }
+
+    fn quarantine(
+        &self,
+        stream: &StreamId,
+        position: u64,
+        bytes: &[u8],
+        reason: &str,
+        key: &mut Vec<u8>,
+        value: &mut Vec<u8>,
+    ) -> &str {
+        let place = format!("{stream}:{position}");
+        key.extend_from_slice(place.as_bytes());
+        let kept = bytes.get(..events::INPUT_BYTES_MAX).unwrap_or(bytes);
+        let quarantined = Quarantined { reason: reason.into(), place: place.into(), bytes: kept.to_vec() };
+        quarantined.encode(value).expect("a frame's bytes fit the larger limit of quarantine");
+        QUARANTINE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_goes_to_quarantine() {
+        let mut key = Vec::new();
+        assert_eq!(ByKind.route(b"garbage", &mut key), Err("no_envelope"));
+        assert_eq!(
+            ByKind.route(&[events::MAGIC, Kind::Claim.code(), 1, 0], &mut key),
+            Err("kind_not_spooled")
+        );
+        assert_eq!(ByKind.route(&[events::MAGIC, Kind::Click.code(), 1, 0, 9], &mut key), Err("malformed"));
+        let mut value = Vec::new();
+        let topic =
+            ByKind.quarantine(&StreamId::Memory(3), 7, b"garbage", "no_envelope", &mut key, &mut value);
+        let Ok(Event::Quarantined(found)) = Event::decode(&value) else { panic!("{value:?}") };
+        assert_eq!(
+            (topic, &*found.reason, found.bytes.as_slice()),
+            (QUARANTINE, "no_envelope", &b"garbage"[..])
+        );
+    }
+}

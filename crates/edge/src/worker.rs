@@ -1,0 +1,136 @@
+//! What a thread has in hand for each request: the shared tables, and its own pen, counters and snapshot.
+//!
+//! [`Shared`] is for all threads and read-only but for the catalog's swap, the memory of repeats and counters. [`Worker`] is one thread's. Its
+//! parts lie in a `Mutex` that no other thread takes: it is never contended, and lets connection futures be `Send`, so that they run as plain
+//! tasks of the thread's runtime, which costs less per request than a `LocalSet`.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use arc_swap::ArcSwapOption;
+use events::ClickKeyring;
+use units::{Clock, EpochMs};
+
+use crate::{
+    agent::{Agent, Agents},
+    counters::{Count, Counters},
+    duplicates::Duplicates,
+    power::Gate,
+    recorder::Recorder,
+    report::CustomerHasher,
+    routes::Routes,
+    settings::Options,
+    visitor::VisitorCookies,
+};
+
+/// User agents whose classification a thread remembers: the few hundred in use at a time make nearly all traffic.
+const AGENTS_KEPT: u64 = 1024;
+
+/// For all threads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    pub(crate) routes: ArcSwapOption<Routes>,
+    pub(crate) keyring: ClickKeyring,
+    pub(crate) cookies: VisitorCookies,
+    pub(crate) customers: CustomerHasher,
+    pub(crate) agents: Agents,
+    pub(crate) duplicates: Duplicates,
+}
+
+/// One thread's.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<Counters>,
+    /// `None` in mode `process`.
+    pub(crate) gate: Option<Gate>,
+    /// Connections open now.
+    pub(crate) open: Arc<AtomicUsize>,
+    /// `None` once closed.
+    recorder: Mutex<Option<Recorder>>,
+    agents: Mutex<Vec<Option<(u64, Agent)>>>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        counters: Arc<Counters>,
+        recorder: Recorder,
+        gate: Option<Gate>,
+    ) -> Self {
+        let agents = (0..AGENTS_KEPT).map(|_| None).collect();
+        Self {
+            shared,
+            counters,
+            gate,
+            open: Arc::default(),
+            recorder: Mutex::new(Some(recorder)),
+            agents: Mutex::new(agents),
+        }
+    }
+
+    /// A panic in another request must not take the thread down with it: what it left behind is whole, since an append is.
+    fn recorder(&self) -> MutexGuard<'_, Option<Recorder>> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The catalog's version in force. Held for one request; a swap meanwhile does not change it.
+    pub(crate) fn routes(&self) -> Option<Arc<Routes>> {
+        self.shared.routes.load_full()
+    }
+
+    /// The system's clock.
+    pub(crate) fn clock(&self) -> EpochMs {
+        (self.shared.clock)()
+    }
+
+    /// The instant of a request: the thread's own, or the one the request brings where that is trusted.
+    pub(crate) fn now(&self, recorder: &mut Recorder, at: Option<EpochMs>) -> EpochMs {
+        at.unwrap_or_else(|| {
+            let (now, is_backwards) = recorder.now(self.clock());
+            if is_backwards {
+                self.counters.add(Count::ClockBackwards, 1);
+            }
+            now
+        })
+    }
+
+    /// What a user agent says, remembered by its hash: the list is long, browsers are few.
+    pub(crate) fn agent(&self, hash: u64, user_agent: &[u8]) -> Agent {
+        let mut kept = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(hash % AGENTS_KEPT).ok().and_then(|index| kept.get_mut(index));
+        match place {
+            Some(Some((same, agent))) if *same == hash => *agent,
+            Some(place) => place.insert((hash, self.shared.agents.classify(user_agent))).1,
+            None => self.shared.agents.classify(user_agent),
+        }
+    }
+
+    /// Lends the pen. Never held over an await: `with` is not async.
+    pub(crate) fn with_recorder<T>(&self, with: impl FnOnce(&mut Recorder) -> T) -> T {
+        let mut recorder = self.recorder();
+        with(recorder.as_mut().expect("requests end before the recorder is closed"))
+    }
+
+    pub(crate) fn open_connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether the disk took the last record.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.recorder().as_ref().is_none_or(Recorder::is_writable)
+    }
+
+    /// Ends the spool in order.
+    pub(crate) fn close(&self) {
+        if let Some(recorder) = self.recorder().take()
+            && let Err(error) = recorder.close()
+        {
+            tracing::warn!(%error, "spool not closed in order");
+        }
+    }
+}
