@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     client::Warehouse,
-    error::EngineError,
+    error::{EngineError, Remedy},
     native::{Column, Columns, Layout},
     rows,
     tables::Table,
@@ -29,7 +29,7 @@ pub const QUARTERS_PER_STATEMENT: usize = 32;
 /// Dirty quarters or days looked at in one pass; the others wait for the next, which follows at once.
 pub const DIRTY_PER_PASS_MAX: usize = 3_000;
 
-/// A roll may take this part of the time between rolls; dearer ones come less often.
+/// A roll may take one part in so many of the time between rolls; dearer ones come less often.
 const COST_SHARE: u32 = 20;
 
 /// However dear a roll is, the next comes after this.
@@ -68,7 +68,7 @@ pub struct RollReport {
     pub swept: usize,
     /// Dirty quarters left over; at least that many.
     pub waiting: usize,
-    /// How long it took.
+    /// How long the quarters took; days and the search for stale cells left aside.
     pub took: Duration,
 }
 
@@ -89,8 +89,8 @@ pub struct Roller {
     warehouse: Warehouse,
     options: RollerOptions,
     status: watch::Sender<RollerStatus>,
-    days_at: Option<Instant>,
-    swept_at: Option<Instant>,
+    days_due: Option<Instant>,
+    sweep_due: Option<Instant>,
 }
 
 const ROLLED: &[Column] = &[
@@ -108,7 +108,7 @@ impl Roller {
     #[must_use]
     pub fn new(warehouse: Warehouse, options: RollerOptions) -> Self {
         let (status, _) = watch::channel(RollerStatus::default());
-        Self { warehouse, options, status, days_at: None, swept_at: None }
+        Self { warehouse, options, status, days_due: None, sweep_due: None }
     }
 
     /// What it last did, for `/readyz` and metrics.
@@ -152,25 +152,25 @@ impl Roller {
                 break;
             }
         }
+        report.took = started.elapsed();
         loop {
-            let days = self.roll_days().await?;
+            let (days, waiting) = self.roll_days(Duration::MAX).await?;
             report.days += days;
-            if days < DIRTY_PER_PASS_MAX {
-                break;
+            if waiting == 0 {
+                return Ok(report);
             }
         }
-        report.took = started.elapsed();
-        Ok(report)
     }
 
     /// A pass of [`Roller::run`]: it stops after one interval, so that the open quarter does not wait for a long backlog.
     async fn pass(&mut self) -> Result<RollReport, EngineError> {
-        let started = Instant::now();
         let mut report = RollReport::default();
-        if self.swept_at.is_none_or(|it| it.elapsed() >= self.options.sweep_interval) {
+        if self.sweep_due.is_none_or(|it| it <= Instant::now()) {
+            let started = Instant::now();
             report.swept = self.sweep().await?;
-            self.swept_at = Some(Instant::now());
+            self.sweep_due = Some(due(self.options.sweep_interval, started));
         }
+        let started = Instant::now();
         let dirty = self.dirty_quarters().await?;
         for chunk in dirty.chunks(QUARTERS_PER_STATEMENT) {
             self.roll_quarters(chunk).await?;
@@ -179,12 +179,15 @@ impl Roller {
                 break;
             }
         }
-        report.waiting = dirty.len() - report.quarters;
-        if report.waiting == 0 && self.days_at.is_none_or(|it| it.elapsed() >= self.options.day_interval) {
-            report.days = self.roll_days().await?;
-            self.days_at = Some(Instant::now());
-        }
         report.took = started.elapsed();
+        report.waiting = dirty.len() - report.quarters;
+        if report.waiting == 0 && self.days_due.is_none_or(|it| it <= Instant::now()) {
+            let started = Instant::now();
+            let (days, waiting) = self.roll_days(self.options.interval).await?;
+            report.days = days;
+            // Days left over are gone on with after the next look at the quarters.
+            self.days_due = (waiting == 0).then(|| due(self.options.day_interval, started));
+        }
         Ok(report)
     }
 
@@ -212,11 +215,22 @@ impl Roller {
         Ok(())
     }
 
+    /// In one statement, or in smaller ones where the engine has not the memory.
     async fn write_cells(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
-        if quarters.is_empty() {
-            return Ok(());
+        let mut parts = vec![quarters];
+        while let Some(part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match self.warehouse.execute(&sql::cells(part)).await {
+                Err(error) if error.remedy() == Remedy::Smaller && part.len() > 1 => {
+                    let (left, right) = part.split_at(part.len() / 2);
+                    parts.extend([right, left]);
+                }
+                rolled => rolled?,
+            }
         }
-        self.warehouse.execute(&sql::cells(quarters)).await
+        Ok(())
     }
 
     async fn note_rolled(&self, quarters: &[Dirty]) -> Result<(), EngineError> {
@@ -234,15 +248,22 @@ impl Roller {
         self.warehouse.rows(&sql::dirty_days(floor, zone, DIRTY_PER_PASS_MAX)).await
     }
 
-    async fn roll_days(&self) -> Result<usize, EngineError> {
+    /// Rolls days until `budget` is used up, one at least. Returns how many, and how many are left.
+    async fn roll_days(&self, budget: Duration) -> Result<(usize, usize), EngineError> {
+        let started = Instant::now();
         let zone = self.warehouse.zone().await?.unwrap_or_else(|| "UTC".to_owned());
         let days = self.dirty_days(&zone).await?;
+        let mut done = 0;
         for day in &days {
             self.warehouse.execute(&sql::day_cells(*day, &zone)).await?;
             self.warehouse.execute(&sql::uniques(*day, &zone)).await?;
             self.note_rolled_day(*day).await?;
+            done += 1;
+            if started.elapsed() >= budget {
+                break;
+            }
         }
-        Ok(days.len())
+        Ok((done, days.len() - done))
     }
 
     async fn note_rolled_day(&self, day: Dirty) -> Result<(), EngineError> {
@@ -269,6 +290,11 @@ impl Roller {
         }
         Ok(stale.len())
     }
+}
+
+/// When to do something again that began at `started`: after its interval, or later where it is dear.
+fn due(interval: Duration, started: Instant) -> Instant {
+    started + interval.max(started.elapsed() * COST_SHARE)
 }
 
 #[cfg(test)]

@@ -274,3 +274,32 @@ fn an_engine_that_is_not_there_is_an_error_to_wait_for() {
         super::world::warehouse().await.ping().await.unwrap();
     });
 }
+
+// fault 83
+#[test]
+fn a_roll_that_is_too_large_for_the_engine_goes_in_pieces() {
+    run(async {
+        let options = options();
+        let statements = Arc::new(Mutex::new(0));
+        let noted = Arc::clone(&statements);
+        let url = proxy::start(&options.url, move |seen| {
+            if !seen.text.starts_with("INSERT INTO cells ") {
+                return Fate::Forward;
+            }
+            *noted.lock().unwrap() += 1;
+            // Two quarters are too many.
+            if seen.text.matches("toDateTime64(").count() > 2 { Fate::Refuse(241) } else { Fate::Forward }
+        })
+        .await;
+        let warehouse = Warehouse::new(Options { url, ..options });
+        warehouse.migrate().await.unwrap();
+        let mut batch = Batch::new();
+        for quarter in 0..4 {
+            batch.click(&click(quarter + 1, super::world::later(quarter)));
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        Roller::new(warehouse.clone(), RollerOptions::default()).roll_once().await.unwrap();
+        assert_eq!(value(&warehouse, "SELECT sum(clicks) FROM rollup_daily").await, "4");
+        assert_eq!(*statements.lock().unwrap(), 7, "four at once, two and two, one by one");
+    });
+}

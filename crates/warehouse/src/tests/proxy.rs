@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) query: String,
     /// Rows of a Native block.
     pub(crate) rows: u64,
+    /// The body, where it is text.
+    pub(crate) text: String,
 }
 
 impl Seen {
@@ -67,7 +69,9 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-    let seen = Seen { query: head.uri.query().unwrap_or_default().to_owned(), rows: rows(&body) };
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let text = String::from_utf8(body.to_vec()).unwrap_or_default();
+    let seen = Seen { query, rows: rows(&body), text };
     let fate = rule.lock().unwrap_or_else(PoisonError::into_inner)(&seen);
     if let Fate::Refuse(code) = fate {
         let text = format!("Code: {code}. DB::Exception: as the test wants it.");
