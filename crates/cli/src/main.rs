@@ -3,6 +3,7 @@
 //! In: a command line, a TOML file, the environment. Out: exit status 0 done, 1 failed, 2 wrong usage, 78 bad configuration. Not here: anything that
 //! decides; see `crates/README.md` for where that lives.
 
+mod admin;
 mod clock;
 mod commands;
 mod demo;
@@ -10,6 +11,7 @@ mod flags;
 mod load;
 mod logs;
 mod output;
+mod roles;
 mod secrets;
 mod settings;
 mod shutdown;
@@ -62,6 +64,18 @@ enum Command {
     },
     #[command(flatten)]
     Tool(commands::Tool),
+    /// One role: answer redirects, take reports, ship the spool to Kafka
+    #[command(after_help = "Example:\n  tributary edge --kafka-brokers kafka:9092 --edge-listen 0.0.0.0:8080")]
+    Edge(SettingFlags),
+    /// One role: decide orders and write facts
+    #[command(after_help = "Example:\n  tributary pipeline --kafka-brokers kafka:9092 --clickhouse-url http://clickhouse:8123")]
+    Pipeline(SettingFlags),
+    /// One role: set the tables up and keep the rollups
+    #[command(after_help = "Example:\n  tributary warehouse --clickhouse-url http://clickhouse:8123")]
+    Warehouse(SettingFlags),
+    /// One role: the embedded ClickHouse behind its own HTTP protocol
+    #[command(after_help = "Example:\n  tributary engine --data tributary-data --engine-listen 127.0.0.1:8123")]
+    Engine(SettingFlags),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +96,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(if demo::run(flags)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Tool(tool) => return tool.run(),
+        Command::Edge(flags) => roles::run(&flags.settings()?, roles::edge::run)?,
+        Command::Pipeline(flags) => roles::run(&flags.settings()?, roles::pipeline::run)?,
+        Command::Warehouse(flags) => roles::run(&flags.settings()?, roles::warehouse::run)?,
+        Command::Engine(flags) => roles::run(&flags.settings()?, roles::engine::run)?,
         Command::Up { settings, print_config, json } => {
             let (settings, output) = (settings.settings()?, Output::new(json));
             if print_config {

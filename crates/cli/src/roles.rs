@@ -1,0 +1,81 @@
+//! One role, one process: what each is made of, and the few values they share.
+
+pub(crate) mod edge;
+pub(crate) mod engine;
+pub(crate) mod pipeline;
+pub(crate) mod warehouse;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::{
+    logs, secrets,
+    settings::{Settings, Source},
+    shutdown,
+};
+
+/// Starts the log, fills in what the first start makes, and runs a role on a runtime of one thread until it is asked to end.
+pub(crate) fn run<F>(settings: &Settings, role: impl FnOnce(Settings) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let mut settings = settings.clone();
+    complete(&mut settings)?;
+    logs::install(&settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    runtime.block_on(role(settings))
+}
+
+/// The data folder, and without `clickhouse.url` the address and passwords of the embedded engine.
+pub(crate) fn complete(settings: &mut Settings) -> anyhow::Result<()> {
+    let data = data(settings);
+    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    // Children may run in another folder one day; what they are handed must mean the same there.
+    let data = data.canonicalize().with_context(|| format!("cannot find {}", data.display()))?;
+    settings.set("data", data.display().to_string(), Source::Default)?;
+    if is_embedded(settings) {
+        for (key, name) in [("clickhouse.password", "clickhouse"), ("engine.reader_password", "reader")] {
+            if settings.optional(key).is_none() {
+                settings.set(key, secrets::keep(&data, name)?, Source::Default)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether `ClickHouse` is the engine of this machine.
+pub(crate) fn is_embedded(settings: &Settings) -> bool {
+    settings.optional("clickhouse.url").is_none()
+}
+
+pub(crate) fn data(settings: &Settings) -> PathBuf {
+    PathBuf::from(settings.text("data"))
+}
+
+/// Where facts go.
+pub(crate) fn warehouse_options(settings: &Settings) -> anyhow::Result<::warehouse::Options> {
+    let embedded = || format!("http://{}", settings.text("engine.listen"));
+    Ok(::warehouse::Options {
+        url: settings.optional("clickhouse.url").map_or_else(embedded, str::to_owned),
+        user: settings.text("clickhouse.user").to_owned(),
+        password: settings.text("clickhouse.password").to_owned(),
+        database: settings.text("clickhouse.database").to_owned(),
+        settings: settings.passed_on("clickhouse.settings."),
+        sabotage: match settings.text("demo.sabotage") {
+            "" => None,
+            "drop" => Some(::warehouse::Sabotage::Drop),
+            "double" => Some(::warehouse::Sabotage::Double),
+            "shift" => Some(::warehouse::Sabotage::Shift),
+            "overpay" => Some(::warehouse::Sabotage::Overpay),
+            other => anyhow::bail!("demo.sabotage = {other:?}: drop, double, shift or overpay is wanted"),
+        },
+    })
+}
+
+/// A signal to end, or that signals cannot be heard, which ends the role too.
+async fn asked_to_end() {
+    if let Err(error) = shutdown::requested().await {
+        tracing::error!(%error, "ends");
+    }
+}

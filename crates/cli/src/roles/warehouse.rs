@@ -1,0 +1,88 @@
+//! `tributary warehouse`: tables and views, the start-up self-test, and the roller that keeps the rollups exact.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
+
+use super::asked_to_end;
+use crate::{admin, settings::Settings};
+
+/// Between tries while ClickHouse does not answer yet.
+const RETRY: Duration = Duration::from_millis(300);
+
+struct Page {
+    is_set_up: AtomicBool,
+    status: watch::Receiver<RollerStatus>,
+}
+
+impl admin::Page for Page {
+    fn alive(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn ready(&self) -> (bool, String) {
+        let status = self.status.borrow();
+        let is_set_up = self.is_set_up.load(Ordering::Acquire);
+        let said = status.error.as_deref().unwrap_or("rolls");
+        let mark = |is_well: bool| if is_well { '+' } else { '-' };
+        let lines = format!("[{}] tables\n[{}] roller: {said}\n", mark(is_set_up), mark(status.error.is_none()));
+        (is_set_up && status.error.is_none(), lines)
+    }
+
+    fn metrics(&self) -> String {
+        let status = self.status.borrow();
+        let last = status.last;
+        format!(
+            "# TYPE tributary_roller_passes_total counter\ntributary_roller_passes_total {}\n\
+             # TYPE tributary_roller_quarters gauge\ntributary_roller_quarters {}\n\
+             # TYPE tributary_roller_pass_seconds gauge\ntributary_roller_pass_seconds {}\n\
+             # TYPE tributary_roller_failing gauge\ntributary_roller_failing {}\n",
+            status.passes,
+            last.quarters,
+            last.took.as_secs_f64(),
+            u8::from(status.error.is_some())
+        )
+    }
+}
+
+/// Sets the tables up, then rolls until asked to end.
+pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+    let warehouse = Warehouse::new(super::warehouse_options(&settings)?);
+    let options = RollerOptions { interval: Duration::from_millis(settings.number("warehouse.roll_ms")), ..RollerOptions::default() };
+    let mut roller = Roller::new(warehouse.clone(), options);
+    let page = Arc::new(Page { is_set_up: AtomicBool::new(false), status: roller.status() });
+    let address = settings.text("warehouse.admin").parse().context("warehouse.admin")?;
+    let admin = tokio::spawn(admin::serve(address, page.clone()).await?);
+    let mut end = std::pin::pin!(asked_to_end());
+    loop {
+        let tried = tokio::select! {
+            () = &mut end => return Ok(()),
+            tried = set_up(&warehouse, &settings) => tried,
+        };
+        match tried {
+            Ok(()) => break,
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "tables are not ready yet"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+    page.is_set_up.store(true, Ordering::Release);
+    tracing::info!("tables are ready");
+    roller.run(end).await;
+    admin.abort();
+    Ok(())
+}
+
+async fn set_up(warehouse: &Warehouse, settings: &Settings) -> anyhow::Result<()> {
+    warehouse.ping().await.context("ClickHouse does not answer")?;
+    warehouse.migrate().await.context("the tables cannot be set up")?;
+    warehouse.set_zone(settings.text("warehouse.time_zone")).await.context("warehouse.time_zone")?;
+    warehouse.self_test().await.context("ClickHouse does not behave as the sink relies on")
+}
