@@ -118,7 +118,7 @@ impl Book {
             let is_near = |other: &&&Clicked| {
                 other.is_person
                     && other.is_click
-                    && other.visitor == click.visitor
+                    && person(&other.visitor) == person(&click.visitor)
                     && other.link == click.link
                     && other.tag != click.tag
                     && other.at_ms.abs_diff(click.at_ms) < DUPLICATE_WINDOW_MS
@@ -154,6 +154,11 @@ impl Book {
             expected.orders.insert(key, order);
         }
     }
+}
+
+/// Whose browser: a private one is somebody new to the partner at each click, but its address and agent give a double click away.
+fn person(visitor: &str) -> &str {
+    visitor.split('/').next().unwrap_or(visitor)
 }
 
 /// The last click of the order's visitor on a link of the order's shop, not after the order, younger than the link's window.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use ::pipeline::{KafkaOptions, Log, Options, Pipeline, Status};
+use ::pipeline::{Options, Pipeline, Status};
 
 use super::asked_to_end;
 use crate::{admin, clock, settings::Settings};
@@ -43,15 +43,7 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     options.nonce = nonce()?;
     options.limits.rows_max = usize::try_from(settings.number("pipeline.batch_rows").max(1)).context("pipeline.batch_rows")?;
     options.limits.linger_ms = settings.number("pipeline.batch_ms");
-    if let Some(brokers) = settings.optional("kafka.brokers") {
-        let instance = settings.optional("pipeline.instance").map_or_else(|| instance(settings), str::to_owned);
-        options.log = Log::Kafka(KafkaOptions {
-            brokers: brokers.to_owned(),
-            group: "tributary-pipeline".to_owned(),
-            member: instance,
-            properties: settings.passed_on("kafka.properties.").into_iter().collect(),
-        });
-    }
+    anyhow::ensure!(settings.optional("kafka.brokers").is_none(), "kafka");
     Ok(options)
 }
 
