@@ -134,13 +134,8 @@ impl Roller {
                 passed = self.pass() => passed,
             };
             let pause = match &passed {
-<<<<<<< HEAD
                 Ok(report) if report.waiting > 0 => Duration::ZERO,
-                Ok(report) => self.options.interval.max(report.took * COST_SHARE).min(PAUSE_MAX),
-=======
-                Ok(report) if report.is_behind => Duration::ZERO,
                 Ok(report) => self.options.interval.max(report.took_each() * COST_SHARE).min(PAUSE_MAX),
->>>>>>> 3a282fc (Judge double clicks of private browsers by their address; measure the roller's pause by one roll)
                 Err(_) => self.options.interval,
             };
             self.note(passed);
