@@ -27,8 +27,13 @@ pub(crate) trait Page: Send + Sync + 'static {
 }
 
 /// Binds the port; serving begins when the returned future is polled.
-pub(crate) async fn serve(address: SocketAddr, page: Arc<dyn Page>) -> anyhow::Result<impl Future<Output = ()>> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (the admin port)"))?;
+pub(crate) async fn serve(
+    address: SocketAddr,
+    page: Arc<dyn Page>,
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (the admin port)"))?;
     Ok(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
@@ -75,6 +80,8 @@ fn answer<B>(page: &dyn Page, request: &Request<B>) -> Response<Full<Bytes>> {
 fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(Bytes::from(text)));
     *answer.status_mut() = status;
-    answer.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+        .headers_mut()
+        .insert("content-type", hyper::header::HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
 }

@@ -65,16 +65,22 @@ enum Command {
     #[command(flatten)]
     Tool(commands::Tool),
     /// One role: answer redirects, take reports, ship the spool to Kafka
-    #[command(after_help = "Example:\n  tributary edge --kafka-brokers kafka:9092 --edge-listen 0.0.0.0:8080")]
+    #[command(
+        after_help = "Example:\n  tributary edge --kafka-brokers kafka:9092 --edge-listen 0.0.0.0:8080"
+    )]
     Edge(SettingFlags),
     /// One role: decide orders and write facts
-    #[command(after_help = "Example:\n  tributary pipeline --kafka-brokers kafka:9092 --clickhouse-url http://clickhouse:8123")]
+    #[command(
+        after_help = "Example:\n  tributary pipeline --kafka-brokers kafka:9092 --clickhouse-url http://clickhouse:8123"
+    )]
     Pipeline(SettingFlags),
     /// One role: set the tables up and keep the rollups
     #[command(after_help = "Example:\n  tributary warehouse --clickhouse-url http://clickhouse:8123")]
     Warehouse(SettingFlags),
     /// One role: the embedded ClickHouse behind its own HTTP protocol
-    #[command(after_help = "Example:\n  tributary engine --data tributary-data --engine-listen 127.0.0.1:8123")]
+    #[command(
+        after_help = "Example:\n  tributary engine --data tributary-data --engine-listen 127.0.0.1:8123"
+    )]
     Engine(SettingFlags),
 }
 

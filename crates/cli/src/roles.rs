@@ -23,7 +23,10 @@ where
     let mut settings = settings.clone();
     complete(&mut settings)?;
     logs::install(&settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
     runtime.block_on(role(settings))
 }
 

@@ -22,8 +22,11 @@ pub(crate) fn run(mut settings: Settings, output: Output) -> anyhow::Result<()> 
         // Here and not in the engine's process, so that people see one bar and the roles start when it is done.
         roles::engine::library(&settings, output)?;
     }
-    let names: &[&'static str] =
-        if embedded { &["edge", "engine", "warehouse", "pipeline"] } else { &["edge", "warehouse", "pipeline"] };
+    let names: &[&'static str] = if embedded {
+        &["edge", "engine", "warehouse", "pipeline"]
+    } else {
+        &["edge", "warehouse", "pipeline"]
+    };
     let supervisor = Supervisor::start(names, &settings, output)?;
     supervisor.run(|| stop.load(Ordering::Acquire))
 }

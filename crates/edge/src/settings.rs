@@ -30,6 +30,8 @@ pub struct KafkaOptions {
     pub brokers: String,
     /// Further properties of librdkafka, as they are.
     pub properties: BTreeMap<String, String>,
+    /// First part of every topic's name.
+    pub prefix: String,
     /// Most records a second, so that draining a backlog leaves the machine to visitors; `None` is no limit.
     pub records_per_second_max: Option<u32>,
 }

@@ -14,12 +14,6 @@ use journal::{
 
 use crate::{edge::spool_root, settings::Options};
 
-/// Clicks and views, by visitor.
-const CLICKS: &str = "tributary.clicks.v1";
-/// Reports, by (advertiser, order).
-const REPORTS: &str = "tributary.reports.v1";
-/// What cannot be read, by its place.
-const QUARANTINE: &str = "tributary.quarantine.v1";
 /// For records in flight to be acknowledged at the end; what is not is sent again by the next start.
 const FLUSH_MAX: Duration = Duration::from_secs(10);
 
@@ -43,7 +37,7 @@ pub(crate) fn start(options: &Options) -> io::Result<Option<Shipping>> {
         records_per_second_max: kafka.records_per_second_max,
     };
     std::fs::create_dir_all(options.data.join("edge"))?;
-    Ok(Some(Shipping { shipper: Shipper::start(settings, ByKind)? }))
+    Ok(Some(Shipping { shipper: Shipper::start(settings, ByKind::new(&kafka.prefix))? }))
 }
 
 impl Shipping {
@@ -64,7 +58,21 @@ impl Shipping {
 }
 
 /// By the second byte of a value.
-struct ByKind;
+struct ByKind {
+    /// Clicks and views, by visitor.
+    clicks: String,
+    /// Reports, by (advertiser, order).
+    reports: String,
+    /// What cannot be read, by its place.
+    quarantine: String,
+}
+
+impl ByKind {
+    fn new(prefix: &str) -> Self {
+        let topic = |name| format!("{prefix}.{name}.v1");
+        Self { clicks: topic("clicks"), reports: topic("reports"), quarantine: topic("quarantine") }
+    }
+}
 
 impl Route for ByKind {
     fn route(&self, bytes: &[u8], key: &mut Vec<u8>) -> Result<&str, &'static str> {
@@ -72,12 +80,12 @@ impl Route for ByKind {
             Kind::Click => {
                 let head = ClickHead::peek(bytes).map_err(|error| error.code())?;
                 key.extend_from_slice(&head.visitor().0.to_be_bytes());
-                Ok(CLICKS)
+                Ok(&self.clicks)
             }
             Kind::Report => match Event::decode(bytes).map_err(|error| error.code())? {
                 Event::Report(report) => {
                     key.extend_from_slice(&report.key.log_key());
-                    Ok(REPORTS)
+                    Ok(&self.reports)
                 }
                 _ => Err("kind_not_spooled"),
             },
@@ -99,7 +107,7 @@ impl Route for ByKind {
         let kept = bytes.get(..events::INPUT_BYTES_MAX).unwrap_or(bytes);
         let quarantined = Quarantined { reason: reason.into(), place: place.into(), bytes: kept.to_vec() };
         quarantined.encode(value).expect("a frame's bytes fit the larger limit of quarantine");
-        QUARANTINE
+        &self.quarantine
     }
 }
 
@@ -110,19 +118,20 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named_and_goes_to_quarantine() {
         let mut key = Vec::new();
-        assert_eq!(ByKind.route(b"garbage", &mut key), Err("no_envelope"));
+        let by_kind = ByKind::new("tributary");
+        assert_eq!(by_kind.route(b"garbage", &mut key), Err("no_envelope"));
         assert_eq!(
-            ByKind.route(&[events::MAGIC, Kind::Claim.code(), 1, 0], &mut key),
+            by_kind.route(&[events::MAGIC, Kind::Claim.code(), 1, 0], &mut key),
             Err("kind_not_spooled")
         );
-        assert_eq!(ByKind.route(&[events::MAGIC, Kind::Click.code(), 1, 0, 9], &mut key), Err("malformed"));
+        assert_eq!(by_kind.route(&[events::MAGIC, Kind::Click.code(), 1, 0, 9], &mut key), Err("malformed"));
         let mut value = Vec::new();
         let topic =
-            ByKind.quarantine(&StreamId::Memory(3), 7, b"garbage", "no_envelope", &mut key, &mut value);
+            by_kind.quarantine(&StreamId::Memory(3), 7, b"garbage", "no_envelope", &mut key, &mut value);
         let Ok(Event::Quarantined(found)) = Event::decode(&value) else { panic!("{value:?}") };
         assert_eq!(
             (topic, &*found.reason, found.bytes.as_slice()),
-            (QUARANTINE, "no_envelope", &b"garbage"[..])
+            ("tributary.quarantine.v1", "no_envelope", &b"garbage"[..])
         );
     }
 }

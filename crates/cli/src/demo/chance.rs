@@ -1,6 +1,6 @@
 //! Chance from a seed: the same seed plays the same demo.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, fast, and good enough to play visitors with.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, fast, and good enough to play visitors with.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 

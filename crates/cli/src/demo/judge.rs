@@ -101,38 +101,9 @@ impl Book {
         let clicks: Vec<&Clicked> =
             self.clicks.iter().filter(|it| it.answered || found.contains(&it.tag)).collect();
         let mut expected = Expected::default();
-        self.fold_clicks(&clicks, was_killed, &mut expected);
+        fold_clicks(&clicks, was_killed, &mut expected);
         self.fold_orders(&clicks, &mut expected);
         expected
-    }
-
-    fn fold_clicks(&self, clicks: &[&Clicked], was_killed: bool, expected: &mut Expected) {
-        for click in clicks.iter().filter(|it| it.is_click) {
-            let key = (quarter(click.at_ms), click.partner, click.offer, click.link, click.currency.clone());
-            let cell = expected.cells.entry(key.clone()).or_default();
-            cell.clicks += 1;
-            if !click.is_person {
-                continue;
-            }
-            cell.clicks_valid += 1;
-            let is_near = |other: &&&Clicked| {
-                other.is_person
-                    && other.is_click
-                    && person(&other.visitor) == person(&click.visitor)
-                    && other.link == click.link
-                    && other.tag != click.tag
-                    && other.at_ms.abs_diff(click.at_ms) < DUPLICATE_WINDOW_MS
-            };
-            // The world makes pairs only: the later of two is the repeat.
-            match clicks.iter().find(is_near) {
-                Some(first) if (first.at_ms, &first.tag) < (click.at_ms, &click.tag) => {
-                    if was_killed || !first.answered || !click.answered {
-                        *expected.unique_slack.entry(key).or_default() += 1;
-                    }
-                }
-                _ => cell.clicks_unique += 1,
-            }
-        }
     }
 
     fn fold_orders(&self, clicks: &[&Clicked], expected: &mut Expected) {
@@ -152,6 +123,35 @@ impl Book {
                 cell.revenue_minor += order.revenue_minor;
             }
             expected.orders.insert(key, order);
+        }
+    }
+}
+
+fn fold_clicks(clicks: &[&Clicked], was_killed: bool, expected: &mut Expected) {
+    for click in clicks.iter().filter(|it| it.is_click) {
+        let key = (quarter(click.at_ms), click.partner, click.offer, click.link, click.currency.clone());
+        let cell = expected.cells.entry(key.clone()).or_default();
+        cell.clicks += 1;
+        if !click.is_person {
+            continue;
+        }
+        cell.clicks_valid += 1;
+        let is_near = |other: &&&Clicked| {
+            other.is_person
+                && other.is_click
+                && person(&other.visitor) == person(&click.visitor)
+                && other.link == click.link
+                && other.tag != click.tag
+                && other.at_ms.abs_diff(click.at_ms) < DUPLICATE_WINDOW_MS
+        };
+        // The world makes pairs only: the later of two is the repeat.
+        match clicks.iter().find(is_near) {
+            Some(first) if (first.at_ms, &first.tag) < (click.at_ms, &click.tag) => {
+                if was_killed || !first.answered || !click.answered {
+                    *expected.unique_slack.entry(key).or_default() += 1;
+                }
+            }
+            _ => cell.clicks_unique += 1,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) const DAY_MS: u64 = 86_400_000;
 const HOUR_MS: u64 = 3_600_000;
 const PARTNERS: u32 = 40;
 const LINKS_PER_PARTNER: u32 = 3;
+const OFFERS: std::ops::Range<u32> = 11..23;
 const KINDS: [&str; 6] = ["content", "influencer", "coupon", "cashback", "newsletter", "comparison"];
 /// A repeat within this counts once.
 pub(crate) const DUPLICATE_WINDOW_MS: u64 = 10_000;
@@ -63,11 +64,16 @@ pub(crate) struct Program {
 
 /// Window of an offer in hours, and of coupon partners for it.
 fn windows_hours(offer: u32) -> (u64, u64) {
-    ([72, 24, 168][(offer % 3) as usize], 12)
+    (*entry(&[72, 24, 168], offer % 3), 12)
+}
+
+/// The entry of a table at a place that its caller keeps below its length.
+fn entry<T>(table: &[T], place: u32) -> &T {
+    usize::try_from(place).ok().and_then(|it| table.get(it)).expect("the place is below the table's length")
 }
 
 fn kind(partner: u32) -> &'static str {
-    KINDS[(partner % 6) as usize]
+    entry::<&str>(&KINDS, partner % 6)
 }
 
 impl Program {
@@ -106,7 +112,7 @@ fn links() -> Vec<Link> {
             (_, "coupon") => coupon,
             _ => own,
         };
-        let currency = SHOPS[(shop - 1) as usize].1;
+        let currency = entry(&SHOPS, shop - 1).1;
         Link {
             id: 1001 + number,
             code: format!("p{partner}-{}", number % LINKS_PER_PARTNER + 1),
@@ -122,35 +128,15 @@ fn links() -> Vec<Link> {
 
 fn text(shops: &[Shop], links: &[Link]) -> String {
     let mut out = String::from("# The demo's program, made from its seed.\nallow_local = true\n");
-    for (shop, (name, currency, zone)) in shops.iter().zip(SHOPS) {
-        let Shop { id, token, shopify_secret, woocommerce_secret, .. } = shop;
-        push(
-            &mut out,
-            format_args!(
-                "\n[[advertiser]]\nid = {id}\nname = \"{name}\"\ntime_zone = \"{zone}\"\ncurrency = \"{currency}\"\ntokens = [\"{token}\"]\n\
-             shopify_secret = \"{shopify_secret}\"\nwoocommerce_secret = \"{woocommerce_secret}\"\n"
-            ),
-        );
+    for shop in shops {
+        push_shop(&mut out, shop);
     }
-    for offer in 11..23_u32 {
-        let (shop, good) = ((offer - 11) / 3, (offer - 11) % 3);
-        let (name, currency) = (GOODS[shop as usize][good as usize], SHOPS[shop as usize].1);
-        push(
-            &mut out,
-            format_args!(
-                "\n[[offer]]\nid = {offer}\nadvertiser = {}\nname = \"{name}\"\ncurrency = \"{currency}\"\n\
-             destination = \"https://shop{}.example.com/goods/{offer}?click_id={{click_id}}\"\nclick_window = \"{}h\"\nhold = \"30d\"\n\
-             duplicate_window = \"{}s\"\n",
-                shop + 1,
-                shop + 1,
-                windows_hours(offer).0,
-                DUPLICATE_WINDOW_MS / 1_000
-            ),
-        );
+    for offer in OFFERS {
+        push_offer(&mut out, offer);
     }
     for partner in 101..101 + PARTNERS {
-        let number = (partner - 101) as usize;
-        let (first, last) = (FIRST[number % 10], LAST[number / 10]);
+        let number = partner - 101;
+        let (first, last) = (entry(&FIRST, number % 10), entry(&LAST, number / 10));
         push(
             &mut out,
             format_args!(
@@ -160,24 +146,53 @@ fn text(shops: &[Shop], links: &[Link]) -> String {
         );
     }
     for link in links {
+        let Link { id, code, partner, offer, .. } = link;
         push(
             &mut out,
-            format_args!(
-                "\n[[link]]\nid = {}\ncode = \"{}\"\npartner = {}\noffer = {}\n",
-                link.id, link.code, link.partner, link.offer
-            ),
+            format_args!("\n[[link]]\nid = {id}\ncode = \"{code}\"\npartner = {partner}\noffer = {offer}\n"),
         );
     }
-    for offer in 11..23_u32 {
+    push_overrides(&mut out, links);
+    out
+}
+
+fn push_shop(out: &mut String, shop: &Shop) {
+    let Shop { id, currency, token, shopify_secret, woocommerce_secret } = shop;
+    let (name, _, zone) = entry(&SHOPS, id - 1);
+    push(
+        out,
+        format_args!(
+            "\n[[advertiser]]\nid = {id}\nname = \"{name}\"\ntime_zone = \"{zone}\"\ncurrency = \"{currency}\"\n\
+             tokens = [\"{token}\"]\nshopify_secret = \"{shopify_secret}\"\nwoocommerce_secret = \"{woocommerce_secret}\"\n"
+        ),
+    );
+}
+
+fn push_offer(out: &mut String, offer: u32) {
+    let (shop, good) = ((offer - 11) / 3, (offer - 11) % 3);
+    let (name, currency) = (entry(entry::<[&str; 3]>(&GOODS, shop), good), entry(&SHOPS, shop).1);
+    let (hours, seconds, shop) = (windows_hours(offer).0, DUPLICATE_WINDOW_MS / 1_000, shop + 1);
+    push(
+        out,
+        format_args!(
+            "\n[[offer]]\nid = {offer}\nadvertiser = {shop}\nname = \"{name}\"\ncurrency = \"{currency}\"\n\
+             destination = \"https://shop{shop}.example.com/goods/{offer}?click_id={{click_id}}\"\nclick_window = \"{hours}h\"\n\
+             hold = \"30d\"\nduplicate_window = \"{seconds}s\"\n"
+        ),
+    );
+}
+
+fn push_overrides(out: &mut String, links: &[Link]) {
+    for offer in OFFERS {
         let hours = windows_hours(offer).1;
         push(
-            &mut out,
+            out,
             format_args!(
                 "\n[[override]]\noffer = {offer}\npartner_type = \"coupon\"\nclick_window = \"{hours}h\"\n"
             ),
         );
         push(
-            &mut out,
+            out,
             format_args!(
                 "\n[[override]]\noffer = {offer}\npartner = {FAVOURED_PARTNER}\nclick_window = \"{FAVOURED_HOURS}h\"\n"
             ),
@@ -186,11 +201,10 @@ fn text(shops: &[Shop], links: &[Link]) -> String {
     for partner in (101..101 + PARTNERS).filter(|it| kind(*it) == "coupon") {
         let offer = links.iter().find(|it| it.partner == partner).map_or(11, |it| it.offer);
         push(
-            &mut out,
+            out,
             format_args!("\n[[coupon]]\ncode = \"SAVE{partner}\"\npartner = {partner}\noffer = {offer}\n"),
         );
     }
-    out
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 /// Bytes of an answer: some millions of rows.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
-const ANSWER_MAX: Duration = Duration::from_secs(120);
+const ANSWER_MAX: Duration = Duration::from_mins(2);
 
 /// Where and as whom to read.
 #[derive(Debug, Clone)]

@@ -207,15 +207,15 @@ impl Life<'_> {
         match self.chance.below(100) {
             0..8 => {
                 self.strange(start, How::Robot);
-                *self.chance.pick::<&str>(&ROBOTS)
+                self.chance.pick::<&str>(&ROBOTS)
             }
             8..11 => {
                 self.strange(start, How::Preview);
-                *self.chance.pick::<&str>(&PREVIEWS)
+                self.chance.pick::<&str>(&PREVIEWS)
             }
             _ => {
                 self.person(start);
-                *self.chance.pick::<&str>(&BROWSERS)
+                self.chance.pick::<&str>(&BROWSERS)
             }
         }
     }

@@ -1,9 +1,7 @@
 //! `tributary edge`: redirects and reports.
 
-use std::collections::BTreeMap;
-
-use anyhow::Context as _;
 use ::edge::{ClickSecret, KafkaOptions, Options, keys::Keys};
+use anyhow::Context as _;
 use journal::spool::Durability;
 use telemetry::Telemetry;
 
@@ -24,7 +22,8 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
         keys.click = configured(secret, settings.optional("edge.click_key_previous"));
     }
     let mut options = Options::local(data, keys);
-    options.edge = u16::try_from(settings.number("edge.number")).context("edge.number: 0 to 65535 is wanted")?;
+    options.edge =
+        u16::try_from(settings.number("edge.number")).context("edge.number: 0 to 65535 is wanted")?;
     options.listen = settings.text("edge.listen").parse().context("edge.listen")?;
     options.admin = settings.text("edge.admin").parse().context("edge.admin")?;
     options.threads = u16::try_from(settings.number("edge.threads")).context("edge.threads")?;
@@ -39,21 +38,28 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     let networks = settings.list("edge.trusted_proxies");
     options.trusted_proxies =
         networks.iter().map(|it| it.parse()).collect::<Result<_, _>>().context("edge.trusted_proxies")?;
-    options.kafka = kafka(settings);
+    options.kafka = kafka(settings)?;
     Ok(options)
 }
 
 /// Secrets are told apart by a number that follows from themselves, so that every edge gives them the same.
 fn configured(current: &str, previous: Option<&str>) -> Vec<ClickSecret> {
-    let number = |secret: &str| secret.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) & 15;
+    let number =
+        |secret: &str| secret.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) & 15;
     let first = number(current);
     let key = |secret: &str, number| ClickSecret { number, secret: secret.as_bytes().to_vec() };
     let second = previous.map(|it| key(it, if number(it) == first { (first + 1) & 15 } else { number(it) }));
     std::iter::once(key(current, first)).chain(second).collect()
 }
 
-fn kafka(settings: &Settings) -> Option<KafkaOptions> {
-    let brokers = settings.optional("kafka.brokers")?.to_owned();
-    let properties: BTreeMap<String, String> = settings.passed_on("kafka.properties.");
-    Some(KafkaOptions { brokers, properties })
+fn kafka(settings: &Settings) -> anyhow::Result<Option<KafkaOptions>> {
+    let Some(brokers) = settings.optional("kafka.brokers") else { return Ok(None) };
+    let per_second = u32::try_from(settings.number("kafka.records_per_second_max"))
+        .context("kafka.records_per_second_max")?;
+    Ok(Some(KafkaOptions {
+        brokers: brokers.to_owned(),
+        properties: settings.passed_on("kafka.properties."),
+        prefix: settings.text("kafka.prefix").to_owned(),
+        records_per_second_max: (per_second > 0).then_some(per_second),
+    }))
 }

@@ -26,7 +26,9 @@ pub(crate) fn library(settings: &Settings, output: Output) -> anyhow::Result<Pat
 pub(crate) fn cache_root() -> anyhow::Result<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let cache = cache.or_else(home).context("neither XDG_CACHE_HOME nor HOME is set; name the engine with --engine-library")?;
+    let cache = cache
+        .or_else(home)
+        .context("neither XDG_CACHE_HOME nor HOME is set; name the engine with --engine-library")?;
     Ok(cache.join("tributary"))
 }
 
@@ -48,7 +50,10 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         reader: Some(user("engine.reader", "engine.reader_password")),
     };
     let address: std::net::SocketAddr = settings.text("engine.listen").parse().context("engine.listen")?;
-    anyhow::ensure!(address.ip().is_loopback(), "engine.listen = {address}: the embedded engine serves this machine only");
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "engine.listen = {address}: the embedded engine serves this machine only"
+    );
     let server = chdb::bind(engine, users, address.port())
         .await
         .with_context(|| format!("cannot listen on {address} (engine.listen)"))?;
@@ -67,10 +72,14 @@ impl Bar {
     }
 
     fn show(&self, progress: &fetch::Progress) {
-        let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = |template: &str| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
         let (text, done) = match progress {
             fetch::Progress::Waiting => ("waiting for another process that fetches the engine", None),
-            fetch::Progress::Downloading { bytes } => ("fetching the embedded ClickHouse", Some((*bytes, fetch::PACKAGE_BYTES))),
+            fetch::Progress::Downloading { bytes } => {
+                ("fetching the embedded ClickHouse", Some((*bytes, fetch::PACKAGE_BYTES)))
+            }
             fetch::Progress::Checking => ("checking its checksum", None),
             fetch::Progress::Unpacking { bytes } => ("unpacking it", Some((*bytes, fetch::LIBRARY_BYTES))),
         };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use ::pipeline::{Options, Pipeline, Status};
+use anyhow::Context as _;
 
 use super::asked_to_end;
 use crate::{admin, clock, settings::Settings};
@@ -41,7 +41,8 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     let mut options = Options::embedded(super::data(settings), super::warehouse_options(settings)?);
     options.owner = format!("{}:{}", host(), std::process::id());
     options.nonce = nonce()?;
-    options.limits.rows_max = usize::try_from(settings.number("pipeline.batch_rows").max(1)).context("pipeline.batch_rows")?;
+    options.limits.rows_max =
+        usize::try_from(settings.number("pipeline.batch_rows").max(1)).context("pipeline.batch_rows")?;
     options.limits.linger_ms = settings.number("pipeline.batch_ms");
     anyhow::ensure!(settings.optional("kafka.brokers").is_none(), "kafka");
     Ok(options)
@@ -59,6 +60,7 @@ fn host() -> String {
 
 /// The same over restarts, another for another data folder of the same host.
 fn instance(settings: &Settings) -> String {
-    let folder = settings.text("data").bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let folder =
+        settings.text("data").bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     format!("{}-{folder:08x}", host())
 }

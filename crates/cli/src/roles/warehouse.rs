@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
+use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
 use anyhow::Context as _;
 use tokio::sync::watch;
-use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
 
 use super::asked_to_end;
 use crate::{admin, settings::Settings};
@@ -33,7 +33,8 @@ impl admin::Page for Page {
         let is_set_up = self.is_set_up.load(Ordering::Acquire);
         let said = status.error.as_deref().unwrap_or("rolls");
         let mark = |is_well: bool| if is_well { '+' } else { '-' };
-        let lines = format!("[{}] tables\n[{}] roller: {said}\n", mark(is_set_up), mark(status.error.is_none()));
+        let lines =
+            format!("[{}] tables\n[{}] roller: {said}\n", mark(is_set_up), mark(status.error.is_none()));
         (is_set_up && status.error.is_none(), lines)
     }
 
@@ -56,7 +57,10 @@ impl admin::Page for Page {
 /// Sets the tables up, then rolls until asked to end.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let warehouse = Warehouse::new(super::warehouse_options(&settings)?);
-    let options = RollerOptions { interval: Duration::from_millis(settings.number("warehouse.roll_ms")), ..RollerOptions::default() };
+    let options = RollerOptions {
+        interval: Duration::from_millis(settings.number("warehouse.roll_ms")),
+        ..RollerOptions::default()
+    };
     let mut roller = Roller::new(warehouse.clone(), options);
     let page = Arc::new(Page { is_set_up: AtomicBool::new(false), status: roller.status() });
     let address = settings.text("warehouse.admin").parse().context("warehouse.admin")?;

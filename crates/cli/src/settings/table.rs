@@ -104,7 +104,12 @@ pub(crate) const TABLE: &[Setting] = &[
         "1",
         "replicas of each topic when they are created; 3 in production",
     ),
-    setting("kafka.prefix", Kind::Text, "tributary", "first part of every topic's name"),
+    setting(
+        "kafka.records_per_second_max",
+        Kind::Number,
+        "0",
+        "records a second the shipper sends at most, so that draining a backlog leaves the machine to visitors; 0 is no cap",
+    ),
     setting("clickhouse.url", Kind::Text, "", "HTTP address of ClickHouse; empty: the embedded engine"),
     setting("clickhouse.user", Kind::Text, "tributary", "writes facts and cells"),
     setting(
