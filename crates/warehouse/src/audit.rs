@@ -133,7 +133,9 @@ pub async fn audit(
 ) -> Result<AuditReport, EngineError> {
     let mut report = AuditReport { writers: writers(warehouse, expected).await?, ..AuditReport::default() };
     let (from, to) = (seconds(from), seconds(to));
-    let count: Vec<Count> = warehouse.rows(&dirty_in(from, to, "count() AS count")).await?;
+    let count: Vec<Count> = warehouse
+        .rows(&format!("{} SETTINGS {READ_SETTINGS}", dirty_in(from, to, "count() AS count")))
+        .await?;
     report.quarters_dirty = count.first().map_or(0, |it| it.count);
     let count: Vec<Count> = warehouse
         .rows(&format!(

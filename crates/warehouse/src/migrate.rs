@@ -67,8 +67,8 @@ impl Warehouse {
     /// Chooses the zone that days are of, an IANA name. Once rolled, days keep theirs.
     pub async fn set_zone(&self, zone: &str) -> Result<(), MigrateError> {
         let failed = |source| MigrateError::Statement { number: 0, source };
-        let found = self.zone().await.map_err(failed)?;
-        if found.as_deref() == Some(zone) {
+        let found = self.zone().await.map_err(failed)?.unwrap_or_else(|| "UTC".to_owned());
+        if found == zone {
             return Ok(());
         }
         let rolled: Vec<Text> =
@@ -77,7 +77,7 @@ impl Warehouse {
             return Err(MigrateError::OtherZone {
                 database: self.database().to_owned(),
                 wanted: zone.to_owned(),
-                found: found.unwrap_or_else(|| "UTC".to_owned()),
+                found,
             });
         }
         // The engine knows which zones there are; an unknown one fails here, before anything is written.

@@ -36,8 +36,10 @@ pub(crate) const WRITE_SETTINGS: &str = "async_insert = 0, deduplicate_insert = 
      deduplicate_blocks_in_dependent_materialized_views = 0, max_insert_threads = 1, min_insert_block_size_rows = 4000000, \
      min_insert_block_size_bytes = 0, max_insert_block_size = 4000000, max_partitions_per_insert_block = 0";
 
-/// On every statement that reads with FINAL; right because each partition is a function of its table's sorting key.
-pub(crate) const READ_SETTINGS: &str = "do_not_merge_across_partitions_select_final = 1";
+/// On every statement that reads with FINAL; right because each partition is a function of its table's sorting key. The others are the
+/// engine's own defaults, which a profile may turn: with nulls from joins a quarter that was never rolled would never be dirty (fault 84).
+pub(crate) const READ_SETTINGS: &str =
+    "do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0";
 
 /// The dimensions of a cell behind its time.
 pub(crate) const CELL_KEYS: &str = "partner_id, offer_id, link_id, country, device, currency";

@@ -22,7 +22,7 @@ pub(super) fn dirty_quarters(floor: u32, limit: usize) -> String {
         "SELECT toUInt32(m.quarter) AS at, v AS ver \
          FROM (SELECT quarter, sum(n) AS v FROM marks WHERE quarter >= toDateTime({floor}, 'UTC') GROUP BY quarter) AS m \
          LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) \
-         WHERE v > r.ver ORDER BY at DESC LIMIT {limit}"
+         WHERE v > r.ver ORDER BY at DESC LIMIT {limit} SETTINGS {READ_SETTINGS}"
     )
 }
 
@@ -32,7 +32,7 @@ pub(super) fn dirty_days(floor: u32, zone: &str, limit: usize) -> String {
         "SELECT toUInt32(toUInt16(m.day)) AS at, v AS ver \
          FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS m \
          LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS r USING (day) \
-         WHERE v > r.ver AND toDateTime(toString(m.day), '{zone}') >= toDateTime({floor}, 'UTC') ORDER BY at DESC LIMIT {limit}"
+         WHERE v > r.ver AND toDateTime(toString(m.day), '{zone}') >= toDateTime({floor}, 'UTC') ORDER BY at DESC LIMIT {limit} SETTINGS {READ_SETTINGS}"
     )
 }
 

@@ -96,7 +96,8 @@ COMMENT 'Days whose quarters were rolled after the day was.'
 AS
 SELECT day FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
 LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
-WHERE v > d.ver;
+WHERE v > d.ver
+SETTINGS {final};
 
 CREATE OR REPLACE VIEW rollup_daily
 COMMENT 'rollup_quarter by day of the program. visitors: of the row, error 1.6 %, at most a minute old for days still growing, not to be added up.'

@@ -140,6 +140,9 @@ fn other_defaults_of_the_engine_change_nothing() {
         ("min_insert_block_size_rows", "1"),
         ("max_partitions_per_insert_block", "1"),
         ("max_insert_threads", "2"),
+        ("join_use_nulls", "1"),
+        ("prefer_column_name_to_alias", "1"),
+        ("do_not_merge_across_partitions_select_final", "0"),
     ];
     run(async {
         let settings = hostile.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -153,9 +156,17 @@ fn other_defaults_of_the_engine_change_nothing() {
         Roller::new(warehouse.clone(), RollerOptions::default()).roll_once().await.unwrap();
         assert_eq!(value(&warehouse, "SELECT count() FROM clicks").await, "11");
         assert_eq!(value(&warehouse, "SELECT sum(clicks) FROM rollup_daily").await, "11");
+        assert_eq!(value(&warehouse, "SELECT sum(visitors) FROM partner_daily").await, "11");
+        batch.click(&click_of(20, 12, NOON));
+        warehouse.write("a", &batch).await.unwrap();
+        Roller::new(warehouse.clone(), RollerOptions::default()).roll_once().await.unwrap();
+        assert_eq!(
+            value(&warehouse, "SELECT (sum(clicks), sum(visitors)) FROM partner_daily").await,
+            "(12,12)"
+        );
         let marks =
             column(&warehouse, "SELECT quarter, sum(n) FROM marks GROUP BY quarter ORDER BY quarter").await;
-        assert!(marks.len() == 2 && marks.iter().all(|it| it.ends_with(",2)")), "{marks:?}");
+        assert!(marks.len() == 2 && marks.iter().all(|it| it.ends_with(",3)")), "{marks:?}");
     });
 }
 

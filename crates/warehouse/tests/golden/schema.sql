@@ -293,7 +293,7 @@ SELECT
   ip_prefix, ip_hash, user_agent_hash, referrer_host, landing, deep_link, currency, catalog_version,
   lower(hex(touch_id)) AS touch_id, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
 FROM clicks_log FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW reports
 COMMENT 'One row per message of a shop about an order, as it came.'
@@ -305,7 +305,7 @@ SELECT
   statement, refund_id, if(has_amount, CAST(amount_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)), NULL) AS amount, amount_minor, currency, status, new_customer,
   delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
 FROM reports_log FINAL
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW orders
 COMMENT 'One row per order, as it is decided now. amount less refunded is revenue, 0 when rejected; trace says why the partner is who he is.'
@@ -317,7 +317,7 @@ SELECT
   first_received_at, last_received_at, payable_at, catalog_version, trace, ver
 FROM orders_log FINAL
 WHERE NOT void
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW credits
 COMMENT 'One row per credited touch of an order: the share of the order and of its revenue.'
@@ -329,7 +329,7 @@ SELECT
   lower(hex(touch_id)) AS touch_id, ver
 FROM credits_log FINAL
 WHERE share_ppm > 0
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW quarantine
 COMMENT 'Records that could not be stored, with the reason and their bytes.'
@@ -342,7 +342,7 @@ COMMENT 'Clicks and credited orders by quarter of an hour (UTC). clicks: sent on
 AS
 SELECT quarter, partner_id, joinGet('tributary.partner_names', 'name', partner_id) AS partner_name, joinGet('tributary.partner_names', 'kind', partner_id) AS partner_kind, offer_id, joinGet('tributary.offer_names', 'name', offer_id) AS offer_name, link_id, joinGet('tributary.link_names', 'code', link_id) AS link_code, country, device, currency, clicks, clicks_valid, clicks_unique, views, visitors, CAST((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders, CAST(pending_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_pending, CAST(approved_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_approved, CAST(rejected_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_rejected, CAST(partly_refunded_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_partly_refunded, CAST(refunded_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_refunded, CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue, revenue_minor, CAST(revenue_approved_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue_approved, revenue_approved_minor, if(clicks_valid = 0, 0, (pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000 / clicks_valid) AS cr, if(clicks_valid = 0, 0, toFloat64(CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))) / clicks_valid) AS epc, if(((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000) = 0, 0, toFloat64(CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))) / ((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000)) AS aov
 FROM (SELECT quarter, partner_id, offer_id, link_id, country, device, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor, visitors FROM cells FINAL WHERE NOT is_empty)
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW rollup_hourly
 COMMENT 'rollup_quarter by hour of the program. visitors: those of the quarters added up, so an upper bound.'
@@ -352,7 +352,7 @@ FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, 'UTC') AS hour, partner_id, offer_id, link_id, country, device, currency, sum(clicks) AS clicks, sum(clicks_valid) AS clicks_valid, sum(clicks_unique) AS clicks_unique, sum(views) AS views, sum(pending_ppm) AS pending_ppm, sum(approved_ppm) AS approved_ppm, sum(rejected_ppm) AS rejected_ppm, sum(partly_refunded_ppm) AS partly_refunded_ppm, sum(refunded_ppm) AS refunded_ppm, sum(revenue_minor) AS revenue_minor, sum(revenue_approved_minor) AS revenue_approved_minor, sum(visitors) AS visitors
   FROM (SELECT quarter, partner_id, offer_id, link_id, country, device, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY hour, partner_id, offer_id, link_id, country, device, currency
 )
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW rollup_hourly_in
 COMMENT 'rollup_hourly in any zone: rollup_hourly_in(zone = \'Europe/Berlin\').'
@@ -362,14 +362,15 @@ FROM (
   SELECT toStartOfInterval(quarter, INTERVAL 1 HOUR, {zone:String}) AS hour, partner_id, offer_id, link_id, country, device, currency, sum(clicks) AS clicks, sum(clicks_valid) AS clicks_valid, sum(clicks_unique) AS clicks_unique, sum(views) AS views, sum(pending_ppm) AS pending_ppm, sum(approved_ppm) AS approved_ppm, sum(rejected_ppm) AS rejected_ppm, sum(partly_refunded_ppm) AS partly_refunded_ppm, sum(refunded_ppm) AS refunded_ppm, sum(revenue_minor) AS revenue_minor, sum(revenue_approved_minor) AS revenue_approved_minor, sum(visitors) AS visitors
   FROM (SELECT quarter, partner_id, offer_id, link_id, country, device, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY hour, partner_id, offer_id, link_id, country, device, currency
 )
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW days_behind
 COMMENT 'Days whose quarters were rolled after the day was.'
 AS
 SELECT day FROM (SELECT toDate(quarter, 'UTC') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
 LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
-WHERE v > d.ver;
+WHERE v > d.ver
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW rollup_daily
 COMMENT 'rollup_quarter by day of the program. visitors: of the row, error 1.6 %, at most a minute old for days still growing, not to be added up.'
@@ -391,7 +392,7 @@ FROM (
   GROUP BY day, partner_id, offer_id, link_id, country, device, currency
   HAVING max(is_quarter) = 1
 )
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW rollup_daily_in
 COMMENT 'rollup_daily in any zone. visitors: those of the quarters added up, so an upper bound.'
@@ -401,7 +402,7 @@ FROM (
   SELECT toDate(quarter, {zone:String}) AS day, partner_id, offer_id, link_id, country, device, currency, sum(clicks) AS clicks, sum(clicks_valid) AS clicks_valid, sum(clicks_unique) AS clicks_unique, sum(views) AS views, sum(pending_ppm) AS pending_ppm, sum(approved_ppm) AS approved_ppm, sum(rejected_ppm) AS rejected_ppm, sum(partly_refunded_ppm) AS partly_refunded_ppm, sum(refunded_ppm) AS refunded_ppm, sum(revenue_minor) AS revenue_minor, sum(revenue_approved_minor) AS revenue_approved_minor, sum(visitors) AS visitors
   FROM (SELECT quarter, partner_id, offer_id, link_id, country, device, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor, visitors FROM cells FINAL WHERE NOT is_empty) GROUP BY day, partner_id, offer_id, link_id, country, device, currency
 )
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW partner_daily
 COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %; not to be added up over days (merge uniques_day.state for that).'
@@ -419,7 +420,7 @@ FROM (
   GROUP BY day, partner_id, currency
 ) AS sums
 LEFT JOIN (SELECT day, partner_id, visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
-SETTINGS do_not_merge_across_partitions_select_final = 1;
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW audit
 COMMENT 'What the last audit found: sequences spooled and stored by writer, cells compared with facts.'
