@@ -276,7 +276,8 @@ mod tests {
 
     #[test]
     fn every_planted_difference_is_told() {
-        let cases: [(&str, &[(&str, u64)], i64, (u64, u64)); 7] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, u64)], i64, (u64, u64));
+        let cases: [Case<'_>; 7] = [
             ("all is right", &[("a", 1), ("b", 1)], 2, (0, 0)),
             ("an unanswered click may be there", &[("a", 1), ("b", 1), ("c", 1)], 3, (0, 0)),
             ("a lost click", &[("a", 1)], 2, (1, 0)),

@@ -65,7 +65,7 @@ impl Product {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
             // Already gone is as good as killed.
-            drop(kill_process_group(group, Signal::KILL));
+            let _gone = kill_process_group(group, Signal::KILL);
         }
     }
 

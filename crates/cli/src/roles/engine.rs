@@ -83,16 +83,13 @@ impl Bar {
             fetch::Progress::Checking => ("checking its checksum", None),
             fetch::Progress::Unpacking { bytes } => ("unpacking it", Some((*bytes, fetch::LIBRARY_BYTES))),
         };
-        match done {
-            Some((bytes, total)) => {
-                self.0.set_style(style("{msg} {wide_bar} {bytes}/{total_bytes}"));
-                self.0.set_length(total);
-                self.0.set_position(bytes);
-            }
-            None => {
-                self.0.set_style(style("{spinner} {msg}"));
-                self.0.enable_steady_tick(Duration::from_millis(200));
-            }
+        if let Some((bytes, total)) = done {
+            self.0.set_style(style("{msg} {wide_bar} {bytes}/{total_bytes}"));
+            self.0.set_length(total);
+            self.0.set_position(bytes);
+        } else {
+            self.0.set_style(style("{spinner} {msg}"));
+            self.0.enable_steady_tick(Duration::from_millis(200));
         }
         self.0.set_message(text);
     }
