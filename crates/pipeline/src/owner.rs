@@ -150,9 +150,17 @@ impl Owner {
 }
 
 fn open_spool(options: &Options, record: Claim, store: &Store) -> Result<Opened, RunError> {
-    let claim = claims::claim(&options.data.join("claims"), record, store.claim()?)?;
+    let root = options.data.join("spool");
     let positions = store.positions()?;
-    let mut reader = spool::Reader::open(&options.data.join("spool"));
+    // Also streams that came and went while nobody was here, and all of them where the state is lost (faults 70, 76).
+    for Position { stream, next: oldest } in spool::beginnings(&root)? {
+        let read = positions.iter().find(|it| it.stream == stream).map_or(1, |it| it.next);
+        if read < oldest {
+            return Err(RunError::LogIncomplete { stream, oldest });
+        }
+    }
+    let claim = claims::claim(&options.data.join("claims"), record, store.claim()?)?;
+    let mut reader = spool::Reader::open(&root);
     reader.seek(&positions);
     let mut input = Source::Spool(Box::new(reader));
     let barrier = input.ends()?;

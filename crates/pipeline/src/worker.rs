@@ -30,6 +30,7 @@ use crate::{
 };
 
 mod progress;
+mod upkeep;
 
 use self::progress::{is_over, reached};
 
@@ -37,8 +38,6 @@ use self::progress::{is_over, reached};
 const AWAIT_SINK: Duration = Duration::from_millis(50);
 /// How long a stopping worker waits for what is in flight. Beyond it the batch is given up and written by the next owner.
 const STOP_WAIT: Duration = Duration::from_secs(10);
-/// Orders on disk that one turn decides again after a catalog version, so that live records are not held up.
-const REDECIDED_PER_TURN: usize = 1_000;
 
 /// Why a worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +140,9 @@ pub(crate) struct Worker {
     live: bool,
     /// Where to go on deciding orders on disk again; `None` when there is nothing to do.
     redecide_from: Option<OrderPlace>,
+    /// Over all versions of the catalog, in ms.
+    longest_window_ms: u64,
+    expired_at: Option<Instant>,
     progress: Progress,
     lag_at: Option<Instant>,
     shown_at: Option<Instant>,
@@ -179,6 +181,8 @@ impl Worker {
             pending: None,
             live: false,
             redecide_from: None,
+            longest_window_ms: 0,
+            expired_at: None,
             progress: Progress { claim: setup.claim.claim(), ..Progress::default() },
             lag_at: None,
             shown_at: None,
@@ -202,6 +206,7 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<(), WorkerError> {
+        self.expire()?;
         self.take_catalogs()?;
         self.redecide_some()?;
         self.acknowledge(Duration::ZERO)?;
@@ -331,41 +336,6 @@ impl Worker {
 
     fn send_messages(&mut self) -> Result<(), WorkerError> {
         Ok(self.setup.outlet.send(&mut self.out.messages)?)
-    }
-
-    fn take_catalogs(&mut self) -> Result<(), WorkerError> {
-        let catalogs = self.setup.catalogs.poll()?;
-        if catalogs.is_empty() {
-            return Ok(());
-        }
-        let known = self.setup.store.catalog()?;
-        for catalog in catalogs {
-            self.progress.catalog = catalog.version.0;
-            if catalog.version.0 > known {
-                let from = OrderPlace::first_at(catalog.effective_at);
-                let earlier = self.redecide_from.take().filter(|place| *place < from);
-                self.redecide_from = Some(earlier.unwrap_or(from));
-            }
-            self.first_at.get_or_insert_with(Instant::now);
-            self.gathered.records += 1;
-            self.partition.on_catalog(catalog, &self.setup.store, &mut self.out)?;
-        }
-        Ok(())
-    }
-
-    /// Orders on disk at or after a new version's beginning are decided again, some at a time.
-    fn redecide_some(&mut self) -> Result<(), WorkerError> {
-        let Some(from) = self.redecide_from.take() else { return Ok(()) };
-        let places = self.setup.store.orders_from(&from, REDECIDED_PER_TURN)?;
-        for place in &places {
-            if let Some(key) = place.order() {
-                self.partition.redecide(&key, &self.setup.store, &mut self.out)?;
-            }
-        }
-        self.redecide_from = places.into_iter().last().map(OrderPlace::behind);
-        self.first_at.get_or_insert_with(Instant::now);
-        self.gathered.records += 1;
-        self.send_messages()
     }
 
     /// Brings what is gathered into the warehouse and commits it, as far as that goes in [`STOP_WAIT`].

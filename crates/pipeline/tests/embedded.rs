@@ -4,8 +4,9 @@ mod common;
 
 use common::{Edge, Edges as _, NOON, Running, Who, World, apply_catalog, column, content, until, write_day};
 use events::Claim;
+use journal::spool;
 use pipeline::{RunError, fates::Fate, store::StoreError};
-use units::{EpochMs, HOUR_MS};
+use units::{DAY_MS, EpochMs, HOUR_MS};
 
 fn orders(world: &World) -> Vec<String> {
     column(
@@ -177,4 +178,55 @@ fn an_empty_spool_is_caught_up_at_once() {
     running.caught_up(0);
     assert!(running.status.ready(EpochMs(NOON.0)).is_ok());
     running.stop().expect("stops");
+}
+
+// faults 70 and 76
+#[test]
+fn a_spool_that_lost_what_was_not_read_is_refused() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let records = write_day(&mut edge, 1_000);
+    let running = world.start();
+    running.caught_up(records);
+    running.stop().expect("stops");
+    let deleted = spool::enforce_budget(&world.data().join("spool"), 0).expect("deleted");
+    assert!(deleted.records > 0);
+
+    // Who has read it all goes on.
+    edge.report(NOON, "late", 700, Who::Visitor(3));
+    let running = world.start();
+    running.caught_up(1);
+    running.stop().expect("stops");
+    let late = "SELECT toString(partner_id) FROM orders WHERE order_id = 'late'";
+    assert_eq!(column(&world.warehouse, late), ["0"]);
+
+    // Who has lost his state would decide with half of the clicks.
+    std::fs::remove_dir_all(world.data().join("pipeline")).expect("state is lost");
+    let error = world.start().ended().expect_err("refused");
+    assert!(matches!(error, RunError::LogIncomplete { .. }), "{error}");
+}
+
+#[test]
+fn touches_behind_every_window_are_forgotten() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    edge.click(NOON, 7, 2);
+    edge.click(NOON.forth(2 * DAY_MS), 7, 3);
+    let running = world.start();
+    running.caught_up(2);
+    running.stop().expect("stops");
+    let slices = || std::fs::read_dir(world.data().join("pipeline/0/touches")).expect("a folder").count();
+    assert_eq!(slices(), 2);
+
+    // The window is 30 days; reports may come 60 days late.
+    let running = Running::start_at(world.options(), || NOON.forth(90 * DAY_MS));
+    running.caught_up(0);
+    running.stop().expect("stops");
+    assert_eq!(slices(), 2, "the first click is just within reach");
+    let running = Running::start_at(world.options(), || NOON.forth(91 * DAY_MS));
+    until("the first slice is dropped", || (slices() == 1).then_some(()));
+    edge.report(NOON.forth(3 * DAY_MS), "A-1", 100, Who::Visitor(7));
+    running.caught_up(1);
+    running.stop().expect("stops");
+    assert_eq!(orders(&world), ["('A-1',3,100,'visitor')"]);
 }

@@ -152,10 +152,16 @@ fn orders_find_their_clicks_through_the_topics() {
     let running = Running::start(cloud.member("a"));
     running.until_quiet(0);
     let mut edge = cloud.edge();
+    // fault 74: garbage and an empty value (what a tombstone is read as) are passed.
+    for bytes in [&b"garbage"[..], b""] {
+        edge.sink.append(&edge.topics.clicks, b"key", bytes).expect("appended");
+    }
     write_day(&mut edge, 20);
     edge.flush();
     shows(&cloud, &decided(&wanted(20)));
     assert_eq!(column(&cloud.world.warehouse, "SELECT toString(count()) FROM clicks"), ["60"]);
+    let reasons = column(&cloud.world.warehouse, "SELECT reason FROM quarantine");
+    assert_eq!(reasons, ["no_envelope", "no_envelope"]);
     let fates = running.status.partitions();
     assert_eq!(fates.len(), PARTITIONS as usize);
     assert!(fates.values().all(|it| it.fates.add_up() && it.claim < 10_000));

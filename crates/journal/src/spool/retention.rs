@@ -15,7 +15,7 @@ use std::{
 use units::WriterId;
 
 use super::{ends, files::io_error, layout};
-use crate::{PollError, StreamId};
+use crate::{PollError, Position, StreamId};
 
 const MARKS: &str = "deleted";
 
@@ -77,6 +77,22 @@ pub fn enforce_budget(root: &Path, bytes_max: u64) -> Result<Deleted, PollError>
     let mut is_over = is_over;
     let victims = segments.into_iter().take_while(|it| is_over(it)).collect();
     delete(root, victims)
+}
+
+/// The oldest record that is left of each stream below `root` of which something was deleted: a reader that needs more must not begin.
+pub fn beginnings(root: &Path) -> Result<Vec<Position>, PollError> {
+    let mut beginnings = Vec::new();
+    for writer in layout::writers(root).map_err(|source| io_error(root, source))? {
+        let dir = layout::writer_dir(root, writer);
+        for (incarnation, kept_from) in marks(&dir).map_err(|source| io_error(&dir, source))? {
+            let dir = layout::incarnation_dir(root, writer, incarnation);
+            // The mark comes before the deletion, so the files may still be there: then they tell better.
+            let segments = layout::segments(&dir).map_err(|source| io_error(&dir, source))?;
+            let next = segments.first().copied().unwrap_or(kept_from);
+            beginnings.push(Position { stream: StreamId::Spool { writer, incarnation }, next });
+        }
+    }
+    Ok(beginnings)
 }
 
 /// Sequences from which on each incarnation is kept, as far as something of it was deleted.

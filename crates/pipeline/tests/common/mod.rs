@@ -19,8 +19,8 @@ use journal::{spool, versions};
 use pipeline::{Options, Pipeline, RunError, Status};
 use tokio::sync::oneshot;
 use units::{
-    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, MINUTE_MS, Money, OfferId, Origin, PartnerId,
-    VisitorId, WriterId,
+    AdvertiserId, CatalogVersion, Clock, Currency, EpochMs, LinkId, MINUTE_MS, Money, OfferId, Origin,
+    PartnerId, VisitorId, WriterId,
 };
 use warehouse::Warehouse;
 
@@ -193,7 +193,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(options: Options) -> Self {
-        let pipeline = Pipeline::new(options, || NOON);
+        Self::start_at(options, || NOON)
+    }
+
+    pub(crate) fn start_at(options: Options, clock: Clock) -> Self {
+        let pipeline = Pipeline::new(options, clock);
         let status = pipeline.status();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {

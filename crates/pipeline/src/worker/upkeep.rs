@@ -1,0 +1,69 @@
+//! What a worker does besides reading: takes in new catalogs, decides orders on disk again, forgets old touches.
+//!
+//! In: the worker, once a turn. Out: the same worker; each step is short, so that live records are not held up. Not here: the turn itself
+//! (`worker`). Start at [`Worker::take_catalogs`].
+
+use std::time::{Duration, Instant};
+
+use units::DAY_MS;
+
+use super::{Worker, WorkerError};
+use crate::store::OrderPlace;
+
+/// Orders on disk that one turn decides again after a catalog version, so that live records are not held up.
+const REDECIDED_PER_TURN: usize = 1_000;
+/// Between two looks for touches to forget.
+const EXPIRE_EVERY: Duration = Duration::from_hours(1);
+/// How long after its own time an order may still be reported, in ms: touches are kept for the longest window and this. A report that is
+/// later still, and a window that is made longer than that afterwards, find only what is left.
+const LATE_MS_MAX: u64 = 60 * DAY_MS;
+
+impl Worker {
+    /// Takes in new versions of the catalog; notes which orders on disk they concern.
+    pub(super) fn take_catalogs(&mut self) -> Result<(), WorkerError> {
+        let catalogs = self.setup.catalogs.poll()?;
+        if catalogs.is_empty() {
+            return Ok(());
+        }
+        let known = self.setup.store.catalog()?;
+        for catalog in catalogs {
+            self.progress.catalog = catalog.version.0;
+            self.longest_window_ms = self.longest_window_ms.max(catalog.longest_window_ms());
+            if catalog.version.0 > known {
+                let from = OrderPlace::first_at(catalog.effective_at);
+                let earlier = self.redecide_from.take().filter(|place| *place < from);
+                self.redecide_from = Some(earlier.unwrap_or(from));
+            }
+            self.first_at.get_or_insert_with(Instant::now);
+            self.gathered.records += 1;
+            self.partition.on_catalog(catalog, &self.setup.store, &mut self.out)?;
+        }
+        Ok(())
+    }
+
+    /// Orders on disk at or after a new version's beginning are decided again, some at a time.
+    pub(super) fn redecide_some(&mut self) -> Result<(), WorkerError> {
+        let Some(from) = self.redecide_from.take() else { return Ok(()) };
+        let places = self.setup.store.orders_from(&from, REDECIDED_PER_TURN)?;
+        for place in &places {
+            if let Some(key) = place.order() {
+                self.partition.redecide(&key, &self.setup.store, &mut self.out)?;
+            }
+        }
+        self.redecide_from = places.into_iter().last().map(OrderPlace::behind);
+        self.first_at.get_or_insert_with(Instant::now);
+        self.gathered.records += 1;
+        self.send_messages()
+    }
+
+    /// Forgets touches that no report may name any more. A silent owner keeps them: its positions may lie before them.
+    pub(super) fn expire(&mut self) -> Result<(), WorkerError> {
+        let is_due = self.expired_at.is_none_or(|at| at.elapsed() >= EXPIRE_EVERY);
+        if !is_due || !self.live || self.longest_window_ms == 0 {
+            return Ok(());
+        }
+        self.expired_at = Some(Instant::now());
+        let before = (self.setup.clock)().back(self.longest_window_ms + LATE_MS_MAX);
+        Ok(self.partition.expire(before)?)
+    }
+}
