@@ -3,7 +3,10 @@
 //! In: a command's flags, settings by file, environment and flag. Out: tables for people, JSON lines for programs, an exit status: 0 fine,
 //! 1 something is wrong with what was looked at. Not here: roles, `up` and the demo. Start at [`Tool`].
 
+mod audit;
 mod catalog;
+mod doctor;
+mod explain;
 mod place;
 mod spool;
 
@@ -29,6 +32,26 @@ pub(crate) enum Tool {
     /// Look into a spool
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
+    /// Say why an order is whose: its money, its time, every touch that was weighed, every report
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary explain 4711\n  tributary explain 4711 --advertiser 2 --json\n\n\
+        What is shown is what was decided and stored; nothing is decided again. Exit status 1 where nothing is known of the order."
+    )]
+    Explain(explain::ExplainFlags),
+    /// Compare what the edges spooled with what ClickHouse holds, and every rollup cell with its facts
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary audit\n  tributary audit --config tributary.toml --days 7 --json\n\n\
+        Every missing record is named by its sequence. Exit status 1 if one is missing or a cell is wrong. The view `audit` shows the result too."
+    )]
+    Audit(audit::AuditFlags),
+    /// Look over this machine and what it is connected to, and say what to do about it
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary doctor\n  tributary doctor --config tributary.toml --json\n\nExit status 1 if something fails."
+    )]
+    Doctor(doctor::DoctorFlags),
     /// Send requests at a fixed rate and measure how long they take from the instant they were due
     #[command(
         after_help = "Examples:\n  tributary load http://127.0.0.1:8080/c/tea --rate 500 --seconds 10\n  \
@@ -44,6 +67,9 @@ impl Tool {
         let fine = match self {
             Self::Catalog(command) => command.run()?,
             Self::Spool(command) => command.run()?,
+            Self::Explain(flags) => flags.run()?,
+            Self::Audit(flags) => flags.run()?,
+            Self::Doctor(flags) => flags.run()?,
             Self::Load(flags) => load::run(&flags)?,
         };
         Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -11,9 +11,13 @@ use std::{
 use serde_json::Value;
 
 mod commands {
+    pub(crate) mod audit;
     pub(crate) mod catalog;
+    pub(crate) mod doctor;
+    pub(crate) mod explain;
     pub(crate) mod load;
     pub(crate) mod spool;
+    pub(crate) mod stage;
 }
 
 /// What a run of the binary said.
@@ -68,7 +72,16 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for words in ["catalog check", "catalog apply", "catalog list", "spool inspect", "load"] {
+    for words in [
+        "catalog check",
+        "catalog apply",
+        "catalog list",
+        "spool inspect",
+        "explain",
+        "audit",
+        "doctor",
+        "load",
+    ] {
         let mut arguments: Vec<&str> = words.split(' ').collect();
         arguments.push("--help");
         let help = tributary(&arguments).expect(0).out;

@@ -2,9 +2,14 @@
 //!
 //! In: settings. Out: folders, and how to reach `ClickHouse` and Kafka. Start at [`Place`].
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use anyhow::Context as _;
 use journal::kafka::KafkaSettings;
+use warehouse::Warehouse;
 
 use crate::settings::Settings;
 
@@ -52,4 +57,55 @@ impl<'a> Place<'a> {
     pub(crate) fn replicas(self) -> i32 {
         i32::try_from(self.settings.number("kafka.replication")).unwrap_or(i32::MAX)
     }
+}
+
+impl Place<'_> {
+    /// The edges' spools on this machine.
+    pub(crate) fn spool(self) -> PathBuf {
+        self.data().join("spool")
+    }
+
+    /// Whether `ClickHouse` is the engine that `up` runs on this machine.
+    pub(crate) fn is_embedded(self) -> bool {
+        self.settings.optional("clickhouse.url").is_none()
+    }
+
+    /// Where `ClickHouse` answers.
+    pub(crate) fn clickhouse_url(self) -> String {
+        let embedded = || format!("http://{}", self.settings.text("engine.listen"));
+        self.settings.optional("clickhouse.url").map_or_else(embedded, str::to_owned)
+    }
+
+    /// A connection to `ClickHouse`. The embedded engine's password is the one that `up` made; it is read, never made here.
+    pub(crate) fn warehouse(self) -> Warehouse {
+        let made = || fs::read_to_string(self.data().join("keys").join("clickhouse.key")).unwrap_or_default();
+        let given = self.settings.optional("clickhouse.password").map(str::to_owned);
+        Warehouse::new(warehouse::Options {
+            url: self.clickhouse_url(),
+            user: self.settings.text("clickhouse.user").to_owned(),
+            password: given.unwrap_or_else(|| made().trim().to_owned()),
+            database: self.settings.text("clickhouse.database").to_owned(),
+            settings: self.settings.passed_on("clickhouse.settings."),
+            sabotage: None,
+        })
+    }
+
+    /// What to say when it does not answer.
+    pub(crate) fn no_answer(self) -> String {
+        let url = self.clickhouse_url();
+        if self.is_embedded() {
+            format!("ClickHouse at {url} cannot be asked; is `tributary up` running with this data folder?")
+        } else {
+            format!("ClickHouse at {url} cannot be asked; is it running, and are user and password right?")
+        }
+    }
+}
+
+/// Runs a command's questions to servers.
+pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?
+        .block_on(future)
 }

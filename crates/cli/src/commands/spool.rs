@@ -249,7 +249,7 @@ fn told(bytes: &[u8]) -> (String, String, String) {
 
 /// A size as people read it.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1024 => format!("{count} B"),
         1024..1_048_576 => format!("{:.1} KiB", count as f64 / 1024.0),

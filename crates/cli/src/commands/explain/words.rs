@@ -1,0 +1,111 @@
+//! Stored codes as sentences. A code of a later build is shown as it is.
+
+use events::{CandidateVerdict, MatchedKey, TimeSource, Unattributed};
+use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+
+pub(super) fn unattributed(code: &str) -> &str {
+    let Some(known) = Unattributed::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        Unattributed::NoCatalog => "no catalog version was in force at the order's time",
+        Unattributed::NoKey => "no report named a click or a visitor",
+        Unattributed::NoTouch => "nobody's link of this advertiser was followed by the visitors named",
+        Unattributed::NoneEligible => "none of the touches below may be credited",
+    }
+}
+
+pub(super) fn matched(code: &str) -> &str {
+    let Some(known) = MatchedKey::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        MatchedKey::ClickId => "the click id that a report named",
+        MatchedKey::Visitor => "the visitor's clicks",
+    }
+}
+
+pub(super) fn time_source(code: &str) -> &str {
+    let Some(known) = TimeSource::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        TimeSource::Received => "when its first report reached us",
+        TimeSource::Reported => "as the shop said",
+        TimeSource::Click => "its own click's, since the shop's clock is behind",
+    }
+}
+
+pub(super) fn candidate(code: &str) -> &str {
+    let Some(known) = CandidateVerdict::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        CandidateVerdict::Won => "credited",
+        CandidateVerdict::Older => "eligible, but another touch is newer",
+        CandidateVerdict::OutOfWindow => "older than its window",
+        CandidateVerdict::AfterOrder => "after the order",
+        CandidateVerdict::TooSoon => "too near to the order: below the offer's minimum time",
+        CandidateVerdict::NotValid => "a robot or a preview, not a person",
+        CandidateVerdict::PartnerInactive => "its partner was not active at the order's time",
+        CandidateVerdict::CrossTenant => "another advertiser's click: refused",
+        CandidateVerdict::UnknownOffer => "its offer was not in the catalog at the order's time",
+        CandidateVerdict::ViewBehindClick => "a view, and there is a click",
+        CandidateVerdict::BeyondCap => "beyond the number of touches that one decision looks at",
+    }
+}
+
+pub(super) fn refused(code: &str) -> &str {
+    match code {
+        "click_id_length" => "not as long as a click id",
+        "click_id_character" => "holds a character that no click id has",
+        "click_id_version" => "of a version that this build does not know",
+        "click_id_key" => "signed with a key that is not in use any more",
+        "click_id_signature" => "not signed by us: mistyped or forged",
+        "unexpanded_macro" => "the shop sent the macro itself, not what stands for it",
+        other => other,
+    }
+}
+
+pub(super) fn note(code: &str) -> &str {
+    match code {
+        "clock_differs" => "the shop's clock is behind ours: the order is said to be before its own click",
+        "currency_changed" => {
+            "reports name several currencies: the latest counts, refunds in another one do not"
+        }
+        "refund_exceeds_order" => "more was refunded than the order was worth: counted up to its amount",
+        "refund_held" => "a refund came without its sale: it waits for it",
+        other => other,
+    }
+}
+
+/// An age as people say it, by its two largest units.
+pub(super) fn age(ms: i64) -> String {
+    let (size, sign) = (ms.unsigned_abs(), if ms < 0 { "-" } else { "" });
+    let units = [("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", SECOND_MS), ("ms", 1)];
+    let mut left = size;
+    let mut parts = Vec::new();
+    for (name, unit_ms) in units {
+        if left >= unit_ms {
+            parts.push(format!("{}{name}", left / unit_ms));
+            left %= unit_ms;
+        }
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0s".to_owned() } else { format!("{sign}{}", parts.join(" ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_by_their_two_largest_units() {
+        let cases =
+            [(0, "0s"), (1_500, "1s 500ms"), (93_784_005, "1d 2h"), (-61_000, "-1m 1s"), (3_600_000, "1h")];
+        for (ms, want) in cases {
+            assert_eq!(age(ms), want);
+        }
+    }
+
+    #[test]
+    fn every_code_is_told_in_words_and_a_later_one_as_it_is() {
+        for it in CandidateVerdict::ALL {
+            assert!(candidate(it.as_str()) != it.as_str(), "{}", it.as_str());
+        }
+        assert_eq!(candidate("of_tomorrow"), "of_tomorrow");
+        assert!(unattributed(Unattributed::NoKey.as_str()).contains("no report"));
+    }
+}

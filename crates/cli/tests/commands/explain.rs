@@ -1,0 +1,84 @@
+//! `tributary explain`.
+
+use events::{ReportedClick, Unattributed};
+use units::{Origin, PartnerId};
+
+use super::stage::{Stage, WRITER, click, decided, report};
+
+fn origin(sequence: u64) -> Origin {
+    Origin { writer: WRITER, incarnation: 9, sequence }
+}
+
+#[test]
+fn a_credited_order_shows_money_time_touches_refused_ids_and_reports() {
+    let stage = Stage::new();
+    let (older, newer) = (click(origin(1)), click(origin(2)));
+    let (decision, credits) = decided("4711", [&older, &newer]);
+    stage.store(|batch| {
+        batch.click(&older);
+        batch.click(&newer);
+        batch.report(&report("4711", 3, ReportedClick::Signed(newer.head.id)));
+        batch.decided(&decision, &credits);
+    });
+    let text = stage.tributary(&["explain", "4711"]).expect(0).out;
+    for want in [
+        "partner 100",
+        "the click id that a report named",
+        "49.95",
+        "EUR",
+        "when its first report reached us",
+        "older than its window",
+        "credited",
+        "59m 58s",
+        &newer.head.id.to_string(),
+        "the shop sent the macro itself",
+        "the shop's clock is behind ours",
+        "postback sale",
+    ] {
+        assert!(text.contains(want), "{want} is missing in\n{text}");
+    }
+    let said = stage.tributary(&["explain", "4711", "--advertiser", "1", "--json"]).expect(0);
+    let decided = &said.events("explain")[0]["orders"][0];
+    assert_eq!(decided["trace"]["candidates"][1]["verdict"], "out_of_window");
+    assert_eq!((&decided["partner_id"], &decided["status"]), (&100.into(), &"approved".into()));
+    stage.tributary(&["explain", "4711", "--advertiser", "2"]).expect(1);
+}
+
+#[test]
+fn an_order_that_nobody_earned_says_why() {
+    let stage = Stage::new();
+    let (older, newer) = (click(origin(1)), click(origin(2)));
+    let (mut decision, _) = decided("4712", [&older, &newer]);
+    decision.partner = PartnerId(0);
+    decision.matched = None;
+    decision.unattributed = Some(Unattributed::NoneEligible);
+    stage.store(|batch| {
+        batch.decided(&decision, &[]);
+    });
+    let text = stage.tributary(&["explain", "4712"]).expect(0).out;
+    assert!(text.contains("nobody's: none of the touches below may be credited"), "{text}");
+}
+
+#[test]
+fn an_order_without_a_decision_says_where_to_look() {
+    let stage = Stage::new();
+    stage.store(|batch| {
+        batch.report(&report("Web-4713", 3, ReportedClick::None));
+    });
+    let waiting = stage.tributary(&["explain", "Web-4713"]).expect(1);
+    assert!(waiting.err.contains("is reported and not decided yet"), "{}", waiting.err);
+    let unknown = stage.tributary(&["explain", "web-4713"]).expect(1);
+    assert!(
+        unknown.err.contains("a similar id: Web-4713") && unknown.err.contains("quarantine"),
+        "{}",
+        unknown.err
+    );
+    let json = stage.tributary(&["explain", "no' such\\order", "--json"]).expect(1);
+    assert_eq!(json.events("explain")[0]["known"], false);
+}
+
+#[test]
+fn a_warehouse_that_is_away_is_named() {
+    let said = crate::tributary(&["explain", "1", "--clickhouse-url", "http://127.0.0.1:9"]).expect(1);
+    assert!(said.err.contains("http://127.0.0.1:9 cannot be asked"), "{}", said.err);
+}
