@@ -21,7 +21,10 @@ use crate::{
     settings::Settings,
 };
 
-pub(crate) use self::catalog::apply_at_start;
+pub(crate) use self::{
+    catalog::{Mirror, apply_at_start},
+    place::Place,
+};
 
 /// A command beside the roles.
 #[derive(Debug, Subcommand)]

@@ -5,11 +5,12 @@ pub(crate) mod engine;
 pub(crate) mod pipeline;
 pub(crate) mod warehouse;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
 use crate::{
+    commands::{Mirror, Place},
     logs, secrets,
     settings::{Settings, Source},
     shutdown,
@@ -74,6 +75,35 @@ pub(crate) fn warehouse_options(settings: &Settings) -> anyhow::Result<::warehou
             other => anyhow::bail!("demo.sabotage = {other:?}: drop, double, shift or overpay is wanted"),
         },
     })
+}
+
+/// Between two looks for new versions of the catalog in Kafka: an edge takes a new one within a second.
+const CATALOG_EVERY: Duration = Duration::from_millis(500);
+/// After Kafka could not be asked.
+const CATALOG_RETRY: Duration = Duration::from_secs(2);
+
+/// With Kafka, keeps this machine's copy of the catalog's versions up to date, on a thread of its own that ends with the process. While the
+/// broker is down the copy is what there is, and nobody waits.
+pub(crate) fn follow_catalog(settings: &Settings) {
+    let settings = settings.clone();
+    std::thread::spawn(move || {
+        loop {
+            match follow(&settings) {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(error = format!("{error:#}"), "catalog not read from kafka"),
+            }
+            std::thread::park_timeout(CATALOG_RETRY);
+        }
+    });
+}
+
+/// `Ok` where Kafka is not the log.
+fn follow(settings: &Settings) -> anyhow::Result<()> {
+    let Some(mut mirror) = Mirror::open(Place::new(settings))? else { return Ok(()) };
+    loop {
+        mirror.catch_up()?;
+        std::thread::park_timeout(CATALOG_EVERY);
+    }
 }
 
 /// A signal to end, or that signals cannot be heard, which ends the role too.

@@ -28,6 +28,8 @@ pub struct Topics {
     pub decisions: Arc<str>,
     /// Partners' shares, by partner.
     pub credits: Arc<str>,
+    /// What could not be read, by its place; the edges' shippers write it.
+    pub quarantine: Arc<str>,
 }
 
 impl Topics {
@@ -42,6 +44,7 @@ impl Topics {
             evidence: topic("evidence"),
             decisions: topic("decisions"),
             credits: topic("credits"),
+            quarantine: topic("quarantine"),
         }
     }
 
@@ -53,8 +56,16 @@ impl Topics {
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> [&Arc<str>; 6] {
-        [&self.clicks, &self.reports, &self.lookups, &self.evidence, &self.decisions, &self.credits]
+    pub fn all(&self) -> [&Arc<str>; 7] {
+        [
+            &self.clicks,
+            &self.reports,
+            &self.lookups,
+            &self.evidence,
+            &self.decisions,
+            &self.credits,
+            &self.quarantine,
+        ]
     }
 }
 
@@ -185,6 +196,7 @@ mod tests {
             "tributary.evidence.v1",
             "tributary.decisions.v1",
             "tributary.credits.v1",
+            "tributary.quarantine.v1",
         ];
         assert_eq!(names, want);
     }

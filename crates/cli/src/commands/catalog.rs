@@ -7,6 +7,8 @@ mod files;
 mod mirror;
 mod versions;
 
+pub(crate) use self::mirror::Mirror;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};

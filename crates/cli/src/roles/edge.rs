@@ -11,6 +11,7 @@ use crate::{clock, settings::Settings};
 /// Serves until asked to end.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let options = options(&settings)?;
+    super::follow_catalog(&settings);
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
     ::edge::serve(options, clock::now, telemetry, asked_to_end()).await.context("the edge cannot serve")
 }

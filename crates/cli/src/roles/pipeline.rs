@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ::pipeline::{Options, Pipeline, Status};
+use ::pipeline::{KafkaOptions, Log, Options, Pipeline, Status, outlet::Topics};
 use anyhow::Context as _;
 
 use super::asked_to_end;
-use crate::{admin, clock, settings::Settings};
+use crate::{admin, clock, commands::Place, settings::Settings};
 
 struct Page(Arc<Status>);
 
@@ -30,6 +30,7 @@ impl admin::Page for Page {
 /// Works until asked to end.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let pipeline = Pipeline::new(options(&settings)?, clock::now);
+    super::follow_catalog(&settings);
     let address = settings.text("pipeline.admin").parse().context("pipeline.admin")?;
     let admin = tokio::spawn(admin::serve(address, Arc::new(Page(pipeline.status()))).await?);
     let ended = pipeline.run(asked_to_end()).await.context("the pipeline cannot go on");
@@ -44,7 +45,20 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     options.limits.rows_max =
         usize::try_from(settings.number("pipeline.batch_rows").max(1)).context("pipeline.batch_rows")?;
     options.limits.linger_ms = settings.number("pipeline.batch_ms");
-    anyhow::ensure!(settings.optional("kafka.brokers").is_none(), "kafka");
+    if let Some(kafka) = Place::new(settings).kafka("tributary-pipeline") {
+        let instance =
+            settings.optional("pipeline.instance").map_or_else(|| instance(settings), str::to_owned);
+        options.log = Log::Kafka(Box::new(KafkaOptions {
+            settings: kafka,
+            group: format!("{}-pipeline", settings.text("kafka.prefix")),
+            instance,
+            topics: Topics::new(settings.text("kafka.prefix")),
+            partitions: u32::try_from(settings.number("kafka.partitions").max(1))
+                .context("kafka.partitions")?,
+            replicas: u32::try_from(settings.number("kafka.replication").max(1))
+                .context("kafka.replication")?,
+        }));
+    }
     Ok(options)
 }
 
