@@ -104,6 +104,7 @@ pub(crate) const TABLE: &[Setting] = &[
         "1",
         "replicas of each topic when they are created; 3 in production",
     ),
+    setting("kafka.prefix", Kind::Text, "tributary", "first part of every topic's name"),
     setting(
         "kafka.records_per_second_max",
         Kind::Number,
