@@ -21,7 +21,8 @@ pub(super) struct Outcome {
     pub(super) credited: BTreeMap<u32, u64>,
 }
 
-struct Machines {
+/// Both machines and what they said.
+pub(super) struct Machines {
     orders: Orders,
     timelines: Timelines<FileSlices>,
     /// Decoded and not yet handed over: at most [`CLICKS_AT_A_TIME`], none when a report is.
@@ -29,10 +30,10 @@ struct Machines {
     evidence: Vec<Evidence>,
     outputs: Vec<OrdersOutput>,
     decided: Vec<OrdersOutput>,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
-pub(super) fn attribute(world: &World) -> Result<Outcome> {
+pub(super) fn attribute(world: &World) -> Result<Machines> {
     let claim = Stamp::new(1, 1)?;
     let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?;
     let mut machines = Machines {
@@ -53,7 +54,8 @@ pub(super) fn attribute(world: &World) -> Result<Outcome> {
         rest = behind;
         machines.take(record)?;
     }
-    Ok(machines.outcome)
+    machines.hand_over_clicks()?;
+    Ok(machines)
 }
 
 impl Machines {

@@ -23,6 +23,7 @@ use crate::{
     sent::Sent,
 };
 
+pub(crate) use self::state::grow_by_one;
 pub use self::state::{REPORTS_MAX, StateError};
 
 /// Visitors asked for one order. People have a telephone and a computer or two; a shop that reports all its orders under one id has everybody.

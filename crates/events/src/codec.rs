@@ -233,8 +233,7 @@ impl ClickHead {
         if kind != Kind::Click {
             return Err(DecodeError::UnknownKind { kind: kind.code() });
         }
-        let (head, _) = bincode::decode_from_slice::<wire::ClickHeadV1, _>(body, config::<INPUT_BYTES_MAX>())
-            .map_err(|_| DecodeError::Malformed)?;
+        let head = wire::click_head(body).ok_or(DecodeError::Malformed)?;
         head.try_into()
     }
 }

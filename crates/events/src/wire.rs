@@ -3,6 +3,7 @@
 //! Never edit one: add a `V2` beside it and an up-cast. Only primitives live here, so that no change of a domain type can change a byte.
 //! What the bytes mean is said on the domain types; what they may hold is checked in the conversions.
 
+mod front;
 mod inner;
 mod outcome;
 
@@ -13,6 +14,7 @@ use units::{
 };
 
 pub(crate) use self::{
+    front::click_head,
     inner::{CatalogV1, ClaimV1, EvidenceV1, LookupV1, QuarantinedV1},
     outcome::{CreditV1, DecisionV1},
 };

@@ -66,6 +66,7 @@ impl OrderState {
         let place = |it: &Report| (it.received_at, it.origin);
         let Err(index) = self.reports.binary_search_by_key(&place(&report), place) else { return false };
         if self.reports.len() < REPORTS_MAX {
+            grow_by_one(&mut self.reports);
             self.reports.insert(index, report);
             return true;
         }
@@ -85,6 +86,7 @@ impl OrderState {
     pub(super) fn add_evidence(&mut self, evidence: Evidence) -> bool {
         match self.evidence.binary_search_by_key(&evidence.identity, |it| it.identity) {
             Err(index) => {
+                grow_by_one(&mut self.evidence);
                 self.evidence.insert(index, evidence);
                 true
             }
@@ -161,6 +163,14 @@ fn unite(kept: &mut Evidence, other: Evidence) -> bool {
     }
     before.0 != kept.touches
         || (before.1, before.2, before.3) != (kept.partners.len(), kept.visitors.len(), kept.stamp)
+}
+
+/// Makes room for one more: for exactly one at first, since most lists of an order have one element and a list's own growth begins with four;
+/// for twice as many from there on.
+pub(crate) fn grow_by_one<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().max(1));
+    }
 }
 
 fn join<T: Ord>(kept: &mut Vec<T>, other: Vec<T>) {

@@ -2,13 +2,11 @@
 //!
 //! In: look-ups, in any order, with repeats and from owners of any age. Out: one range per order, the widest of all. Not here: the answers.
 
-use std::collections::BTreeMap;
-
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use events::{Lookup, OrderKey, Touch};
 use units::{AdvertiserId, EpochMs, Stamp};
 
-use crate::orders::StateError;
+use crate::orders::{StateError, grow_by_one};
 
 /// The first byte.
 const VERSION: u8 = 1;
@@ -31,10 +29,11 @@ pub(super) struct Ask {
     stamp: Stamp,
 }
 
-/// All questions about one identity, by order.
+/// All questions about one identity, by order. Nearly always one, so the list has no spare places: a tree's smallest node has eleven.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Asks {
-    by_order: BTreeMap<OrderKey, Ask>,
+    /// Invariant: ascending by order, each once, at most [`ORDERS_MAX`].
+    by_order: Vec<(OrderKey, Ask)>,
 }
 
 #[derive(bincode::Encode, bincode::Decode)]
@@ -76,14 +75,17 @@ impl Asks {
     }
 
     fn add_ask(&mut self, order: OrderKey, ask: Ask) -> bool {
-        if let Some(kept) = self.by_order.get_mut(&order) {
-            return kept.join(ask);
+        match self.by_order.binary_search_by(|it| it.0.cmp(&order)) {
+            Ok(index) => self.by_order.get_mut(index).is_some_and(|it| it.1.join(ask)),
+            Err(index) => {
+                let has_room = self.by_order.len() < ORDERS_MAX;
+                if has_room {
+                    grow_by_one(&mut self.by_order);
+                    self.by_order.insert(index, (order, ask));
+                }
+                has_room
+            }
         }
-        let has_room = self.by_order.len() < ORDERS_MAX;
-        if has_room {
-            self.by_order.insert(order, ask);
-        }
-        has_room
     }
 
     /// The union of both.
@@ -96,7 +98,7 @@ impl Asks {
     /// Forgets questions about nothing after `before`; whether there were any.
     pub(super) fn expire(&mut self, before: EpochMs) -> bool {
         let count = self.by_order.len();
-        self.by_order.retain(|_, ask| ask.to >= before);
+        self.by_order.retain(|(_, ask)| ask.to >= before);
         count != self.by_order.len()
     }
 
@@ -106,7 +108,7 @@ impl Asks {
 
     /// Ascending by order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&OrderKey, &Ask)> {
-        self.by_order.iter()
+        self.by_order.iter().map(|(order, ask)| (order, ask))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
