@@ -134,13 +134,8 @@ fn record(
     if !matches!(landing.choice, LandingChoice::Stored | LandingChoice::DeepLink) {
         worker.counters.add(Count::DeepLinkRefused, 1);
     }
-    let agent_hash =
-        if visit.user_agent.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64(visit.user_agent) };
-    let agent = worker.agent(agent_hash, visit.user_agent);
-    let ip_hash = recorder.addresses.hash(visit.client, now);
-    let person =
-        Person { known, visitor, network: ip_hash ^ agent_hash.rotate_left(1), has_network: ip_hash != 0 };
-    let verdict = verdict(worker, visit, agent, route, person, now);
+    let seen = seen(worker, recorder, visit, known, visitor, now);
+    let verdict = verdict(worker, visit, route, seen, now);
     let click = Click {
         head: ClickHead {
             origin: Origin::default(),
@@ -154,15 +149,15 @@ fn record(
             catalog: routes.version(),
             currency: route.offer.currency,
             country: Country::UNKNOWN,
-            device: agent.device,
+            device: seen.agent.device,
         },
-        os: agent.os,
-        browser: agent.browser,
+        os: seen.agent.os,
+        browser: seen.agent.browser,
         consent: visit.consent,
         visitor_is_new: known.is_none(),
         ip: network::prefix(visit.client),
-        ip_hash,
-        user_agent_hash: agent_hash,
+        ip_hash: seen.ip_hash,
+        user_agent_hash: seen.agent_hash,
         landing: landing.choice,
         deep_link: &landing.deep_link,
         referrer_host: &referrer_host(visit.referrer),
@@ -171,15 +166,7 @@ fn record(
         subs: parameters.subs.iter().map(|(number, value)| (*number, &**value)).collect(),
         tags: parameters.tags.iter().map(|(name, value)| (&**name, &**value)).collect(),
     };
-    let (outcome, sequence) = match recorder.click(click) {
-        Ok(origin) => (verdict.into(), Some(origin.sequence)),
-        // The visitor goes on all the same; the loss is counted exactly (reliability.md 9, faults 45 and 46).
-        Err(error) => {
-            tracing::debug!(%error, "click not recorded");
-            worker.counters.add(reason(&error), 1);
-            (Outcome::Unrecorded, None)
-        }
-    };
+    let (outcome, sequence) = written(worker, recorder.click(click), verdict);
     let is_new = known.is_none() && visit.consent.allows_visitor_id();
     let followed = match visit.manner {
         Manner::Prefetch => Followed::NotYet,
@@ -188,6 +175,18 @@ fn record(
         }
     };
     Done { followed, outcome, sequence }
+}
+
+/// The visitor goes on whatever the disk says; a loss is counted exactly (reliability.md 9, faults 45 and 46).
+fn written(worker: &Worker, result: Result<Origin, AppendError>, verdict: Verdict) -> (Outcome, Option<u64>) {
+    match result {
+        Ok(origin) => (verdict.into(), Some(origin.sequence)),
+        Err(error) => {
+            tracing::debug!(%error, "click not recorded");
+            worker.counters.add(reason(&error), 1);
+            (Outcome::Unrecorded, None)
+        }
+    }
 }
 
 fn reason(error: &AppendError) -> Count {
@@ -202,52 +201,61 @@ fn reason(error: &AppendError) -> Count {
     }
 }
 
-/// By what a repeat is known.
+/// By what a visitor is told from others.
 #[derive(Debug, Clone, Copy)]
-struct Person {
+struct Seen {
     /// By a cookie that came with the request.
     known: Option<VisitorId>,
     /// The same, or the new one.
     visitor: VisitorId,
-    /// Hash of address and user agent.
-    network: u64,
-    has_network: bool,
+    agent: Agent,
+    agent_hash: u64,
+    ip_hash: u64,
 }
 
-fn verdict(
+fn seen(
     worker: &Worker,
+    recorder: &mut Recorder,
     visit: &Visit<'_>,
-    agent: Agent,
-    route: &Route,
-    person: Person,
+    known: Option<VisitorId>,
+    visitor: VisitorId,
     now: EpochMs,
-) -> Verdict {
-    match (visit.manner, agent.who) {
+) -> Seen {
+    let hash = xxhash_rust::xxh3::xxh3_64;
+    let agent_hash = if visit.user_agent.is_empty() { 0 } else { hash(visit.user_agent) };
+    let agent = worker.agent(agent_hash, visit.user_agent);
+    let ip_hash = recorder.addresses.hash(visit.client, now);
+    Seen { known, visitor, agent, agent_hash, ip_hash }
+}
+
+fn verdict(worker: &Worker, visit: &Visit<'_>, route: &Route, seen: Seen, now: EpochMs) -> Verdict {
+    match (visit.manner, seen.agent.who) {
         (Manner::Prefetch, _) => Verdict::Prefetch,
         (Manner::Head, _) => Verdict::Head,
         (Manner::Get, Who::Bot) => Verdict::Bot,
         (Manner::Get, Who::Preview) => Verdict::Preview,
-        (Manner::Get, Who::Person) if is_repeat(worker, visit.kind, route, person, now) => Verdict::Duplicate,
+        (Manner::Get, Who::Person) if is_repeat(worker, visit.kind, route, seen, now) => Verdict::Duplicate,
         (Manner::Get, Who::Person) => Verdict::Valid,
     }
 }
 
-fn is_repeat(worker: &Worker, kind: TouchKind, route: &Route, person: Person, now: EpochMs) -> bool {
+fn is_repeat(worker: &Worker, kind: TouchKind, route: &Route, seen: Seen, now: EpochMs) -> bool {
     let window_ms = route.offer.duplicate_window_ms;
     // A view before a click is no repeat of it; link numbers fill 32 bits, so kinds part by the person's key.
     let who = |key: u64| key ^ (u64::from(kind.code()) << 63);
     let repeat = |key: u64, link: LinkId, window_ms| {
         worker.shared.duplicates.is_repeat(who(key), link, now, window_ms)
     };
-    if person.known.is_some() {
-        return repeat(person.visitor.0, route.link, window_ms);
+    if seen.known.is_some() {
+        return repeat(seen.visitor.0, route.link, window_ms);
     }
     // The first answer's cookie may come back with the second click or, on a double click, not yet.
     let network_window_ms = window_ms.min(crate::duplicates::NETWORK_WINDOW_MS);
-    if person.has_network && repeat(person.network, route.link, network_window_ms) {
+    let network = seen.ip_hash ^ seen.agent_hash.rotate_left(1);
+    if seen.ip_hash != 0 && repeat(network, route.link, network_window_ms) {
         return true;
     }
-    repeat(person.visitor.0, route.link, window_ms)
+    repeat(seen.visitor.0, route.link, window_ms)
 }
 
 /// The host of the referring page, and nothing else of it: paths and queries of other sites are not ours to keep.

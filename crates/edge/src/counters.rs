@@ -135,8 +135,6 @@ counted! {
         AcceptFailed,
         /// Connections that ended in an error of HTTP or of the network.
         ConnectionErrors,
-        /// Requests whose handler panicked.
-        Panics,
     }
 }
 

@@ -61,15 +61,13 @@ impl Duplicates {
             self.turn(at);
             halves = self.halves.load();
         }
-        if halves.previous.get(&key).is_some_and(|last| is_near(*last)) {
-            return true;
-        }
         let is_repeat = match halves.current.entry(key) {
             Entry::Occupied(last) if is_near(*last.get()) => true,
             Entry::Occupied(mut last) => {
                 last.insert(at);
                 false
             }
+            Entry::Vacant(_) if halves.previous.get(&key).is_some_and(|last| is_near(*last)) => true,
             Entry::Vacant(free) => {
                 free.insert(at);
                 false

@@ -285,6 +285,7 @@ fn workers(shared: &Arc<Shared>, telemetry: &Telemetry) -> Result<Vec<Arc<Worker
     let spool_options = spool::Options {
         durability: options.durability,
         segment_bytes: options.segment_bytes,
+        disk: options.disk.clone(),
         ..spool::Options::default()
     };
     (0..options.threads)

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use journal::spool::Durability;
+use journal::spool::{Disk, Durability};
 
 use crate::network::Network;
 
@@ -73,6 +73,8 @@ pub struct Options {
     pub kafka: Option<KafkaOptions>,
     /// Size of a spool segment, in bytes.
     pub segment_bytes: u64,
+    /// Where the spool's system calls go; tests let some of them fail.
+    pub disk: Disk,
 }
 
 /// A secret under which click ids are signed.
@@ -112,6 +114,7 @@ impl Options {
             drain_delay: Duration::ZERO,
             kafka: None,
             segment_bytes: journal::spool::SEGMENT_BYTES,
+            disk: Disk::Real,
         }
     }
 }

@@ -85,9 +85,12 @@ impl Fields {
         self.values.get(field as usize)?.as_ref().map(|(_, value)| &**value)
     }
 
-    /// Sets a value that a translation of a webhook knows the name of.
+    /// Sets or replaces a value that a translation of a webhook knows the name of.
     pub(crate) fn set(&mut self, field: Field, value: &str) {
-        self.put(0, field, value);
+        if let Some(place) = self.values.get_mut(field as usize) {
+            *place =
+                Some((0, value.trim().into())).filter(|(_, value): &(usize, Box<str>)| !value.is_empty());
+        }
     }
 
     /// These values, and those of `other` where there is none.

@@ -70,7 +70,7 @@ refusals! {
     /// Nothing tells the order from another.
     OrderIdMissing UNPROCESSABLE_ENTITY "order_id_missing" "send order_id, or what the advertiser's rule derives it from",
     /// A macro or a template's word.
-    OrderIdPlaceholder UNPROCESSABLE_ENTITY "order_id_placeholder" "order_id is a placeholder that was not filled in",
+    OrderIdUnfilled UNPROCESSABLE_ENTITY "order_id_unfilled" "order_id is a macro or a word of a template that was not filled in",
     /// Above [`events::OrderKey::ORDER_BYTES_MAX`].
     OrderIdTooLong UNPROCESSABLE_ENTITY "order_id_too_long" "order_id is longer than 128 bytes",
     /// A control character in an id.

@@ -161,7 +161,7 @@ pub(crate) fn click(text: &str, context: &Context<'_>) -> ReportedClick {
     ReportedClick::Refused { text: text.get(..end).unwrap_or("").into(), reason: reason.into() }
 }
 
-/// A value that is not a placeholder.
+/// A value that somebody filled in.
 fn present(fields: &Fields, field: Field) -> Option<&str> {
     fields.get(field).filter(|text| !is_unexpanded(text))
 }
@@ -182,7 +182,7 @@ fn by_order_id(
 ) -> Result<OrderKey, Refusal> {
     // Taken as an id, the same word would make every later sale a repeat of the first.
     if is_unexpanded(text) {
-        return Err(Refusal::OrderIdPlaceholder);
+        return Err(Refusal::OrderIdUnfilled);
     }
     if text.len() >= OrderKey::ORDER_BYTES_MAX {
         return Err(Refusal::OrderIdTooLong);
