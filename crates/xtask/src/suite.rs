@@ -16,6 +16,7 @@ use crate::kafka::Cluster;
 mod cargo;
 mod gates;
 mod prepare;
+mod product;
 
 /// A build machine stops the run there; it is named so that the table can say how near a run came.
 const RUN_MAX: Duration = Duration::from_mins(30);
@@ -42,6 +43,9 @@ pub const STEPS: &[Step] = &[
     Step { name: "engine", claim: "the ClickHouse engine is in the cache", run: prepare::engine },
     Step { name: "kafka", claim: "a real broker answers", run: prepare::kafka },
     Step { name: "tests", claim: "every test of the workspace passes", run: gates::tests },
+    Step { name: "sim", claim: "a thousand simulated worlds end as the plain model says", run: product::sim },
+    Step { name: "demo", claim: "nothing differs while processes are killed", run: product::demo },
+    Step { name: "demo-kafka", claim: "nor with Kafka as the log", run: product::demo_kafka },
 ];
 
 /// What earlier steps leave for later ones.

@@ -8,13 +8,22 @@ use std::{collections::BTreeSet, fs, path::Path};
 use xtask::suite::STEPS;
 
 /// Commands as they stand there, with the step of `cargo xtask test` that runs them.
-const BY_STEP: &[(&str, &str)] = &[];
+const BY_STEP: &[(&str, &str)] = &[
+    ("cargo run --release -- demo", "demo"),
+    ("cargo run --release -- demo --seconds 30 --kill-every 3", "demo"),
+    // The demo's product is `up`, with a catalog and a data folder of its own.
+    ("cargo run --release -- up --config tributary.toml", "demo"),
+];
 
 /// With the file, from the root, that tests them.
-const BY_TEST: &[(&str, &str)] = &[];
+const BY_TEST: &[(&str, &str)] = &[
+    ("cargo xtask kafka", "crates/xtask/tests/kafka.rs"),
+    ("cp deploy/examples/tributary.toml deploy/examples/catalog.toml .", "crates/catalog/tests/parse.rs"),
+    ("cargo run --release -- catalog check catalog.toml", "crates/cli/tests/commands.rs"),
+];
 
 /// With the reason why nobody can run them there.
-const BY_HAND: &[(&str, &str)] = &[];
+const BY_HAND: &[(&str, &str)] = &[("cargo xtask test", "it is the run itself")];
 
 #[test]
 fn every_command_of_the_readme_is_answered_for() {

@@ -10,17 +10,22 @@ use std::{
 
 use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
 use anyhow::Context as _;
+use telemetry::Telemetry;
 use tokio::sync::watch;
 
 use super::asked_to_end;
-use crate::{admin, settings::Settings};
+use crate::{admin, clock, settings::Settings};
 
 /// Between tries while ClickHouse does not answer yet.
 const RETRY: Duration = Duration::from_millis(300);
 
+/// After the machine went down with us, every quarter of this long is rolled again: marks may be missing that the disk never got.
+const ROLL_AFTER_BOOT_MS: u64 = units::DAY_MS;
+
 struct Page {
     is_set_up: AtomicBool,
     status: watch::Receiver<RollerStatus>,
+    telemetry: Telemetry,
 }
 
 impl admin::Page for Page {
@@ -39,18 +44,8 @@ impl admin::Page for Page {
     }
 
     fn metrics(&self) -> String {
-        let status = self.status.borrow();
-        let last = status.last;
-        format!(
-            "# TYPE tributary_roller_passes_total counter\ntributary_roller_passes_total {}\n\
-             # TYPE tributary_roller_quarters gauge\ntributary_roller_quarters {}\n\
-             # TYPE tributary_roller_pass_seconds gauge\ntributary_roller_pass_seconds {}\n\
-             # TYPE tributary_roller_failing gauge\ntributary_roller_failing {}\n",
-            status.passes,
-            last.quarters,
-            last.took.as_secs_f64(),
-            u8::from(status.error.is_some())
-        )
+        self.telemetry.upkeep();
+        self.telemetry.render(None)
     }
 }
 
@@ -61,8 +56,10 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         interval: Duration::from_millis(settings.number("warehouse.roll_ms")),
         ..RollerOptions::default()
     };
+    let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
+    warehouse.observe(&telemetry);
     let mut roller = Roller::new(warehouse.clone(), options);
-    let page = Arc::new(Page { is_set_up: AtomicBool::new(false), status: roller.status() });
+    let page = Arc::new(Page { is_set_up: AtomicBool::new(false), status: roller.status(), telemetry });
     let address = settings.text("warehouse.admin").parse().context("warehouse.admin")?;
     let admin = tokio::spawn(admin::serve(address, page.clone()).await?);
     let mut end = std::pin::pin!(asked_to_end());
@@ -88,5 +85,25 @@ async fn set_up(warehouse: &Warehouse, settings: &Settings) -> anyhow::Result<()
     warehouse.ping().await.context("ClickHouse does not answer")?;
     warehouse.migrate().await.context("the tables cannot be set up")?;
     warehouse.set_zone(settings.text("warehouse.time_zone")).await.context("warehouse.time_zone")?;
-    warehouse.self_test().await.context("ClickHouse does not behave as the sink relies on")
+    warehouse.self_test().await.context("ClickHouse does not behave as the sink relies on")?;
+    mark_after_boot(warehouse, settings).await
+}
+
+/// Compares the machine's boot with the one that the last start of this role saw.
+async fn mark_after_boot(warehouse: &Warehouse, settings: &Settings) -> anyhow::Result<()> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .context("cannot read the machine's boot id")?;
+    let path = super::data(settings).join("warehouse.boot");
+    let seen = std::fs::read_to_string(&path).unwrap_or_default();
+    if seen == boot {
+        return Ok(());
+    }
+    if !seen.is_empty() {
+        let from = clock::now().back(ROLL_AFTER_BOOT_MS);
+        let quarters =
+            warehouse.mark_from(from).await.context("cannot mark quarters after the machine's boot")?;
+        tracing::info!(quarters, "machine was booted: quarters are rolled again");
+    }
+    // Written after the marks, so that a kill in between marks once more, which is harmless.
+    std::fs::write(&path, boot).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -36,7 +36,9 @@ impl Mirror {
     pub(crate) fn open(place: Place<'_>) -> anyhow::Result<Option<Self>> {
         let Some(mut kafka) = place.kafka("tributary-catalog") else { return Ok(None) };
         let bytes_max = CATALOG_MESSAGE_BYTES_MAX.to_string();
-        for name in ["message.max.bytes", "fetch.message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"] {
+        for name in
+            ["message.max.bytes", "fetch.message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"]
+        {
             // librdkafka wants the answer's limit above that of one message.
             let value = if name.starts_with("receive") {
                 (2 * CATALOG_MESSAGE_BYTES_MAX).to_string()

@@ -1,0 +1,60 @@
+//! The steps that run the product as its users do, with the binaries that the step `build` left beside us.
+//!
+//! In: the engine and the broker of earlier steps. Out: a note for the table. The programs judge themselves and say so by their exit status;
+//! the demo's judge shares nothing with the product but HTTP.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::World;
+use crate::{host, kafka::SHARED_VARIABLE};
+
+/// Simulated worlds: some seconds of an unoptimised build.
+const SIM_SEEDS: &str = "1000";
+
+pub(super) fn sim(world: &mut World) -> Result<String> {
+    pass(world, "sim", &["--seeds", SIM_SEEDS])?;
+    Ok(format!("{SIM_SEEDS} worlds"))
+}
+
+pub(super) fn demo(world: &mut World) -> Result<String> {
+    pass(
+        world,
+        "tributary",
+        &["demo", "--seconds", "30", "--kill-every", "3", "--kill-all", "--rate", "100"],
+    )?;
+    Ok("30 s, a kill every 3 s".to_owned())
+}
+
+pub(super) fn demo_kafka(world: &mut World) -> Result<String> {
+    let broker =
+        world.variables.iter().find(|(name, _)| *name == SHARED_VARIABLE).map(|(_, value)| value.clone());
+    let broker = broker.context("run the step `kafka` before")?;
+    let kills = ["--kill-every", "5", "--kill-all", "--rate", "60"];
+    pass(world, "tributary", &[["demo", "--seconds", "30", "--kafka", &broker].as_slice(), &kills].concat())?;
+    Ok("30 s, a kill every 5 s".to_owned())
+}
+
+fn pass(world: &World, program: &str, args: &[&str]) -> Result<()> {
+    let path = beside_us(program)?;
+    let mut command = Command::new(&path);
+    command.args(args).stdin(Stdio::null()).current_dir(host::root());
+    command.envs(world.variables.iter().map(|(name, value)| (*name, value.as_str())));
+    let status = command
+        .status()
+        .with_context(|| format!("{} is missing; run the step `build` before", path.display()))?;
+    ensure!(
+        status.success(),
+        "`{program} {}` ended with {status}; what it said stands above",
+        args.join(" ")
+    );
+    Ok(())
+}
+
+fn beside_us(program: &str) -> Result<PathBuf> {
+    Ok(std::env::current_exe().context("cannot find this program's folder")?.with_file_name(program))
+}
