@@ -35,11 +35,15 @@ fn settings(bootstrap: &str) -> KafkaSettings {
 
 impl Cloud {
     fn new() -> Self {
+        Self::on(xtask::kafka::shared())
+    }
+
+    fn on(bootstrap: &str) -> Self {
         static WORLDS: AtomicU32 = AtomicU32::new(0);
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("pipeline-{}-{number}", std::process::id());
         let kafka = KafkaOptions {
-            settings: settings(xtask::kafka::shared()),
+            settings: settings(bootstrap),
             group: prefix.clone(),
             instance: String::new(),
             topics: Topics::new(&prefix),
@@ -203,6 +207,33 @@ fn partitions_are_taken_over_without_state() {
     });
     first.stop().expect("stops");
     second.stop().expect("stops");
+}
+
+#[test]
+fn a_broker_that_dies_and_comes_back_costs_nothing() {
+    let mut broker = xtask::kafka::Broker::start().expect("a broker");
+    let cloud = Cloud::on(&broker.bootstrap);
+    let running = Running::start(cloud.member("a"));
+    running.until_quiet(0);
+    let mut edge = cloud.edge();
+    let early = edge.click(NOON, 1_000, 2);
+    edge.flush();
+    until("the click arrives", || {
+        let clicks = column(&cloud.world.warehouse, "SELECT click_id FROM clicks");
+        (clicks == [early.to_string()]).then_some(())
+    });
+
+    broker.kill9();
+    assert!(running.status.live(NOON).is_ok(), "a broker that is away is no reason to restart");
+    broker.restart().expect("comes back");
+    let mut edge = CloudEdge { sequence: edge.sequence, ..cloud.edge() };
+    edge.report(NOON.forth(60_000), "after", 900, Who::Visitor(1_000));
+    edge.flush();
+    until("the order finds the click from before", || {
+        let query = "SELECT toString(tuple(order_id, partner_id)) FROM orders";
+        (column(&cloud.world.warehouse, query) == ["('after',2)"]).then_some(())
+    });
+    running.stop().expect("stops");
 }
 
 // fault 72
