@@ -10,7 +10,7 @@ use std::{
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -231,21 +231,9 @@ impl Engine {
 /// Given to statements when the process exits without [`Engine::close`].
 const EXIT_GRACE: Duration = Duration::from_secs(5);
 
-/// A folder to remove when the process exits: a test's data.
-static REMOVED_AT_EXIT: OnceLock<PathBuf> = OnceLock::new();
-
-/// Has the process remove `folder`, its own and nobody else's, when it exits.
-#[cfg(feature = "test-util")]
-pub(crate) fn remove_at_exit(folder: PathBuf) {
-    REMOVED_AT_EXIT.get_or_init(|| folder);
-}
-
 fn close_at_exit() {
     if !close(EXIT_GRACE) {
         tracing::warn!("a statement still runs while the process exits");
-    }
-    if let Some(Err(error)) = REMOVED_AT_EXIT.get().map(fs::remove_dir_all) {
-        tracing::warn!(%error, "cannot remove a test's folder");
     }
 }
 

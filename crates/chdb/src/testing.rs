@@ -12,7 +12,8 @@
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -21,7 +22,7 @@ use std::{
     thread,
 };
 
-use crate::{Engine, EngineOptions, User, Users, bind, call, engine, fetch};
+use crate::{Engine, EngineOptions, User, Users, bind, call, fetch};
 
 /// Memory for the engine of a test.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
@@ -78,11 +79,23 @@ impl Shared {
     }
 }
 
+/// Has `folder` removed when this process is gone, however it goes: a shell waits for the end of its standard input, which this process
+/// holds open. Not earlier: the engine works in the background until the very end, and crashes when its files vanish under it.
+fn remove_after_exit(folder: &Path) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "cat > /dev/null; rm -rf -- \"$0\""]).arg(folder).stdin(Stdio::piped());
+    shell.stdout(Stdio::null()).stderr(Stdio::null());
+    match shell.spawn() {
+        Ok(mut waiting) => std::mem::forget(waiting.stdin.take()),
+        Err(error) => panic!("tests need a shell to clean up after them: {error}"),
+    }
+}
+
 fn start() -> Shared {
-    // Kept for the life of the process, which removes this one folder, and no other test's, when it exits.
+    // Kept for the life of the process, and gone with it: this one folder, and no other test's.
     let folder = tempfile::Builder::new().prefix("chdb-test-").tempdir().expect("a temporary folder");
     let data = folder.keep();
-    engine::remove_at_exit(data.clone());
+    remove_after_exit(&data);
     let options = EngineOptions { library: library(), data, memory_bytes_max: MEMORY_BYTES_MAX };
     let engine = Engine::open(&options).unwrap_or_else(|error| panic!("cannot open the engine: {error}"));
     let user = |name: &str| User { name: name.to_owned(), password: format!("{name}-secret") };
