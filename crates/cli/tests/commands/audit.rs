@@ -12,6 +12,7 @@ fn now(stage: &Stage) -> crate::Said {
     stage.tributary(&[ALL.as_slice(), &["--wait-seconds", "0"]].concat())
 }
 
+// fault 64: acknowledged, then not there; the segment still is, so the record can come again.
 #[test]
 fn a_missing_record_is_named_and_later_found() {
     let stage = Stage::new();
