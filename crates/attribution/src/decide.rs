@@ -92,8 +92,9 @@ pub(crate) struct Candidates {
 
 impl Candidates {
     fn gather(advertiser: AdvertiserId, reports: &[Report], touches: &[Touch], history: &History) -> Self {
-        let signed: Vec<Touch> =
-            reports.iter().filter_map(|it| it.click.signed()).map(|id| signed_touch(id, history)).collect();
+        let reported = reports.iter().map(Report::order_time).min().unwrap_or_default();
+        let ids = reports.iter().filter_map(|it| it.click.signed());
+        let signed: Vec<Touch> = ids.map(|id| signed_touch(id, reported, history)).collect();
         let evidence = touches.iter().filter(|it| it.advertiser == advertiser);
         let mut touches: Vec<Touch> = evidence.chain(&signed).copied().collect();
         // Of one touch the record is kept, which has an origin, and not what its signed id alone vouches for.
@@ -120,10 +121,15 @@ impl Candidates {
 }
 
 /// What a signed id vouches for while its record is not known: the link's partner and offer by the catalog of that moment, else by the
-/// oldest version that knows the link. A link that none knows is nobody's.
-fn signed_touch(id: events::ClickId, history: &History) -> Touch {
-    let knows = |catalog: &&std::sync::Arc<Catalog>| catalog.links.contains_key(&id.link());
-    let catalog = history.at(id.at()).filter(knows).or_else(|| history.iter().find(knows));
+/// oldest version that knows the link. A link that none knows is nobody's. Versions that take effect after the latest time the click could
+/// give the order are not asked: an order is decided again only for versions that take effect by then.
+fn signed_touch(id: events::ClickId, reported: units::EpochMs, history: &History) -> Touch {
+    let latest = if time::corrects(reported, id.at()) { id.at() } else { reported };
+    let knows = |catalog: &&std::sync::Arc<Catalog>| {
+        catalog.effective_at <= latest && catalog.links.contains_key(&id.link())
+    };
+    let at_click = history.at(id.at().min(latest)).filter(knows);
+    let catalog = at_click.or_else(|| history.iter().find(knows));
     let found = catalog.and_then(|it| {
         let link = it.links.get(&id.link())?;
         Some((link.partner, link.offer, it.offers.get(&link.offer)?.advertiser))

@@ -236,6 +236,28 @@ fn the_catalog_of_the_orders_time_rules() {
     assert_eq!(verdicts(&order), [V::UnknownOffer]);
 }
 
+/// An order is decided again only for versions that take effect by the latest time it could have, so later ones must not matter to it.
+#[test]
+fn a_version_that_takes_effect_after_the_order_does_not_name_its_click() {
+    let without_link = || {
+        let mut first = catalog(1, 0, WINDOW_MS);
+        first.links.clear();
+        first
+    };
+    let cases = [
+        ("known at the click's time", T - 10, T - 10, 1),
+        ("known at the order's time", T - 10, T, 1),
+        ("known one ms too late", T - 10, T + 1, 0),
+        ("the click is a little later and gives the order its time", T + 10, T + 10, 1),
+        ("but not yet then", T + 10, T + 11, 0),
+    ];
+    for (name, click_at, effective_at, want) in cases {
+        let reports = [report("o", T, 1).by(click(click_at, 1, 7, 5).id)];
+        let catalogs = [without_link(), catalog(2, effective_at, WINDOW_MS)];
+        assert_eq!(partner(&decided_by(catalogs, &reports, &[])), want, "{name}");
+    }
+}
+
 #[test]
 fn windows_are_overridden_by_type_and_then_by_partner() {
     let mut catalog = catalog(1, 0, 100);

@@ -15,7 +15,7 @@ use events::{
     Report,
 };
 use journal::Record;
-use units::{EpochMs, Stamp};
+use units::{EpochMs, QUARTER_MS, Stamp};
 use warehouse::Batch;
 
 use crate::fates::{Fates, Input, place};
@@ -341,7 +341,7 @@ impl<S: Slices> Partition<S> {
                         out.messages.push(Message::Lookup(lookup));
                     }
                     (OrdersOutput::Decided { decision, credits }, _) => {
-                        self.order_times.push((decision.at, decision.key.clone()));
+                        self.order_times.push((latest_possible(&decision), decision.key.clone()));
                         out.decide(decision, credits);
                     }
                 }
@@ -357,5 +357,57 @@ impl<S: Slices> Partition<S> {
         let bytes = record.bytes.iter().take(INPUT_BYTES_MAX).copied().collect();
         let place = place(&record.stream, record.position).into();
         out.batch.quarantined(&Quarantined { reason: reason.into(), place, bytes });
+    }
+}
+
+/// A version of the catalog that takes effect after this changes nothing in the order. Not the order's own time: its click may be of a link that
+/// only a later version knows, and then the click's time becomes the order's.
+fn latest_possible(decision: &Decision) -> EpochMs {
+    let last_void = decision.void_quarters.iter().max();
+    last_void.map_or(decision.at, |quarter| quarter.start().forth(QUARTER_MS).max(decision.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use attribution::decide;
+    use catalog::History;
+    use events::{Channel, ClickKey, ClickMint, ReportedClick, Statement};
+    use units::{AdvertiserId, CatalogVersion, HOUR_MS, LinkId, Origin, VisitorId};
+
+    use super::*;
+
+    fn order(received_at: EpochMs, click: ReportedClick) -> Report {
+        Report {
+            received_at,
+            origin: Origin::default(),
+            reported_at: None,
+            key: OrderKey::by_id(AdvertiserId(1), "o"),
+            channel: Channel::Postback,
+            event: "sale".into(),
+            click,
+            visitor: None,
+            customer: None,
+            coupon: None,
+            partner: None,
+            statement: Statement::Order { amount: None },
+            status: None,
+            new_customer: None,
+            delivery: "".into(),
+            catalog: CatalogVersion(1),
+        }
+    }
+
+    #[test]
+    fn an_order_lies_where_a_click_of_a_link_yet_unknown_could_put_it() {
+        let reported = EpochMs(1_000 * QUARTER_MS + 7);
+        let clicked = reported.forth(HOUR_MS);
+        let mut mint = ClickMint::new(ClickKey::new(1, b"a secret of the tests"), 0);
+        let unknown = ReportedClick::Signed(mint.mint(clicked, LinkId(1), VisitorId(1)));
+        for (click, latest) in [(ReportedClick::None, reported), (unknown, clicked)] {
+            let report = order(reported, click);
+            let decided = decide(&report.key, &[report.clone()], &[], &History::default()).unwrap();
+            assert_eq!(decided.decision.at, reported, "nobody knows the link yet");
+            assert!((latest..=latest.forth(QUARTER_MS)).contains(&latest_possible(&decided.decision)));
+        }
     }
 }

@@ -46,6 +46,8 @@ bugs! {
     CommitSilent "commit-silent",
     /// Orders on disk are not decided again when a version of the catalog arrives.
     CatalogMemoryOnly "catalog-memory-only",
+    /// Orders on disk are decided again by the time they have, not by the latest they could have.
+    CatalogOrderTime "catalog-order-time",
     /// Orders on disk are not read back before their next record.
     ForgetDisk "forget-disk",
     /// The shipper's cursor moves before the log has the record.

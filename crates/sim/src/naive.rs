@@ -76,8 +76,9 @@ fn decide(
     catalogs: &[Arc<Catalog>],
 ) -> (Order, Option<Touch>) {
     let ids = signed(reports);
-    let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, clicks, catalogs)).collect();
-    let (at, time_source) = order_time(key, reports, &own);
+    let said = said_time(reports);
+    let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, said, clicks, catalogs)).collect();
+    let (at, time_source) = order_time(key, reports, said, &own);
     let catalog = in_force(catalogs, at);
 
     let named = |click: &&ClickHead| {
@@ -113,13 +114,16 @@ fn decide(
     (order, winner)
 }
 
-/// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it.
-fn touch_of(id: ClickId, clicks: &[ClickHead], catalogs: &[Arc<Catalog>]) -> Touch {
+/// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it. Versions that take
+/// effect after any time it could give the order do not count.
+fn touch_of(id: ClickId, said: EpochMs, clicks: &[ClickHead], catalogs: &[Arc<Catalog>]) -> Touch {
     if let Some(record) = clicks.iter().find(|it| it.id == id) {
         return Touch::from(record);
     }
-    let knows = |it: &&Arc<Catalog>| it.links.contains_key(&id.link());
-    let catalog = in_force(catalogs, id.at()).filter(knows).or_else(|| catalogs.iter().find(knows));
+    let latest = if is_little_later(said, id.at()) { id.at() } else { said };
+    let knows = |it: &&Arc<Catalog>| it.effective_at <= latest && it.links.contains_key(&id.link());
+    let catalog =
+        in_force(catalogs, id.at().min(latest)).filter(knows).or_else(|| catalogs.iter().find(knows));
     let (partner, offer, advertiser) = catalog
         .and_then(|it| {
             let link = it.links.get(&id.link())?;
@@ -129,11 +133,18 @@ fn touch_of(id: ClickId, clicks: &[ClickHead], catalogs: &[Arc<Catalog>]) -> Tou
     Touch::of_signed_id(id, partner, offer, advertiser)
 }
 
-fn order_time(key: &OrderKey, reports: &[Report], own: &[Touch]) -> (EpochMs, TimeSource) {
+fn said_time(reports: &[Report]) -> EpochMs {
     let times = reports.iter().map(|it| it.received_at.min(it.reported_at.unwrap_or(it.received_at)));
-    let said = times.min().unwrap_or_default();
+    times.min().unwrap_or_default()
+}
+
+fn is_little_later(said: EpochMs, click: EpochMs) -> bool {
+    said < click && click.0 - said.0 <= 24 * HOUR_MS
+}
+
+fn order_time(key: &OrderKey, reports: &[Report], said: EpochMs, own: &[Touch]) -> (EpochMs, TimeSource) {
     let later = own.iter().filter(|it| it.advertiser == key.advertiser).map(|it| it.at);
-    let corrected = later.filter(|at| said < *at && at.0 - said.0 <= 24 * HOUR_MS).max();
+    let corrected = later.filter(|at| is_little_later(said, *at)).max();
     let by_shop = reports.iter().any(|it| it.reported_at == Some(said));
     match corrected {
         Some(at) => (at, TimeSource::Click),

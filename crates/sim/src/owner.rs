@@ -12,7 +12,7 @@ use std::{
 use attribution::{MemorySlices, Orders, OrdersOutput, SliceOptions, Timelines, TouchStore};
 use catalog::Catalog;
 use events::{Claim, Event, Evidence, Identity, OrderKey};
-use units::{EpochMs, Quarter, Stamp};
+use units::{EpochMs, QUARTER_MS, Quarter, Stamp};
 
 use crate::{
     bugs::Bug,
@@ -33,6 +33,8 @@ pub(crate) struct Checkpoint {
     asks: BTreeMap<Identity, Vec<u8>>,
     slices: MemorySlices,
     next_touch: u64,
+    /// The latest time each order could have, to decide again only those that a new version may change.
+    times: BTreeMap<OrderKey, EpochMs>,
     positions: BTreeMap<Topic, u64>,
     /// How many versions of the catalog it knew.
     catalogs: usize,
@@ -70,6 +72,8 @@ pub(crate) struct Owner {
     /// The versions of the catalog that were published then. An owner that knows fewer than an earlier one would overwrite what that one said.
     barrier_catalogs: usize,
     is_silent: bool,
+    /// Said since the last commit.
+    times: BTreeMap<OrderKey, EpochMs>,
     /// Versions it knows.
     pub(crate) catalogs: usize,
     outbox: VecDeque<Produced>,
@@ -127,6 +131,7 @@ impl Owner {
             barrier_catalogs: catalogs.len(),
             is_silent: true,
             catalogs: known,
+            times: BTreeMap::new(),
             outbox: VecDeque::new(),
             rows: Vec::new(),
             batch: Batch::default(),
@@ -144,11 +149,11 @@ impl Owner {
         let mut out = Vec::new();
         self.orders.on_catalog(Arc::clone(catalog), &mut out);
         if self.bug != Some(Bug::CatalogMemoryOnly) {
-            for key in self.disk.orders.keys().cloned().collect::<Vec<_>>() {
-                if !self.orders.holds(&key) {
-                    self.bring_back(&key);
-                    self.orders.redecide(&key, &mut out);
-                }
+            let from = catalog.effective_at;
+            let later = self.disk.times.iter().filter(|(_, at)| **at >= from).map(|(key, _)| key.clone());
+            for key in later.collect::<Vec<_>>() {
+                self.bring_back(&key);
+                self.orders.redecide(&key, &mut out);
             }
         }
         self.say(out);
@@ -235,6 +240,9 @@ impl Owner {
                     self.outbox.push_back(Produced { topic: Topic::Lookups, key, bytes });
                 }
                 OrdersOutput::Decided { decision, credits } => {
+                    let possible = decision.void_quarters.iter().map(|it| it.start().forth(QUARTER_MS)).max();
+                    let possible = possible.filter(|_| self.bug != Some(Bug::CatalogOrderTime));
+                    self.times.insert(decision.key.clone(), decision.at.max(possible.unwrap_or_default()));
                     let content = (decision.partner, decision.at, decision.revenue_minor, decision.status);
                     if !self.was_said(&('d', &decision.key), &content) {
                         self.rows.extend(Fact::of_decided(&decision, credits, self.bug));
@@ -322,9 +330,6 @@ impl Owner {
             return None;
         }
         self.is_closing = false;
-        if self.is_silent && self.bug != Some(Bug::CommitSilent) {
-            return None;
-        }
         self.disk.orders.extend(self.orders.take_dirty());
         for (identity, state) in self.timelines.take_dirty() {
             if state.is_empty() {
@@ -333,11 +338,16 @@ impl Owner {
                 self.disk.asks.insert(identity, state);
             }
         }
+        self.disk.times.append(&mut self.times);
+        self.orders.evict(keep_max);
+        // What a silent owner has read is not said yet: its states may leave memory, its positions stay where they were.
+        if self.is_silent && self.bug != Some(Bug::CommitSilent) {
+            return Some(self.disk.clone());
+        }
         self.disk.next_touch = self.timelines.flush().expect("memory does not fail");
         self.disk.slices = self.timelines.store().slices().clone();
         self.disk.positions.clone_from(&self.positions);
         self.disk.catalogs = self.catalogs;
-        self.orders.evict(keep_max);
         Some(self.disk.clone())
     }
 

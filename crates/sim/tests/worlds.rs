@@ -5,7 +5,7 @@ use sim::{Bug, Summary, run};
 /// Worlds of one run of the tests.
 const SEEDS: u64 = 300;
 /// A bug must show within so many worlds.
-const BUG_SEEDS: u64 = 400;
+const BUG_SEEDS: u64 = 3_000;
 
 #[test]
 fn every_world_ends_in_the_plain_answer() {

@@ -30,7 +30,7 @@ impl OrderTime {
 }
 
 /// Whether a click at `click` moves an order of `reported`.
-fn corrects(reported: EpochMs, click: EpochMs) -> bool {
+pub(super) fn corrects(reported: EpochMs, click: EpochMs) -> bool {
     click.ms_since(reported).is_some_and(|ms| (1..=CLOCK_DIFFERENCE_MAX_MS).contains(&ms))
 }
 
