@@ -405,7 +405,8 @@ mod tests {
         let unknown = ReportedClick::Signed(mint.mint(clicked, LinkId(1), VisitorId(1)));
         for (click, latest) in [(ReportedClick::None, reported), (unknown, clicked)] {
             let report = order(reported, click);
-            let decided = decide(&report.key, &[report.clone()], &[], &History::default()).unwrap();
+            let decided =
+                decide(&report.key, std::slice::from_ref(&report), &[], &History::default()).unwrap();
             assert_eq!(decided.decision.at, reported, "nobody knows the link yet");
             assert!((latest..=latest.forth(QUARTER_MS)).contains(&latest_possible(&decided.decision)));
         }
