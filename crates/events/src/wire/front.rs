@@ -1,7 +1,7 @@
 //! Reads a click's front without bincode's machinery: the one body of which a hundred million are read for a million of any other.
 //!
 //! In: a body that begins with a [`ClickHeadV1`]. Out: the struct, exactly where bincode would give one: `agrees_with_bincode` holds the two
-//! together. Measured in the attribution bench: 26 ns a click instead of 60.
+//! together. Its share of the attribution bench, by sampled profiles, is about half of bincode's.
 
 use super::{ClickHeadV1, OriginV1};
 
