@@ -7,6 +7,7 @@
 use std::{
     fs, io,
     io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -99,7 +100,14 @@ pub fn append(folder: &Path, number: u32, value: &[u8]) -> Result<(), VersionsEr
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!(".{}.{}.{call}", file_name(number), std::process::id()));
     let path = folder.join(file_name(number));
-    let mut file = fs::File::create(&temporary).map_err(failed(&temporary))?;
+    // A catalog holds the shops' secrets: nobody but its owner reads it.
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(failed(&temporary))?;
     file.write_all(value).and_then(|()| file.sync_all()).map_err(failed(&temporary))?;
     // A hard link refuses an existing name; a rename would replace it.
     let linked = fs::hard_link(&temporary, &path);
@@ -131,6 +139,8 @@ pub fn after(folder: &Path, after: u32) -> Result<Vec<(u32, Vec<u8>)>, VersionsE
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -147,6 +157,8 @@ mod tests {
         assert_eq!(after(&folder, 0).unwrap(), [(1, b"one".to_vec()), (2, b"two".to_vec())]);
         assert_eq!(after(&folder, 1).unwrap(), [(2, b"two".to_vec())]);
         assert!(after(&folder, 2).unwrap().is_empty());
+        let mode = fs::metadata(folder.join("v0000000001")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "a catalog holds secrets");
     }
 
     #[test]

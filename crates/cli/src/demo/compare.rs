@@ -158,8 +158,8 @@ fn status(word: &str) -> &'static str {
         .unwrap_or("unknown")
 }
 
-/// Compares; `was_killed` is what the judge allows double clicks for.
-pub(crate) fn compare(book: &Book, found: &Found, was_killed: bool) -> Difference {
+/// Compares.
+pub(crate) fn compare(book: &Book, found: &Found) -> Difference {
     let mut difference = Difference::default();
     let unanswered: BTreeSet<String> = book
         .clicks
@@ -167,7 +167,7 @@ pub(crate) fn compare(book: &Book, found: &Found, was_killed: bool) -> Differenc
         .filter(|it| !it.answered && found.tags.contains_key(&it.tag))
         .map(|it| it.tag.clone())
         .collect();
-    let expected = book.expected(&unanswered, was_killed);
+    let expected = book.expected(&unanswered);
     compare_clicks(book, found, &mut difference);
     compare_orders(&expected, found, &mut difference);
     compare_cells(&expected, found, &mut difference);
@@ -261,6 +261,7 @@ mod tests {
         let book = Book {
             clicks: vec![clicked("a", true), clicked("b", true), clicked("c", false)],
             reports: vec![],
+            was_killed: false,
         };
         let mut found =
             Found { tags: rows.iter().map(|(tag, n)| ((*tag).to_owned(), *n)).collect(), ..Found::default() };
@@ -271,7 +272,7 @@ mod tests {
             ..Cell::default()
         };
         found.cells.insert((1_762_999_200, 101, 11, 1001, "EUR".to_owned()), cell);
-        compare(&book, &found, false)
+        compare(&book, &found)
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Reported {
 pub(crate) struct Book {
     pub(crate) clicks: Vec<Clicked>,
     pub(crate) reports: Vec<Reported>,
+    /// Something was killed, in this run or in one before it on the same data: an edge may have forgotten the first half of a double click.
+    pub(crate) was_killed: bool,
 }
 
 /// An order, as it should be.
@@ -96,12 +98,12 @@ fn quarter(at_ms: u64) -> u64 {
 }
 
 impl Book {
-    /// `found` are the tags of unanswered requests that ClickHouse has nevertheless; `was_killed` allows double clicks to count twice.
-    pub(crate) fn expected(&self, found: &BTreeSet<String>, was_killed: bool) -> Expected {
+    /// `found` are the tags of unanswered requests that ClickHouse has nevertheless.
+    pub(crate) fn expected(&self, found: &BTreeSet<String>) -> Expected {
         let clicks: Vec<&Clicked> =
             self.clicks.iter().filter(|it| it.answered || found.contains(&it.tag)).collect();
         let mut expected = Expected::default();
-        fold_clicks(&clicks, was_killed, &mut expected);
+        fold_clicks(&clicks, self.was_killed, &mut expected);
         self.fold_orders(&clicks, &mut expected);
         expected
     }
@@ -244,6 +246,7 @@ impl Book {
             ])
         };
         json!({
+            "was_killed": self.was_killed,
             "clicks": self.clicks.iter().map(click).collect::<Vec<_>>(),
             "reports": self.reports.iter().map(report).collect::<Vec<_>>(),
         })
@@ -289,6 +292,7 @@ impl Book {
             })
         };
         Some(Self {
+            was_killed: value.get("was_killed")?.as_bool()?,
             clicks: value.get("clicks")?.as_array()?.iter().map(click).collect::<Option<_>>()?,
             reports: value.get("reports")?.as_array()?.iter().map(report).collect::<Option<_>>()?,
         })
@@ -341,8 +345,8 @@ mod tests {
     }
 
     fn order(clicks: Vec<Clicked>, reports: Vec<Reported>) -> ExpectedOrder {
-        let book = Book { clicks, reports };
-        book.expected(&BTreeSet::new(), false).orders.into_values().next().unwrap()
+        let book = Book { clicks, reports, was_killed: false };
+        book.expected(&BTreeSet::new()).orders.into_values().next().unwrap()
     }
 
     #[test]
@@ -387,10 +391,12 @@ mod tests {
     fn unanswered_clicks_count_only_where_they_are_found_and_doubles_are_one() {
         let mut lost = click("lost", T - 50_000, 1);
         lost.answered = false;
-        let book = Book { clicks: vec![click("a", T, 1), click("b", T + 300, 1), lost], reports: vec![] };
-        let cells = |found: &[&str], killed| {
+        let mut book =
+            Book { clicks: vec![click("a", T, 1), click("b", T + 300, 1), lost], ..Book::default() };
+        let mut cells = |found: &[&str], killed| {
+            book.was_killed = killed;
             let found = found.iter().map(|it| (*it).to_owned()).collect();
-            let expected = book.expected(&found, killed);
+            let expected = book.expected(&found);
             let all =
                 expected.cells.values().fold((0, 0), |sum, it| (sum.0 + it.clicks, sum.1 + it.clicks_unique));
             (all, expected.unique_slack.values().sum::<i64>())
@@ -403,11 +409,12 @@ mod tests {
     #[test]
     fn a_book_is_kept_for_the_next_run() {
         let book = Book {
+            was_killed: true,
             clicks: vec![click("a", T, 1)],
             reports: vec![report(T, Says::Refund(5)), report(T, Says::Order)],
         };
         let again = Book::from_json(&book.to_json()).unwrap();
-        assert_eq!((again.clicks, again.reports), (book.clicks, book.reports));
+        assert_eq!((again.clicks, again.reports, again.was_killed), (book.clicks, book.reports, true));
         assert!(Book::from_json(&json!({})).is_none());
     }
 }

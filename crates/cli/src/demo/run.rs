@@ -211,7 +211,8 @@ impl Demo {
         let all = async { while tasks.join_next().await.is_some() {} };
         let finished = tokio::time::timeout(FINISH_MAX, all).await.is_ok();
         tasks.abort_all();
-        let book = std::mem::take(&mut *self.stage.book.lock().expect("no holder panics"));
+        let mut book = std::mem::take(&mut *self.stage.book.lock().expect("no holder panics"));
+        book.was_killed |= self.kills > 0;
         keep_book(&self.data, &book)?;
         let difference = self.settle(&book).await?;
         let gaps = self.gaps().await?;
@@ -234,7 +235,7 @@ impl Demo {
         loop {
             match Found::read(&self.addresses.reader).await {
                 Ok(found) => {
-                    let difference = compare(book, &found, self.kills > 0);
+                    let difference = compare(book, &found);
                     if difference.is_none() {
                         return Ok(difference);
                     }

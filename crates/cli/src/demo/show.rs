@@ -41,7 +41,7 @@ pub(crate) fn ready(output: Output, addresses: &Addresses, program: &Program) {
         "postback": postback,
     }));
     output.text(&format!(
-        "\nTributary is running. Try it:\n\n  a tracking link     http://{edge}/c/{code}\n  a click             curl -i 'http://{edge}/c/{code}?sub1=hello'\n  \
+        "\nTributary is running. Try it:\n\n  a tracking link     http://{edge}/c/{code}\n  a click             curl -i -A 'Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0' 'http://{edge}/c/{code}?sub1=hello'\n                      (without -A, curl is a robot, and a robot's click earns nothing)\n  \
          an order            curl '{order}'\n                      (put the click_id of the answer above in the place of CLICK_ID)\n  \
          the click again     curl 'http://{clickhouse}/?user={user}&password={password}&database=tributary' \\\n                        \
          --data \"SELECT at, partner_name, verdict, click_id FROM clicks WHERE sub1 = 'hello' FORMAT PrettyCompact\"\n  \
