@@ -22,6 +22,9 @@ use crate::{
 
 /// How long the broker may take for a claim, or to show an old one.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// Records at the end of the catalog's topic that are looked at for its newest version: two machines that apply at once may put a smaller
+/// number behind a larger one, and never so many at a time.
+const CATALOG_LOOK_BACK: u64 = 16;
 /// One wait for a record.
 const POLL_WAIT: Duration = Duration::from_millis(200);
 
@@ -31,8 +34,43 @@ pub(crate) fn ensure_topics(options: &KafkaOptions) -> Result<(), RunError> {
     let topic = |name: &&std::sync::Arc<str>| {
         topics::Topic::new(name, count(options.partitions), count(options.replicas))
     };
-    let wanted: Vec<_> = options.topics.all().iter().map(topic).collect();
+    let mut wanted: Vec<_> = options.topics.all().iter().map(topic).collect();
+    wanted.push(catalog_topic(&options.topics.catalog, count(options.replicas)));
     Ok(topics::ensure(&options.settings, &wanted)?)
+}
+
+/// Largest record of the catalog's topic with its envelope and key, as brokers and clients count it.
+pub const CATALOG_MESSAGE_BYTES_MAX: u64 = journal::versions::VALUE_BYTES_MAX + 64 * 1024;
+
+/// The catalog's topic as whoever is first makes it.
+#[must_use]
+pub fn catalog_topic(name: &str, replicas: i32) -> topics::Topic {
+    topics::Topic::new(name, 1, replicas)
+        .with("cleanup.policy", "compact")
+        .with("max.message.bytes", &CATALOG_MESSAGE_BYTES_MAX.to_string())
+}
+
+/// The newest version in the catalog's topic at this moment. An earlier owner may have decided by it, so the copy on this machine must
+/// have it before this owner speaks.
+fn newest_catalog(options: &KafkaOptions) -> Result<u32, RunError> {
+    let mut source = KafkaSource::open(&options.settings)?;
+    let (oldest, end) = source.range(&options.topics.catalog, 0)?;
+    let mut next = end.saturating_sub(CATALOG_LOOK_BACK).max(oldest);
+    source.seek(&[Position { stream: stream(&options.topics.catalog, 0), next }])?;
+    let mut newest = 0;
+    let deadline = Instant::now() + ANSWER_MAX;
+    while next < end {
+        if deadline <= Instant::now() {
+            return Err(RunError::Unanswered { what: "the catalog's newest versions" });
+        }
+        for record in source.poll(1, POLL_WAIT)? {
+            next = record.position + 1;
+            if let Ok(Event::Catalog(it)) = Event::decode(&record.bytes) {
+                newest = newest.max(it.version.0);
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// Claims `partition` and stands at the committed positions, or at the log's beginning where there are none.
@@ -54,8 +92,9 @@ pub(crate) fn open(
         .map_err(OutletError::from)?;
     source.seek(&positions)?;
     let barrier = source.ends()?;
+    let catalog = newest_catalog(options)?;
     let outlet = Outlet::Log(sink, options.topics.clone());
-    Ok(Opened { claim, barrier, input: Source::Kafka(source), positions, outlet })
+    Ok(Opened { claim, barrier, catalog, input: Source::Kafka(source), positions, outlet })
 }
 
 fn stream(topic: &std::sync::Arc<str>, partition: u32) -> StreamId {

@@ -22,6 +22,7 @@ mod status;
 pub mod store;
 mod worker;
 
+pub use kafka::{CATALOG_MESSAGE_BYTES_MAX, catalog_topic};
 pub use options::{KafkaOptions, Log, Options, STATES_MAX};
 pub use run::{Pipeline, RunError};
 pub use status::{Freshness, Phase, Progress, Status, TURN_MS_MAX};

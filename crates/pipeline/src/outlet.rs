@@ -30,6 +30,8 @@ pub struct Topics {
     pub credits: Arc<str>,
     /// What could not be read, by its place; the edges' shippers write it.
     pub quarantine: Arc<str>,
+    /// Versions of the catalog: one partition, compacted. Not among [`Topics::all`], which share their number of partitions.
+    pub catalog: Arc<str>,
 }
 
 impl Topics {
@@ -45,6 +47,7 @@ impl Topics {
             decisions: topic("decisions"),
             credits: topic("credits"),
             quarantine: topic("quarantine"),
+            catalog: topic("catalog"),
         }
     }
 
@@ -199,5 +202,6 @@ mod tests {
             "tributary.quarantine.v1",
         ];
         assert_eq!(names, want);
+        assert_eq!(&*topics.catalog, "tributary.catalog.v1");
     }
 }

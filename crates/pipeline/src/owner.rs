@@ -23,7 +23,7 @@ use warehouse::Warehouse;
 
 use crate::{
     batching::backoff_ms,
-    catalogs::Catalogs,
+    catalogs::{Catalogs, CatalogsError},
     claims, kafka,
     options::{Log, Options},
     outlet::Outlet,
@@ -57,6 +57,8 @@ pub(crate) struct Opened {
     pub(crate) claim: u64,
     /// How far each input reached right after the claim was in the log.
     pub(crate) barrier: Vec<Position>,
+    /// The newest version of the catalog there was right after the claim.
+    pub(crate) catalog: u32,
     pub(crate) input: Source,
     /// Where the input stands.
     pub(crate) positions: Vec<Position>,
@@ -106,6 +108,7 @@ impl Owner {
             claim,
             nonce: options.nonce,
             barrier: opened.barrier,
+            catalog: opened.catalog,
             input: opened.input,
             positions: opened.positions,
             store,
@@ -164,7 +167,8 @@ fn open_spool(options: &Options, record: Claim, store: &Store) -> Result<Opened,
     reader.seek(&positions);
     let mut input = Source::Spool(Box::new(reader));
     let barrier = input.ends()?;
-    Ok(Opened { claim, barrier, input, positions, outlet: Outlet::Here })
+    let catalog = journal::versions::newest(&options.data.join("catalog")).map_err(CatalogsError::from)?;
+    Ok(Opened { claim, barrier, catalog, input, positions, outlet: Outlet::Here })
 }
 
 /// The timelines over the touches of the last checkpoint, with everybody's questions.

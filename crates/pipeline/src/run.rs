@@ -23,6 +23,7 @@ use units::{Clock, StampError};
 use warehouse::Warehouse;
 
 use crate::{
+    catalogs::CatalogsError,
     claims::ClaimError,
     group::Group,
     names,
@@ -43,6 +44,9 @@ pub enum RunError {
     /// No claim could be made.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// The folder of catalog versions cannot be read.
+    #[error(transparent)]
+    Catalogs(#[from] CatalogsError),
     /// The claim's number does not fit a stamp.
     #[error(transparent)]
     Stamp(#[from] StampError),

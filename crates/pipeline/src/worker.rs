@@ -93,6 +93,8 @@ pub(crate) struct Setup {
     pub(crate) nonce: u64,
     /// How far each input reached right after the claim was in the log.
     pub(crate) barrier: Vec<Position>,
+    /// The newest version of the catalog there was right after the claim.
+    pub(crate) catalog: u32,
     /// The inputs.
     pub(crate) input: Source,
     /// Where to read on in them.
@@ -255,7 +257,7 @@ impl Worker {
         let (positions, input) = (&self.positions, &self.setup.input);
         // A stream that is over may end in damage, whose sequences no record will show.
         self.setup.barrier.retain(|end| !reached(positions, end) && !is_over(input, &end.stream));
-        if !self.setup.barrier.is_empty() {
+        if !self.setup.barrier.is_empty() || self.setup.catalogs.newest() < self.setup.catalog {
             return Ok(());
         }
         self.live = true;

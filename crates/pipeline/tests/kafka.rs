@@ -271,3 +271,31 @@ fn state_of_a_log_that_was_made_anew_is_refused() {
     let error = Running::start(options).ended().expect_err("refused");
     assert!(matches!(error, RunError::LogReplaced { .. }), "{error}");
 }
+
+/// An earlier owner may have decided by a version that this machine's copy does not have yet.
+#[test]
+fn a_new_owner_is_silent_until_its_copy_of_the_catalog_has_what_the_topic_had() {
+    let cloud = Cloud::new();
+    let running = Running::start(cloud.member("a"));
+    running.until_quiet(0);
+    running.stop().expect("stops");
+
+    // Version 2 is in the topic, and nowhere else.
+    let bytes = common::catalog_record(2, NOON, "1h");
+    let mut sink = KafkaSink::open(&cloud.kafka.settings).expect("a producer");
+    sink.append_to(&cloud.kafka.topics.catalog, 0, b"2", &bytes, PATIENCE).expect("appended");
+
+    let running = Running::start(cloud.member("a"));
+    // Everything is read, its own claim too, and what a turn saw is noted after the owner spoke in it.
+    until("every partition has read its claim", || {
+        let partitions = running.status.partitions();
+        let has_read = |it: &pipeline::Progress| it.fates.consumed > 0 && it.lag() == 0;
+        (partitions.len() == PARTITIONS as usize && partitions.values().all(has_read)).then_some(())
+    });
+    let phases: Vec<_> = running.status.partitions().values().map(|it| it.phase).collect();
+    assert_eq!(phases, [pipeline::Phase::CatchingUp; PARTITIONS as usize]);
+
+    journal::versions::append(&cloud.data("a").join("catalog"), 2, &bytes).expect("appended");
+    running.until_quiet(0);
+    running.stop().expect("stops");
+}

@@ -13,9 +13,6 @@ use warehouse::Warehouse;
 
 use crate::settings::Settings;
 
-/// Largest record of a catalog version with its envelope and key, as brokers and clients count it.
-pub(crate) const CATALOG_MESSAGE_BYTES_MAX: u64 = journal::versions::VALUE_BYTES_MAX + 64 * 1024;
-
 /// The parts of one program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {

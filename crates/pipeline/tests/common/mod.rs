@@ -47,12 +47,18 @@ pub(crate) fn catalog(window: &str) -> String {
 
 /// Logs a catalog version as `catalog apply` does.
 pub(crate) fn apply_catalog(data: &Path, version: u32, effective_at: EpochMs, window: &str) {
+    let bytes = catalog_record(version, effective_at, window);
+    versions::append(&data.join("catalog"), version, &bytes).expect("appended");
+}
+
+/// A catalog version as it lies in the log.
+pub(crate) fn catalog_record(version: u32, effective_at: EpochMs, window: &str) -> Vec<u8> {
     let text = catalog::merge_text(&[("catalog.toml", &catalog(window))]);
     let record =
         CatalogRecord { version: CatalogVersion(version), effective_at, applied_at: NOON, text: text.into() };
     let mut bytes = Vec::new();
     record.encode(&mut bytes).expect("encodes");
-    versions::append(&data.join("catalog"), version, &bytes).expect("appended");
+    bytes
 }
 
 /// A click that an edge would answer.

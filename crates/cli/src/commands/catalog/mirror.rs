@@ -13,7 +13,9 @@ use journal::{
     versions::{self, VersionsError},
 };
 
-use crate::commands::place::{CATALOG_MESSAGE_BYTES_MAX, Place};
+use pipeline::{CATALOG_MESSAGE_BYTES_MAX, catalog_topic};
+
+use crate::commands::place::Place;
 
 /// Longest wait for records that are known to be there, and for an acknowledgement.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -48,9 +50,7 @@ impl Mirror {
             kafka.extra.entry(name.to_owned()).or_insert(value);
         }
         let topic = place.topic("catalog.v1");
-        let wanted = topics::Topic::new(&topic, 1, place.replicas())
-            .with("cleanup.policy", "compact")
-            .with("max.message.bytes", &bytes_max);
+        let wanted = catalog_topic(&topic, place.replicas());
         topics::ensure(&kafka, &[wanted])
             .with_context(|| format!("kafka at {} cannot be used", kafka.brokers))?;
         let mut source = KafkaSource::open(&kafka)?;
