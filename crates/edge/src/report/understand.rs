@@ -50,42 +50,49 @@ pub(crate) fn advertiser_of<'a>(
 ) -> Result<&'a Advertiser, Refusal> {
     let named = named_advertiser(fields, context)?;
     let advertiser = match credentials {
-        Credentials::None => named.ok_or(Refusal::AdvertiserMissing)?,
-        Credentials::Token(header) => match (header.or_else(|| fields.get(Field::Token)), named) {
-            (Some(token), named) => by_token(context.catalog, token, named)?,
-            (None, Some(named)) if named.tokens.is_empty() => named,
-            (None, Some(_)) => return Err(Refusal::TokenMissing),
-            (None, None) => return Err(Refusal::AdvertiserMissing),
+        Credentials::None => {
+            named.or_else(|| clicked_advertiser(fields, context)).ok_or(Refusal::AdvertiserMissing)?
+        }
+        Credentials::Token(header) => match header.or_else(|| fields.get(Field::Token)) {
+            Some(token) => by_token(token, named, fields, context)?,
+            None => match named.or_else(|| clicked_advertiser(fields, context)) {
+                Some(open) if open.tokens.is_empty() => open,
+                Some(_) => return Err(Refusal::TokenMissing),
+                None => return Err(Refusal::AdvertiserMissing),
+            },
         },
     };
     if advertiser.status == Status::Active { Ok(advertiser) } else { Err(Refusal::AdvertiserInactive) }
 }
 
-/// By number, by offer, or by the link of a click id of ours: the first that is given.
+/// By number, else by offer.
 fn named_advertiser<'a>(fields: &Fields, context: &Context<'a>) -> Result<Option<&'a Advertiser>, Refusal> {
     let catalog = context.catalog;
     if let Some(text) = fields.get(Field::Advertiser) {
         let id = text.parse().map(AdvertiserId).map_err(|_| Refusal::AdvertiserUnknown)?;
         return catalog.advertisers.get(&id).map(Some).ok_or(Refusal::AdvertiserUnknown);
     }
-    if let Some(text) = fields.get(Field::Offer) {
-        let id = text.parse().map(OfferId).map_err(|_| Refusal::OfferUnknown)?;
-        let offer = catalog.offers.get(&id).ok_or(Refusal::OfferUnknown)?;
-        return Ok(catalog.advertisers.get(&offer.advertiser));
-    }
-    let Some(ReportedClick::Signed(id)) = fields.get(Field::Click).map(|text| click(text, context)) else {
-        return Ok(None);
-    };
-    let offer = catalog.links.get(&id.link()).and_then(|link| catalog.offers.get(&link.offer));
-    Ok(offer.and_then(|offer| catalog.advertisers.get(&offer.advertiser)))
+    let Some(text) = fields.get(Field::Offer) else { return Ok(None) };
+    let id = text.parse().map(OfferId).map_err(|_| Refusal::OfferUnknown)?;
+    let offer = catalog.offers.get(&id).ok_or(Refusal::OfferUnknown)?;
+    Ok(catalog.advertisers.get(&offer.advertiser))
+}
+
+/// By the link of a click id of ours.
+fn clicked_advertiser<'a>(fields: &Fields, context: &Context<'a>) -> Option<&'a Advertiser> {
+    let ReportedClick::Signed(id) = click(fields.get(Field::Click)?, context) else { return None };
+    let offer = context.catalog.offers.get(&context.catalog.links.get(&id.link())?.offer)?;
+    context.catalog.advertisers.get(&offer.advertiser)
 }
 
 /// Every token of every advertiser is compared, in the same time whichever it is: there are at most a few thousand. An advertiser named
-/// beside the token must be its owner, or must ask for no token at all.
+/// beside the token must be its owner, or must ask for no token at all. A click id names nobody against a token: the order is its owner's, and a
+/// click of another shop earns nothing there (fault 98).
 fn by_token<'a>(
-    catalog: &'a Catalog,
     token: &str,
     named: Option<&'a Advertiser>,
+    fields: &Fields,
+    context: &Context<'a>,
 ) -> Result<&'a Advertiser, Refusal> {
     let is_owner = |advertiser: &Advertiser| {
         let same = |it: &catalog::Secret| it.0.as_bytes().ct_eq(token.as_bytes());
@@ -95,9 +102,10 @@ fn by_token<'a>(
         let is_allowed = is_owner(named) || named.tokens.is_empty();
         return if is_allowed { Ok(named) } else { Err(Refusal::TokenWrong) };
     }
-    let owner =
-        catalog.advertisers.values().fold(None, |found, it| if is_owner(it) { Some(it) } else { found });
-    owner.ok_or(Refusal::TokenWrong)
+    let all = context.catalog.advertisers.values();
+    let owner = all.fold(None, |found, it| if is_owner(it) { Some(it) } else { found });
+    let open = || clicked_advertiser(fields, context).filter(|it| it.tokens.is_empty());
+    owner.or_else(open).ok_or(Refusal::TokenWrong)
 }
 
 /// What a report says, given whose order it is about.

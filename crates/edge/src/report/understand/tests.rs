@@ -127,6 +127,19 @@ fn the_sender_is_known_by_token_number_offer_or_click() {
     }
 }
 
+// fault 98
+#[test]
+fn another_shops_click_does_not_take_an_order_from_the_owner_of_the_token() {
+    let mut world = World::new();
+    let foreign = world.click(NOW);
+    assert_eq!(world.owner(&format!("token=first-token&click_id={foreign}"), None), Ok(1));
+    assert_eq!(
+        world.owner(&format!("click_id={foreign}"), None),
+        Ok(2),
+        "a shop without tokens is named by it"
+    );
+}
+
 #[test]
 fn a_token_is_secret_to_its_last_byte() {
     let world = World::new();
