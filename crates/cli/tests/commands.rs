@@ -15,7 +15,6 @@ mod commands {
     pub(crate) mod catalog;
     pub(crate) mod doctor;
     pub(crate) mod explain;
-    pub(crate) mod kafka;
     pub(crate) mod load;
     pub(crate) mod spool;
     pub(crate) mod stage;

@@ -120,8 +120,7 @@ fn as_json(order: &str, found: &Explanation) -> Value {
 
 fn show(order: &ExplainedOrder, found: &Explanation, output: Output) {
     let trace: Value = serde_json::from_str(&order.trace).unwrap_or_default();
-    let money = |amount: &str| words::money(amount, &order.currency);
-    let amount = if order.amount.is_empty() { "no amount".to_owned() } else { money(&order.amount) };
+    let amount = if order.amount.is_empty() { "no amount" } else { &order.amount };
     let whose = if order.partner_id == 0 {
         format!("nobody's: {}", words::unattributed(&order.unattributed))
     } else {
@@ -139,16 +138,11 @@ fn show(order: &ExplainedOrder, found: &Explanation, output: Output) {
             "order",
             format!("{} of advertiser {} {}", order.order_id, order.advertiser_id, order.advertiser_name),
         ),
-        ("state", format!("{}, {}", order.event, order.status)),
+        ("what", format!("{}, {}", order.event, order.status)),
         ("whose", whose),
         (
             "money",
-            format!(
-                "{amount}, refunded {}, revenue {} {}",
-                money(&order.refunded),
-                money(&order.revenue),
-                order.currency
-            ),
+            format!("{amount}, refunded {}, revenue {} {}", order.refunded, order.revenue, order.currency),
         ),
         ("time", format!("{}, {}", order.at, words::time_source(&order.time_source))),
         ("rules", format!("catalog version {}, payable from {}", order.catalog_version, order.payable_at)),
@@ -159,7 +153,7 @@ fn show(order: &ExplainedOrder, found: &Explanation, output: Output) {
     let asked = (!visitors.is_empty()).then(|| ("visitors", visitors.join(" ")));
     let rows: Vec<Vec<String>> =
         lines.into_iter().chain(asked).chain(notes).map(|(name, text)| vec![name.to_owned(), text]).collect();
-    output.table(&["what", "decided"], &rows);
+    output.table(&["", ""], &rows);
     show_candidates(&trace, &found.clicks, output);
     show_refused(&trace, output);
     // Reports of other advertisers' orders with this id are told with theirs by the same id; there are rarely any.

@@ -1,7 +1,7 @@
 //! Stored codes as sentences. A code of a later build is shown as it is.
 
 use events::{CandidateVerdict, MatchedKey, TimeSource, Unattributed};
-use units::{Currency, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 pub(super) fn unattributed(code: &str) -> &str {
     let Some(known) = Unattributed::ALL.iter().find(|it| it.as_str() == code) else { return code };
@@ -71,14 +71,6 @@ pub(super) fn note(code: &str) -> &str {
     }
 }
 
-/// An exact amount, with the decimals that people write in its currency: what is stored leaves zeros out.
-pub(super) fn money(amount: &str, currency: &str) -> String {
-    let decimals = Currency::parse(currency).map_or(0, |it| usize::from(it.decimals()));
-    let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
-    let part = format!("{part:0<decimals$}");
-    if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
-}
-
 /// An age as people say it, by its two largest units.
 pub(super) fn age(ms: i64) -> String {
     let (size, sign) = (ms.unsigned_abs(), if ms < 0 { "-" } else { "" });
@@ -105,20 +97,6 @@ mod tests {
             [(0, "0s"), (1_500, "1s 500ms"), (93_784_005, "1d 2h"), (-61_000, "-1m 1s"), (3_600_000, "1h")];
         for (ms, want) in cases {
             assert_eq!(age(ms), want);
-        }
-    }
-
-    #[test]
-    fn amounts_have_their_currencys_decimals() {
-        let cases = [
-            ("5", "EUR", "5.00"),
-            ("49.9", "EUR", "49.90"),
-            ("-0.05", "EUR", "-0.05"),
-            ("700", "JPY", "700"),
-            ("1", "?", "1"),
-        ];
-        for (amount, currency, want) in cases {
-            assert_eq!(money(amount, currency), want);
         }
     }
 
