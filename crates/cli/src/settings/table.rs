@@ -81,7 +81,7 @@ pub(crate) const TABLE: &[Setting] = &[
         "edge.spool_max_mib",
         Kind::Number,
         "20480",
-        "spool size at which the oldest confirmed segments go first",
+        "size at which the spool's oldest segments are deleted, each record counted; keep it far above the longest outage",
     ),
     setting(
         "edge.click_key",
