@@ -4,7 +4,13 @@
 //! that counted is less than a window away. Bounded by [`ENTRIES_MAX`] and [`AGE_MAX_MS`]: the older half is forgotten at once, and then a
 //! repeat counts as unique; the verdict is never wrong the other way. It is not kept over a restart. Start at [`Duplicates::is_repeat`].
 
-use std::sync::{Arc, Mutex};
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use dashmap::{DashMap, Entry};
@@ -17,7 +23,22 @@ pub(crate) const AGE_MAX_MS: u64 = DAY_MS;
 /// Without a cookie two clicks are one person's only within this: a double click, not two people behind one address.
 pub(crate) const NETWORK_WINDOW_MS: u64 = 10_000;
 
-type Half = DashMap<(u64, LinkId), EpochMs>;
+/// Clicks remembered, with their number: a map's own length takes the locks of all its shards.
+#[derive(Debug)]
+struct Half {
+    clicks: DashMap<(u64, LinkId), EpochMs, Keys>,
+    len: AtomicUsize,
+}
+
+impl Half {
+    fn new(keys: Keys) -> Arc<Self> {
+        Arc::new(Self { clicks: DashMap::with_hasher(keys), len: AtomicUsize::new(0) })
+    }
+
+    fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+}
 
 #[derive(Debug)]
 struct Halves {
@@ -27,12 +48,53 @@ struct Halves {
     until: EpochMs,
 }
 
+/// Hashes keys whose first part is a random id or a keyed hash already: one multiplication folds in a number nobody outside knows, where the
+/// standard hasher would guard against chosen keys at several times the cost.
+#[derive(Debug, Clone, Copy)]
+struct Keys {
+    seed: u64,
+}
+
+impl BuildHasher for Keys {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded(self.seed)
+    }
+}
+
+#[derive(Debug)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // The golden ratio's bits; both halves of the product depend on all of the value's.
+        let (low, high) = (self.0 ^ value).carrying_mul(0x9e37_79b9_7f4a_7c15, 0);
+        self.0 = low ^ high;
+    }
+}
+
 /// Shared by the threads of an edge; a look-up locks one shard of a map for some ten nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Duplicates {
     halves: ArcSwap<Halves>,
     half_max: usize,
     turning: Mutex<()>,
+    keys: Keys,
 }
 
 impl Duplicates {
@@ -41,11 +103,13 @@ impl Duplicates {
     }
 
     fn with_max(entries_max: usize) -> Self {
-        let halves = Halves { current: Arc::default(), previous: Arc::default(), until: EpochMs(0) };
+        let keys = Keys { seed: RandomState::new().hash_one(0) };
+        let halves = Halves { current: Half::new(keys), previous: Half::new(keys), until: EpochMs(0) };
         Self {
             halves: ArcSwap::from_pointee(halves),
             half_max: (entries_max / 2).max(1),
             turning: Mutex::new(()),
+            keys,
         }
     }
 
@@ -61,15 +125,20 @@ impl Duplicates {
             self.turn(at);
             halves = self.halves.load();
         }
-        let is_repeat = match halves.current.entry(key) {
+        let was_before = || {
+            let previous = &halves.previous;
+            previous.len() > 0 && previous.clicks.get(&key).is_some_and(|last| is_near(*last))
+        };
+        let is_repeat = match halves.current.clicks.entry(key) {
             Entry::Occupied(last) if is_near(*last.get()) => true,
             Entry::Occupied(mut last) => {
                 last.insert(at);
                 false
             }
-            Entry::Vacant(_) if halves.previous.get(&key).is_some_and(|last| is_near(*last)) => true,
+            Entry::Vacant(_) if was_before() => true,
             Entry::Vacant(free) => {
                 free.insert(at);
+                halves.current.len.fetch_add(1, Ordering::Relaxed);
                 false
             }
         };
@@ -92,7 +161,7 @@ impl Duplicates {
         let halves = self.halves.load();
         if halves.until < at || halves.current.len() > self.half_max {
             self.halves.store(Arc::new(Halves {
-                current: Arc::default(),
+                current: Half::new(self.keys),
                 previous: Arc::clone(&halves.current),
                 until: at.forth(AGE_MAX_MS),
             }));

@@ -7,12 +7,15 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
+    },
 };
 
 /// Any answer of ours.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -29,7 +32,7 @@ pub(crate) fn redirect(location: String, set_cookie: Option<String>) -> Option<R
     let mut reply = empty(StatusCode::FOUND);
     let headers = reply.headers_mut();
     headers.insert(LOCATION, HeaderValue::try_from(location).ok()?);
-    headers.insert("x-robots-tag", NO_INDEX);
+    headers.insert(ROBOTS, NO_INDEX);
     remember(&mut reply, set_cookie);
     Some(reply)
 }
