@@ -5,8 +5,12 @@
 //! ratio much. Not here: tests of behaviour.
 
 mod attribution;
+mod engine;
 mod process;
+mod redirect;
+mod report;
 mod row;
+mod sink;
 
 use std::process::ExitCode;
 
@@ -42,19 +46,40 @@ struct Cli {
 enum Bench {
     /// Clicks and orders, from encoded log bytes to decisions, against ClickHouse's hash ASOF JOIN
     Attribution(attribution::Options),
+    /// A click's redirect, against bare hyper and nginx with a log
+    Redirect(redirect::Options),
+    /// Clicks into ClickHouse, against one plain INSERT of the same rows
+    Sink,
+    /// A report by partner over 30 days of 100 million clicks
+    Report,
+    /// A server of a measurement
+    #[command(subcommand, hide = true)]
+    Serve(redirect::Serve),
 }
 
 /// Runs a measurement at a scale.
 type Run = fn(f64) -> Result<Vec<Row>>;
 
 /// What `cargo xtask bench` measures.
-const BENCHES: [Run; 1] = [|scale| attribution::run(&attribution::Options::default(), scale)];
+const BENCHES: [Run; 4] = [
+    |scale| redirect::run(&redirect::Options::default(), scale),
+    |scale| attribution::run(&attribution::Options::default(), scale),
+    sink::run,
+    report::run,
+];
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let mut rows = Vec::new();
     match &cli.bench {
         Some(Bench::Attribution(options)) => rows = attribution::run(options, cli.scale)?,
+        Some(Bench::Redirect(options)) => rows = redirect::run(options, cli.scale)?,
+        Some(Bench::Sink) => rows = sink::run(cli.scale)?,
+        Some(Bench::Report) => rows = report::run(cli.scale)?,
+        Some(Bench::Serve(what)) => {
+            redirect::serve(what)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         None => {
             for run in BENCHES {
                 rows.extend(run(cli.scale)?);

@@ -11,7 +11,6 @@ pub(crate) enum Bound {
     /// Ours over the peer's, or more: rates.
     AtLeast(f64),
     /// Ours over the peer's, or less: costs.
-    #[expect(dead_code, reason = "rows of costs join this table from other crates")]
     AtMost(f64),
 }
 
@@ -43,6 +42,11 @@ impl Row {
     }
 }
 
+/// Three digits at least.
+fn figure(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
 /// A table for people, or a JSON line a row.
 pub(crate) fn print(rows: &[Row], json: bool) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
@@ -52,8 +56,8 @@ pub(crate) fn print(rows: &[Row], json: bool) -> Result<()> {
         for row in rows {
             table.add_row([
                 row.name.to_owned(),
-                format!("{:.0}", row.ours),
-                format!("{:.0}", row.peer),
+                figure(row.ours),
+                figure(row.peer),
                 row.unit.to_owned(),
                 format!("{:.2}", row.ratio()),
                 match row.bound {
