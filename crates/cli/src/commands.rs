@@ -58,7 +58,7 @@ pub(crate) enum Tool {
     /// Send requests at a fixed rate and measure how long they take from the instant they were due
     #[command(
         after_help = "Examples:\n  tributary load http://127.0.0.1:8080/c/tea --rate 500 --seconds 10\n  \
-        tributary load 'http://127.0.0.1:8080/c/tea?sub1={n}' http://127.0.0.1:8080/c/pots --rate 2000 --connections 64 --json\n\n\
+        tributary load 'http://127.0.0.1:8080/c/tea?sub1={number}' http://127.0.0.1:8080/c/pots --rate 2000 --connections 64 --json\n\n\
         Latency counts from the instant a request was due by the schedule, not from when it could be sent: a server that stalls cannot hide it."
     )]
     Load(LoadFlags),

@@ -32,7 +32,7 @@ const RATE_PERCENT_MIN: f64 = 98.0;
 /// What to send.
 #[derive(Debug, Args)]
 pub(crate) struct LoadFlags {
-    /// Where to, by http; several take turns, and `{n}` becomes the request's number
+    /// Where to, by http; several take turns, and `{number}` becomes the request's number
     #[arg(required = true, value_name = "URL")]
     urls: Vec<String>,
     /// Requests a second, over all URLs

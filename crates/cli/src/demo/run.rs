@@ -3,16 +3,16 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use super::{
     Options,
@@ -128,7 +128,7 @@ impl Demo {
             program: Arc::clone(&program),
             book: Mutex::new(book),
             counts: Counts::default(),
-            is_over: AtomicBool::new(false),
+            is_over: watch::Sender::new(false),
             oddities: Mutex::default(),
         });
         Ok(Self { options, output, data, addresses, program, product, stage, chance, kills: 0 })
@@ -206,7 +206,7 @@ impl Demo {
 
     /// Lets reports under way arrive, waits until ClickHouse shows everything, and says what differs.
     async fn finish(&mut self, mut tasks: tokio::task::JoinSet<()>) -> anyhow::Result<bool> {
-        self.stage.is_over.store(true, Ordering::Relaxed);
+        self.stage.is_over.send_replace(true);
         self.output.say("traffic has ended; waiting for reports under way");
         let all = async { while tasks.join_next().await.is_some() {} };
         let finished = tokio::time::timeout(FINISH_MAX, all).await.is_ok();

@@ -6,12 +6,12 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     browser::{Answer, Browser},
@@ -45,7 +45,7 @@ pub(crate) struct Stage {
     pub(crate) book: Mutex<Book>,
     pub(crate) counts: Counts,
     /// No further click is made; reports under way are finished.
-    pub(crate) is_over: AtomicBool,
+    pub(crate) is_over: watch::Sender<bool>,
     /// The first odd answers, for the verdict.
     pub(crate) oddities: Mutex<Vec<String>>,
 }
@@ -83,9 +83,13 @@ pub(crate) async fn play(stage: Arc<Stage>, visitor: Visitor, start: Instant) {
     let steps = visitor.steps.clone();
     let mut actor =
         Actor { stage, visitor, browser, cookie: None, landed: Vec::new(), clicks: 0, is_lost: false, named };
+    let mut is_over = actor.stage.is_over.subscribe();
     for step in steps {
-        tokio::time::sleep_until(start + Duration::from_millis(step.due_ms)).await;
-        if actor.is_lost || actor.stage.is_over.load(Ordering::Relaxed) {
+        tokio::select! {
+            () = tokio::time::sleep_until(start + Duration::from_millis(step.due_ms)) => {}
+            _ = is_over.wait_for(|it| *it) => return,
+        }
+        if actor.is_lost || *is_over.borrow() {
             return;
         }
         actor.act(&step).await;

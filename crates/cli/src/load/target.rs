@@ -13,7 +13,7 @@ use hyper::{
 use super::client::NoBody;
 
 /// What stands for the request's number.
-const NUMBER: &str = "{n}";
+const NUMBER: &str = "{number}";
 
 /// One URL.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_number_takes_its_place_and_the_host_goes_along() {
-        let target = target("http://127.0.0.1:8080/c/tea?sub1={n}&n={n}#part").unwrap();
+        let target = target("http://127.0.0.1:8080/c/tea?sub1={number}&n={number}#part").unwrap();
         assert_eq!(target.address, "127.0.0.1:8080".parse().unwrap());
         let request = target.request(17).unwrap();
         assert_eq!(request.uri(), "/c/tea?sub1=17&n=17");

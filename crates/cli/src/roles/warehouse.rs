@@ -70,7 +70,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         };
         match tried {
             Ok(()) => break,
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "tables are not ready yet"),
+            Err(error) => tracing::info!(error = format!("{error:#}"), "tables are not ready yet"),
         }
         tokio::time::sleep(RETRY).await;
     }

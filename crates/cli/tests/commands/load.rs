@@ -48,7 +48,7 @@ fn answer(mut stream: TcpStream, paths: &Mutex<Vec<String>>) {
 #[test]
 fn every_request_of_the_schedule_is_sent_once_and_counted() {
     let (url, seen) = server();
-    let (first, second) = (format!("{url}/c/a?n={{n}}"), format!("{url}/c/b?n={{n}}"));
+    let (first, second) = (format!("{url}/c/a?n={{number}}"), format!("{url}/c/b?n={{number}}"));
     let said = tributary(&[
         "load",
         &first,
