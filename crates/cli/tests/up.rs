@@ -110,6 +110,8 @@ fn the_example_survives_broken_catalogs_kills_and_restarts() {
     click(&up, "tea", "before", &mut answered);
     a_broken_catalog_changes_nothing(&up, &folder);
     click(&up, "tea", "still", &mut answered);
+    a_second_up_on_the_same_data_is_refused(&folder);
+    click(&up, "tea", "yet", &mut answered);
 
     for role in ["engine", "pipeline", "warehouse", "edge"] {
         click(&up, "steam", &format!("{role}-alive"), &mut answered);
@@ -136,6 +138,20 @@ fn the_example_survives_broken_catalogs_kills_and_restarts() {
     let answer = postback(&up, &format!("click_id={}&order_id=UP-2&amount=5&currency=EUR", bought.click_id));
     assert_eq!(answer.status, 200, "an id signed before the restart is still ours: {}", answer.text());
     up.shows("SELECT partner_id FROM orders WHERE order_id = 'UP-2'", &["101"]);
+}
+
+/// It must not even apply its catalog: the running program would take it up.
+fn a_second_up_on_the_same_data_is_refused(folder: &Path) {
+    let versions = || fs::read_dir(folder.join("data/catalog")).unwrap().count();
+    let before = versions();
+    let catalog = fs::read_to_string(folder.join("catalog.toml")).unwrap();
+    fs::write(folder.join("other.toml"), catalog.replace("The Tea Blog", "Another Blog")).unwrap();
+    let output =
+        tributary(&["up", "--data", "data", "--catalog", "other.toml"]).current_dir(folder).output().unwrap();
+    let (status, _, error) = said(&output);
+    assert_eq!(status, 1, "{error}");
+    assert!(error.contains("another `tributary up` runs on"), "{error}");
+    assert_eq!(versions(), before);
 }
 
 fn a_broken_catalog_changes_nothing(up: &Up, folder: &Path) {
