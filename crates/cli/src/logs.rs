@@ -16,7 +16,11 @@ pub(crate) fn install(settings: &Settings) -> anyhow::Result<()> {
         "text" => false,
         _ => !std::io::stderr().is_terminal(),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A log that cannot be written, since its reader died, must not end the process.
+        .log_internal_errors(false);
     let installed = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
     installed.map_err(|error| anyhow::anyhow!("cannot install the log: {error}"))
 }

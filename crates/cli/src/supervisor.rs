@@ -5,13 +5,17 @@
 //! role does (`roles`).
 
 use std::{
+    io::IsTerminal as _,
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 
-use crate::{output::Output, settings::Settings};
+use crate::{
+    output::Output,
+    settings::{Settings, variable_of_key},
+};
 
 /// Wait before the first restart; doubled by each one that follows at once.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -23,6 +27,10 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 const DRAIN_MAX: Duration = Duration::from_secs(12);
 /// How often children are looked at.
 const TICK: Duration = Duration::from_millis(20);
+
+/// The role whose standard error goes through us: on a terminal libchdb paints messages about its own threads there, by the dozen, that say
+/// nothing about the data (measured with 26.7.3); into a pipe it does not.
+const ENGINE: &str = "engine";
 
 /// A role's process.
 #[derive(Debug)]
@@ -129,12 +137,28 @@ impl Role {
 
 fn spawn(role: &str, environment: &[(String, String)]) -> anyhow::Result<Child> {
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
-    Command::new(binary)
+    let mut command = Command::new(binary);
+    command
         .arg(role)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .env("TRIBUTARY_CHILD", "1")
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start {role}"))
+        .stdout(Stdio::null());
+    let is_engine = role == ENGINE;
+    if is_engine {
+        command.stderr(Stdio::piped());
+        let format = variable_of_key("log.format");
+        let is_auto = environment.iter().any(|(name, value)| *name == format && value == "auto");
+        if is_auto && std::io::stderr().is_terminal() {
+            command.env(format, "text");
+        }
+    }
+    let mut child = command.spawn().with_context(|| format!("cannot start {role}"))?;
+    if let Some(mut said) = child.stderr.take() {
+        std::thread::spawn(move || {
+            // It ends with the child; a terminal that went away is no reason to stop reading.
+            while std::io::copy(&mut said, &mut std::io::stderr()).is_err() {}
+        });
+    }
+    Ok(child)
 }
