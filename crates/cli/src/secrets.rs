@@ -1,4 +1,4 @@
-//! Secrets that the first start makes: the key of click ids, the embedded engine's passwords.
+//! Secrets that the first start makes: the passwords of the embedded engine. The keys of click ids and cookies are `edge::keys`'.
 //!
 //! In: the data folder. Out: the same secret at every later start. A file is made whole, readable by its owner only, and never overwritten.
 
