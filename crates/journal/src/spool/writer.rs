@@ -38,8 +38,10 @@ pub struct Writer {
     active: Option<Active>,
     /// Sequence of the next record to be staged.
     next_sequence: u64,
-    /// Frames of the batch, whole.
+    /// Frames of the batch, and behind [`Self::staged_whole`] what a payload left behind that panicked half-way.
     staged: Vec<u8>,
+    /// Bytes of whole frames in `staged`.
+    staged_whole: usize,
     /// Sequence of the first record in `staged`.
     staged_first: u64,
     /// Frames written and not synced; empty in [`Durability::Process`].
@@ -90,6 +92,7 @@ impl Writer {
             active: None,
             next_sequence: 1,
             staged: Vec::with_capacity(BATCH_BYTES_MAX),
+            staged_whole: 0,
             staged_first: 1,
             unsynced: Vec::new(),
             unsynced_first: 1,
@@ -154,6 +157,7 @@ impl Writer {
             return Err(AppendError::Unsynced { unsynced_bytes: waiting });
         }
         let sequence = self.next_sequence;
+        self.staged.truncate(self.staged_whole);
         let start = frame::begin(&mut self.staged);
         fill(sequence, &mut self.staged);
         let payload_bytes = self.staged.len() - start - frame::HEADER_BYTES;
@@ -168,12 +172,14 @@ impl Writer {
         }
         frame::finish(&mut self.staged, start, self.seed, sequence, Kind::Data)
             .expect("the writer's limit is not above the format's");
+        self.staged_whole = self.staged.len();
         self.next_sequence = sequence.checked_add(1).expect("2^64 records take longer than any disk lasts");
         Ok(sequence)
     }
 
     /// Writes the batch with one call. On error some of its first records may be recorded: the error says which.
     pub fn commit(&mut self) -> Result<u64, AppendError> {
+        self.staged.truncate(self.staged_whole);
         let result = self.write_staged();
         let recorded_bytes = match &result {
             Ok(()) => self.staged.len(),
@@ -186,6 +192,7 @@ impl Writer {
             self.unsynced.extend_from_slice(self.staged.get(..recorded_bytes).unwrap_or_default());
         }
         self.staged.clear();
+        self.staged_whole = 0;
         self.staged_first = self.next_sequence;
         let recorded_through = self.next_sequence - 1;
         result

@@ -396,3 +396,22 @@ fn sizes_that_cannot_work_are_refused() {
         assert!(matches!(error, OpenError::SegmentTooSmall { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_payload_that_panics_half_way_leaves_nothing_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let mut writer = open(root.path(), options());
+    writer.append(b"before").unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        writer.append_with(|_, out| {
+            out.extend_from_slice(b"half of a");
+            panic!("planted");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(writer.append(b"behind").unwrap(), 2);
+    writer.close().unwrap();
+    let expected = [(5, 1, b"before".to_vec()), (5, 2, b"behind".to_vec())];
+    assert_eq!(read_all(root.path()), expected);
+    assert_eq!(inspect(root.path()).unwrap().damage, []);
+}
