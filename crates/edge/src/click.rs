@@ -43,6 +43,7 @@ pub(crate) struct Visit<'a> {
     /// By the cookie.
     pub(crate) visitor: Option<VisitorId>,
     pub(crate) client: IpAddr,
+    pub(crate) country: Country,
     /// Another instant than the clock's (demo and replays).
     pub(crate) at: Option<EpochMs>,
 }
@@ -148,7 +149,7 @@ fn record(
             advertiser: route.offer.advertiser,
             catalog: routes.version(),
             currency: route.offer.currency,
-            country: Country::UNKNOWN,
+            country: visit.country,
             device: seen.agent.device,
         },
         os: seen.agent.os,

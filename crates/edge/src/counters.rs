@@ -64,6 +64,8 @@ counted! {
         NotFound,
         /// Another page of ours: traffic advice, health.
         Served,
+        /// Answering it panicked; answered 500.
+        Panicked,
     }
 }
 
@@ -86,6 +88,7 @@ impl Outcome {
             Self::Unauthorised => EdgeFate::Unauthorised,
             Self::ReportUnrecorded => EdgeFate::ReportNotKept,
             Self::BadRequest => EdgeFate::BadRequest,
+            Self::Panicked => EdgeFate::Panicked,
             Self::NoTrack | Self::Ignored | Self::NotFound | Self::Served => EdgeFate::Other,
         }
     }
@@ -131,10 +134,14 @@ counted! {
         Accepted,
         /// Connections refused: this thread has its full number.
         AcceptRefused,
+        /// Connections refused: this peer has its full number.
+        PeerRefused,
         /// The kernel would not give a connection.
         AcceptFailed,
         /// Connections that ended in an error of HTTP or of the network.
         ConnectionErrors,
+        /// Requests that panicked.
+        Panics,
     }
 }
 
@@ -157,9 +164,9 @@ impl Counters {
         })
     }
 
-    /// Begins a request.
-    pub(crate) fn received(&self) {
-        self.fates.received(1);
+    /// Begins a request and returns its number on this thread.
+    pub(crate) fn received(&self) -> u64 {
+        self.fates.received(1)
     }
 
     /// Ends a request.

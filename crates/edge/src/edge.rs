@@ -16,11 +16,12 @@ use std::{
 };
 
 use events::{ClickKey, ClickKeyring};
+use hyper::header::HeaderName;
 use journal::{
     shipper::Snapshot,
     spool::{self, Durability, OpenError},
 };
-use telemetry::Telemetry;
+use telemetry::{LatencyMetric, Telemetry};
 use tokio::sync::watch;
 use units::{Clock, WriterId};
 
@@ -48,6 +49,12 @@ pub enum EdgeError {
     /// Neither 1 nor 2 click keys, or one without secret.
     #[error("an edge needs one or two click keys with a secret, and an identity secret")]
     Keys,
+    /// Not the name of a header.
+    #[error("edge.country_header = {name:?} is not the name of a header")]
+    CountryHeader {
+        /// As configured.
+        name: String,
+    },
     /// More than [`THREADS_MAX`].
     #[error("at most {THREADS_MAX} threads")]
     Threads,
@@ -172,7 +179,7 @@ impl Edge {
         let listeners = listeners(&mut options.listen, options.threads)?;
         let admin_listener = listeners_of(&mut options.admin, 1)?;
         let (listen, admin_address) = (options.listen, options.admin);
-        let shared = Arc::new(shared(options, clock));
+        let shared = Arc::new(shared(options, clock)?);
         let workers = workers(&shared, &telemetry)?;
         let shipping = shipping::start(&shared.options).map_err(EdgeError::Thread)?;
         let (phase, running) = watch::channel(Phase::Running);
@@ -264,9 +271,12 @@ fn listeners_of(address: &mut SocketAddr, _count: u16) -> Result<std::net::TcpLi
     Ok(listener)
 }
 
-fn shared(options: Options, clock: Clock) -> Shared {
+fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError> {
     let keys = options.click_keys.iter().map(|it| ClickKey::new(it.number, &it.secret)).collect();
-    Shared {
+    let country_header = options.country_header.as_deref().map(|name| {
+        HeaderName::try_from(name).map_err(|_| EdgeError::CountryHeader { name: name.to_owned() })
+    });
+    Ok(Shared {
         clock,
         routes: arc_swap::ArcSwapOption::empty(),
         keyring: ClickKeyring::new(keys),
@@ -274,8 +284,9 @@ fn shared(options: Options, clock: Clock) -> Shared {
         customers: CustomerHasher::new(&options.identity_secret),
         agents: Agents::new(),
         duplicates: Duplicates::new(),
+        country_header: country_header.transpose()?,
         options,
-    }
+    })
 }
 
 fn workers(shared: &Arc<Shared>, telemetry: &Telemetry) -> Result<Vec<Arc<Worker>>, EdgeError> {
@@ -302,7 +313,8 @@ fn workers(shared: &Arc<Shared>, telemetry: &Telemetry) -> Result<Vec<Arc<Worker
                 Recorder::open(&spool_root(&options.data), writer, now, key, seeds, spool_options.clone())?;
             let gate = (options.durability == Durability::Power).then(Gate::new);
             let counters = Counters::new(telemetry.edge_fates());
-            Ok(Arc::new(Worker::new(Arc::clone(shared), counters, recorder, gate)))
+            let latency = telemetry.latency(LatencyMetric::EdgeRequest);
+            Ok(Arc::new(Worker::new(Arc::clone(shared), counters, recorder, gate, latency)))
         })
         .collect()
 }

@@ -6,7 +6,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use events::{Consent, TouchKind};
+use events::{Consent, Country, TouchKind};
 use hyper::{
     Method, Request, StatusCode,
     body::Incoming,
@@ -42,7 +42,6 @@ const PURPOSES: [HeaderName; 4] = [
 
 /// Answers one request.
 pub(crate) async fn handle(worker: Arc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Reply {
-    worker.counters.received();
     if let Some(refusal) = guard(&worker, &request) {
         worker.counters.count(Outcome::BadRequest);
         return refusal;
@@ -136,6 +135,7 @@ fn visit<'a>(worker: &Worker, peer: IpAddr, request: &'a Request<Incoming>, kind
         consent: Consent { gpc: bytes(GPC) == b"1", dnt: bytes(DNT) == b"1" },
         visitor: cookie_visitor(worker, headers),
         client: client(worker, peer, headers),
+        country: country(worker, peer, headers),
         at: instant(worker, headers),
     }
 }
@@ -147,6 +147,13 @@ pub(crate) fn cookie_visitor(worker: &Worker, headers: &HeaderMap) -> Option<Vis
 fn client(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
     network::client(peer, forwarded, &worker.shared.options.trusted_proxies)
+}
+
+/// What a trusted proxy says of the visitor's country, where the settings name its header.
+fn country(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Country {
+    let Some(name) = &worker.shared.country_header else { return Country::UNKNOWN };
+    let said = headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+    if is_trusted(worker, peer) { network::country(said) } else { Country::UNKNOWN }
 }
 
 /// `X-Tributary-At`, where it is trusted.
@@ -171,9 +178,12 @@ fn manner(method: &Method, headers: &HeaderMap) -> Manner {
 
 /// Whether the visitor's browser speaks https, so that a `Secure` cookie comes back.
 fn is_https(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> bool {
-    let options = &worker.shared.options;
-    let is_proxy = || options.trusted_proxies.iter().any(|it| it.contains(peer));
-    options.https || (headers.get(FORWARDED_PROTO).is_some_and(|it| it == "https") && is_proxy())
+    let is_said = || headers.get(FORWARDED_PROTO).is_some_and(|it| it == "https");
+    worker.shared.options.https || (is_said() && is_trusted(worker, peer))
+}
+
+fn is_trusted(worker: &Worker, peer: IpAddr) -> bool {
+    worker.shared.options.trusted_proxies.iter().any(|it| it.contains(peer))
 }
 
 async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code: &str) -> Reply {

@@ -4,8 +4,8 @@
 //! another's cache lines.
 
 use telemetry::{
-    Counter, EdgeOutcome, Gauge, Label as _, ReportResult, Telemetry, UnrecordedReason, VerdictLabel,
-    VersionResult,
+    ConnectionRefusal, Counter, EdgeOutcome, Gauge, Label as _, ReportResult, Telemetry, UnrecordedReason,
+    VerdictLabel, VersionResult,
 };
 
 use crate::{
@@ -54,8 +54,25 @@ fn publish(state: &State, telemetry: &Telemetry) {
     for (reason, count) in unrecorded {
         telemetry.counter(Counter::EdgeUnrecorded(reason)).absolute(state.count(count));
     }
+    let refused = [
+        (ConnectionRefusal::ThreadFull, Count::AcceptRefused),
+        (ConnectionRefusal::PeerFull, Count::PeerRefused),
+    ];
+    for (reason, count) in refused {
+        telemetry.counter(Counter::EdgeConnectionsRefused(reason)).absolute(state.count(count));
+    }
+    let alone = [
+        (Counter::EdgeAcceptErrors, Count::AcceptFailed),
+        (Counter::EdgeConnectionErrors, Count::ConnectionErrors),
+        (Counter::EdgePanics, Count::Panics),
+        (Counter::EdgeTextsCut, Count::Truncated),
+        (Counter::EdgeDeepLinksRefused, Count::DeepLinkRefused),
+        (Counter::EdgeClockBackwards, Count::ClockBackwards),
+    ];
+    for (counter, count) in alone {
+        telemetry.counter(counter).absolute(state.count(count));
+    }
     let version = state.shared.routes.load().as_ref().map_or(0, |it| it.version().0);
-    telemetry.counter(Counter::EdgeAcceptErrors).absolute(state.count(Count::AcceptFailed));
     telemetry.counter(Counter::CatalogVersions(VersionResult::Broken)).absolute(state.broken_versions());
     telemetry.counter(Counter::CatalogVersions(VersionResult::Applied)).absolute(state.applied_versions());
     if let Some(shipped) = state.shipped() {
@@ -91,6 +108,7 @@ const fn answered(outcome: Outcome) -> EdgeOutcome {
         Outcome::NoCatalog | Outcome::ReportUnrecorded => EdgeOutcome::Unavailable,
         Outcome::BadRequest => EdgeOutcome::BadRequest,
         Outcome::NotFound => EdgeOutcome::NotFound,
+        Outcome::Panicked => EdgeOutcome::Failed,
         Outcome::Ignored | Outcome::Served => EdgeOutcome::Other,
     }
 }

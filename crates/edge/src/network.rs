@@ -1,11 +1,11 @@
 //! Where a request comes from, and how little of that is kept.
 //!
 //! In: the peer's address, `X-Forwarded-For`, the proxies we trust. Out: the client's address, its prefix for the record (/24, /48) and a keyed
-//! hash for duplicates. The whole address reaches no disk. Not here: countries. Start at [`client`].
+//! hash for duplicates. The whole address reaches no disk. Start at [`client`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use events::IpPrefix;
+use events::{Country, IpPrefix};
 use units::{DAY_MS, EpochMs};
 
 /// A block of addresses, such as `10.0.0.0/8` or one address.
@@ -48,6 +48,14 @@ impl Network {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         as_bits(address) & mask(self.prefix) == self.bits
+    }
+}
+
+/// Who is counted as one peer: an IPv4 address, or the /64 that an IPv6 subscriber is given.
+pub(crate) fn household(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        v4 @ IpAddr::V4(_) => as_bits(v4),
+        v6 @ IpAddr::V6(_) => as_bits(v6) & mask(64),
     }
 }
 
@@ -124,6 +132,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         || address.is_multicast()
         || address.is_unique_local()
         || address.is_unicast_link_local())
+}
+
+/// A country as a proxy writes it: two letters, in any case. What proxies write for "not known" (`XX`, `T1` for Tor) is not a country.
+pub(crate) fn country(text: &[u8]) -> Country {
+    match text.trim_ascii() {
+        [b'X' | b'x', b'X' | b'x'] => Country::UNKNOWN,
+        [first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
+            Country([first.to_ascii_uppercase(), second.to_ascii_uppercase()])
+        }
+        _ => Country::UNKNOWN,
+    }
 }
 
 /// The prefix that may be stored.
@@ -226,6 +245,23 @@ mod tests {
         assert_ne!(hasher.hash(address, EpochMs(6 * DAY_MS)), today);
         assert_ne!(AddressHasher::new([8; 32]).hash(address, EpochMs(5 * DAY_MS)), today);
         assert_eq!(hasher.hash("127.0.0.1".parse().unwrap(), EpochMs(0)), 0);
+    }
+
+    #[test]
+    fn a_country_is_two_letters_and_nothing_else() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"DE", "DE"),
+            (b" de ", "DE"),
+            (b"XX", "ZZ"),
+            (b"T1", "ZZ"),
+            (b"", "ZZ"),
+            (b"DEU", "ZZ"),
+            (b"D\xff", "ZZ"),
+            (b"'; ", "ZZ"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(country(text).as_str(), want, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The sockets: one listener and one runtime per thread, connections with limits, an orderly end.
 //!
 //! In: [`Options`], a clock, a future that ends the edge. Out: answered requests until then. Threads share a port by `SO_REUSEPORT`, so that no
-//! connection crosses a core. Not here: what a request means (`http`). Start at [`serve`].
+//! connection crosses a core. Not here: what a request means (`http`), who holds how many (`peers`). Start at [`serve`].
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,8 @@ use tokio::{
 
 use crate::{
     counters::Count,
-    http,
+    isolated::isolated,
+    peers::Place,
     power::Gate,
     settings::{CONNECTION_BYTES_MAX, DRAIN_MAX, HEAD_BYTES_MAX},
     worker::Worker,
@@ -106,8 +107,12 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if open.load(Ordering::Relaxed) < worker.shared.options.connections_max => {
+                let Some(place) = worker.peers.take(peer.ip(), &worker.shared.options.trusted_proxies) else {
+                    worker.counters.add(Count::PeerRefused, 1);
+                    continue;
+                };
                 worker.counters.add(Count::Accepted, 1);
-                let guard = Open::new(open);
+                let guard = (Open::new(open), place);
                 tokio::spawn(connection(
                     builder.clone(),
                     Arc::clone(worker),
@@ -164,12 +169,12 @@ async fn connection(
     stream: TcpStream,
     peer: IpAddr,
     mut phase: watch::Receiver<Phase>,
-    _open: Open,
+    _open: (Open, Place),
 ) {
     let counters = Arc::clone(&worker.counters);
     let service = service_fn(move |request: Request<Incoming>| {
         let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(http::handle(worker, peer, request).await) }
+        async move { Ok::<_, Infallible>(isolated(worker, peer, request).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -20,6 +20,9 @@ pub(crate) const CONNECTION_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// For open connections to end after the shutdown began (fault 32).
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Connections that one peer may hold per thread, where nothing else is set: hundreds of subscribers may share an address of their carrier, each
+/// for a few seconds, and a tenth of all is what one attacker gets.
+pub(crate) const CONNECTIONS_PER_PEER_MAX: usize = 1_000;
 /// Threads of one edge: their numbers have 16 bits in a writer's id, and nobody has more cores.
 pub const THREADS_MAX: u16 = 1024;
 
@@ -55,6 +58,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Header in which a trusted proxy names the visitor's country, such as `CF-IPCountry`; `None` leaves it unknown.
+    pub country_header: Option<String>,
     /// Visitors reach us by https even where no proxy says so.
     pub https: bool,
     /// `X-Tributary-At: <ms>` overrides the clock for one request. For the demo and replays of logs, on loopback only.
@@ -67,6 +72,8 @@ pub struct Options {
     pub header_timeout: Duration,
     /// Connections per thread; one more is closed at once (counted).
     pub connections_max: usize,
+    /// Connections per thread and peer (an IPv4 address, an IPv6 /64); one more is closed at once (counted). 0 is no limit; trusted proxies have none.
+    pub connections_per_peer_max: usize,
     /// From the shutdown's beginning, while `/readyz` says no already, until no more connections are taken: a load balancer's lag.
     pub drain_delay: Duration,
     /// Where to ship to; `None` is the embedded log, which reads the spool itself.
@@ -105,12 +112,14 @@ impl Options {
             durability: Durability::Process,
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            country_header: None,
             https: false,
             trust_time_header: false,
             click_keys: keys.click,
             identity_secret: keys.identity,
             header_timeout: Duration::from_secs(5),
             connections_max: 10_000,
+            connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
             drain_delay: Duration::ZERO,
             kafka: None,
             segment_bytes: journal::spool::SEGMENT_BYTES,

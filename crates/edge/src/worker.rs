@@ -11,12 +11,15 @@ use std::sync::{
 
 use arc_swap::ArcSwapOption;
 use events::ClickKeyring;
+use hyper::header::HeaderName;
+use telemetry::Latency;
 use units::{Clock, EpochMs};
 
 use crate::{
     agent::{Agent, Agents},
     counters::{Count, Counters},
     duplicates::Duplicates,
+    peers::Peers,
     power::Gate,
     recorder::Recorder,
     report::CustomerHasher,
@@ -44,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) customers: CustomerHasher,
     pub(crate) agents: Agents,
     pub(crate) duplicates: Duplicates,
+    /// Of the visitor's country.
+    pub(crate) country_header: Option<HeaderName>,
 }
 
 /// One thread's.
@@ -55,6 +60,9 @@ pub(crate) struct Worker {
     pub(crate) gate: Option<Gate>,
     /// Connections open now.
     pub(crate) open: Arc<AtomicUsize>,
+    /// And whose they are.
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) latency: Arc<Latency>,
     /// `None` once closed.
     recorder: Mutex<Option<Recorder>>,
     agents: Mutex<Vec<AgentPlace>>,
@@ -66,19 +74,23 @@ impl Worker {
         counters: Arc<Counters>,
         recorder: Recorder,
         gate: Option<Gate>,
+        latency: Arc<Latency>,
     ) -> Self {
         let agents = (0..AGENT_PLACES).map(|_| [None; AGENTS_EACH]).collect();
         Self {
+            peers: Arc::new(Peers::new(shared.options.connections_per_peer_max)),
             shared,
             counters,
             gate,
             open: Arc::default(),
+            latency,
             recorder: Mutex::new(Some(recorder)),
             agents: Mutex::new(agents),
         }
     }
 
-    /// A panic in another request must not take the thread down with it: what it left behind is whole, since an append is.
+    /// A panic in another request must not take the thread down with it: what it left behind is whole, since the spool drops a frame that was not
+    /// finished.
     fn recorder(&self) -> MutexGuard<'_, Option<Recorder>> {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }

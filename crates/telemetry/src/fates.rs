@@ -41,6 +41,8 @@ labels! {
         ReportNotKept "report_not_kept",
         /// Not HTTP as we take it, or not for us.
         BadRequest "bad_request",
+        /// Answering it panicked: a bug of ours, told with 500.
+        Panicked "panicked",
         /// No catalog to answer from.
         Unavailable "unavailable",
         /// Answered, nothing to record: paths of ours that are no event.
@@ -110,9 +112,9 @@ impl<F: Fate> Default for FateCounts<F> {
 }
 
 impl<F: Fate> FateCounts<F> {
-    /// Counts arrivals, before anything is done with them.
-    pub fn received(&self, count: u64) {
-        add(&self.received, count);
+    /// Counts arrivals, before anything is done with them, and returns how many there are now.
+    pub fn received(&self, count: u64) -> u64 {
+        add(&self.received, count)
     }
 
     /// Counts the end of as many.
@@ -142,8 +144,10 @@ fn word<F: Fate>(fate: F) -> &'static str {
 }
 
 /// One writer: no lock on the bus. `Release` keeps the order between an arrival and its end.
-fn add(cell: &AtomicU64, count: u64) {
-    cell.store(cell.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
+fn add(cell: &AtomicU64, count: u64) -> u64 {
+    let sum = cell.load(Ordering::Relaxed).wrapping_add(count);
+    cell.store(sum, Ordering::Release);
+    sum
 }
 
 impl Balance {

@@ -62,6 +62,8 @@ labels! {
         Unauthorised "unauthorised",
         /// 400 to 431: not HTTP as we take it.
         BadRequest "bad_request",
+        /// 500: answering it panicked.
+        Failed "failed",
         /// 503: no catalog yet, or a report could not be kept.
         Unavailable "unavailable",
         /// `/.well-known` and the like.
@@ -94,6 +96,14 @@ labels! {
         SpoolError "spool_error",
         /// The record does not fit a frame.
         TooLarge "too_large",
+    }
+
+    /// Why a connection was closed as soon as it came.
+    ConnectionRefusal "reason" {
+        /// Its thread has its full number.
+        ThreadFull "thread_full",
+        /// Its peer has its full number.
+        PeerFull "peer_full",
     }
 
     /// What became of a report.

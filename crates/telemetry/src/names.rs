@@ -3,8 +3,8 @@
 //! Base units, `_total` on counters, one unit per metric (dependencies.md 3.1). Start at [`Counter`].
 
 use crate::labels::{
-    Bucket, EdgeOutcome, InsertFailure, Label, MatchResult, Partition, ReportResult, Role, ShipResult, Stage,
-    Table, Topic, UnrecordedReason, VerdictLabel, VersionResult,
+    Bucket, ConnectionRefusal, EdgeOutcome, InsertFailure, Label, MatchResult, Partition, ReportResult, Role,
+    ShipResult, Stage, Table, Topic, UnrecordedReason, VerdictLabel, VersionResult,
 };
 
 /// Name and value of each label of a series.
@@ -75,6 +75,12 @@ metrics! {
         EdgeUnrecorded(reason: UnrecordedReason) "edge_unrecorded_total" "Clicks answered but not recorded, by reason.",
         EdgeReports(result: ReportResult) "edge_reports_total" "Reports of orders, by result.",
         EdgeAcceptErrors "edge_accept_errors_total" "Connections that could not be accepted.",
+        EdgeConnectionsRefused(reason: ConnectionRefusal) "edge_connections_refused_total" "Connections closed as soon as they came, by reason.",
+        EdgeConnectionErrors "edge_connection_errors_total" "Connections that ended in an error of HTTP or of the network.",
+        EdgePanics "edge_panics_total" "Requests that panicked: a bug of ours, the thread served on.",
+        EdgeTextsCut "edge_texts_cut_total" "Clicks with a text that was cut to its limit.",
+        EdgeDeepLinksRefused "edge_deep_links_refused_total" "Deep links that were not followed.",
+        EdgeClockBackwards "edge_clock_backwards_total" "Times the clock stood before an instant it had shown.",
         CatalogVersions(result: VersionResult) "catalog_versions_total" "Versions of the catalog read.",
         SpoolFrames "spool_frames_total" "Frames appended to the spool.",
         SpoolBytes "spool_bytes_total" "Bytes appended to the spool.",

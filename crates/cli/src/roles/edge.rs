@@ -68,6 +68,9 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     let networks = settings.list("edge.trusted_proxies");
     options.trusted_proxies =
         networks.iter().map(|it| it.parse()).collect::<Result<_, _>>().context("edge.trusted_proxies")?;
+    options.country_header = settings.optional("edge.country_header").map(str::to_owned);
+    options.connections_per_peer_max = usize::try_from(settings.number("edge.connections_per_peer_max"))
+        .context("edge.connections_per_peer_max")?;
     options.kafka = kafka(settings)?;
     Ok(options)
 }

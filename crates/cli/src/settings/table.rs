@@ -69,7 +69,19 @@ pub(crate) const TABLE: &[Setting] = &[
         "edge.trusted_proxies",
         Kind::List,
         "",
-        "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8",
+        "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8; they have no limit of connections",
+    ),
+    setting(
+        "edge.country_header",
+        Kind::Text,
+        "",
+        "header in which a trusted proxy names the visitor's country, such as CF-IPCountry; empty: not known",
+    ),
+    setting(
+        "edge.connections_per_peer_max",
+        Kind::Number,
+        "1000",
+        "connections per thread that one address (IPv6: a /64) may hold; 0 is no limit",
     ),
     setting(
         "edge.durability",

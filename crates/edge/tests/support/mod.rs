@@ -159,11 +159,15 @@ pub fn start_in(data: tempfile::TempDir, change: impl FnOnce(&mut Options)) -> R
     change(&mut options);
     let telemetry = Telemetry::new("test");
     let edge = Edge::start(options, clock, telemetry.clone()).unwrap();
-    let (address, admin) = (edge.address(), edge.admin_address());
-    Running { data, edge: Some(edge), address, admin, telemetry }
+    Running::of(edge, data, telemetry)
 }
 
 impl Running {
+    pub fn of(edge: Edge, data: tempfile::TempDir, telemetry: Telemetry) -> Self {
+        let (address, admin) = (edge.address(), edge.admin_address());
+        Self { data, edge: Some(edge), address, admin, telemetry }
+    }
+
     pub fn stop(&mut self) {
         if let Some(edge) = self.edge.take() {
             edge.stop();
