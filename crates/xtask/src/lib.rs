@@ -5,6 +5,7 @@
 //! Start at [`kafka::Broker`] for a test that needs Kafka, at [`suite::STEPS`] for what a change must pass.
 
 pub mod kafka;
+pub mod kill;
 pub mod suite;
 
 mod host;

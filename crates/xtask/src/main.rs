@@ -13,10 +13,10 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 use xtask::{
     kafka::{Cluster, Options},
-    suite,
+    kill, suite,
 };
 
 /// How often `kafka` looks whether its parent and its brokers still live.
@@ -75,6 +75,24 @@ Missing system packages are installed when this is root, else named. Fetched too
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kills processes at their file calls, one after the other, and judges what they leave
+    #[command(after_help = "Examples:
+  cargo xtask kill --target spool            every write, rename, sync... of a spool's whole life
+  cargo xtask kill --sample 20               twenty points of each target
+
+A table says which calls were hit (call, kind of file, part of the cycle); a row without a hit fails, and so does a
+record lost, invented or doubled. Needs strace, and the right to trace one's own processes.")]
+    Kill {
+        /// These targets alone
+        #[arg(long = "target", num_args = 1.., value_name = "TARGET", value_parser = targets())]
+        targets: Vec<String>,
+        /// So many points of each target instead of all
+        #[arg(long, value_name = "POINTS")]
+        sample: Option<usize>,
+        /// Chooses the sample
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
     /// Measures against the peers: `cargo xtask bench --json`
     #[command(disable_help_flag = true)]
     Bench {
@@ -91,6 +109,7 @@ fn main() -> ExitCode {
         Chore::Test { only, .. } => suite::run(&only),
         Chore::Tidy => suite::run(&["tidy".to_owned()]),
         Chore::Sim { args } => suite::run_optimised("sim", &args),
+        Chore::Kill { targets, sample, seed } => kill::run(&kill::Options { targets, sample, seed }),
         Chore::Bench { args } => suite::run_optimised("benches", &args),
     };
     match outcome {
@@ -100,6 +119,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn targets() -> PossibleValuesParser {
+    PossibleValuesParser::new(kill::TARGETS.iter().map(|target| target.name))
 }
 
 fn list() -> Result<()> {

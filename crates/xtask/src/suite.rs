@@ -97,6 +97,13 @@ pub fn run_optimised(package: &str, args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Builds what chores start, with the features that the step `build` builds it with.
+pub(crate) fn build_programs() -> Result<()> {
+    let args = ["build", "--workspace", "--bins", "--examples", "--locked", "--quiet"];
+    ensure!(cargo::passes(&args)?, "mend what the compiler names above");
+    Ok(())
+}
+
 /// For people, on the standard output that the steps' programs write to as well.
 fn say(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();

@@ -167,6 +167,14 @@ impl Reader {
                 check_deleted(&self.wanted, writer, &dir)?;
             }
             let follower = self.writers.entry(writer).or_default();
+            let mut gone = follower.waiting.iter().filter(|it| !incarnations.contains(it)).peekable();
+            if gone.peek().is_some() {
+                // Deleted before they were begun: to pass over them would lose them in silence.
+                let stream = |incarnation| StreamId::Spool { writer, incarnation };
+                let next = |it: &StreamId| self.wanted.get(it).copied().unwrap_or(1);
+                let unread = gone.map(|it| (stream(*it), next(&stream(*it)))).collect();
+                check_deleted(&unread, writer, &dir)?;
+            }
             follower.note(&incarnations);
             follower.refresh(&dir, writer, &self.wanted)?;
         }
@@ -186,6 +194,9 @@ impl Reader {
                 match tail.read(out, share, &mut self.damages)? {
                     Progress::More | Progress::NotYet => break,
                     Progress::Finished => {
+                        // What it had begun may have been deleted under it.
+                        let begun = tail.position().map(|next| (tail.stream(), next));
+                        check_deleted(&begun.into_iter().collect(), writer, &dir)?;
                         follower.finished.insert(tail.incarnation(), tail.next());
                         follower.tail = None;
                         follower.refresh(&dir, writer, &self.wanted)?;
@@ -230,8 +241,10 @@ impl Follower {
 fn check_deleted(wanted: &BTreeMap<StreamId, u64>, writer: WriterId, dir: &Path) -> Result<(), PollError> {
     for (incarnation, oldest) in retention::marks(dir).map_err(|source| io_error(dir, source))? {
         let stream = StreamId::Spool { writer, incarnation };
-        // The mark comes before the deletion, so the files may still be there (faults 39, 40): then they tell better.
-        let is_gone = !dir.join(incarnation.to_string()).exists();
+        // The mark comes before the deletion, so the files may still be there (faults 39, 40): then they tell better. The folder may be
+        // there without them, when the deletion was killed between the two.
+        let folder = dir.join(incarnation.to_string());
+        let is_gone = layout::segments(&folder).is_ok_and(|left| left.is_empty());
         match wanted.get(&stream) {
             Some(&wanted) if is_gone && wanted < oldest => {
                 return Err(PollError::OutOfRange { stream, wanted, oldest });

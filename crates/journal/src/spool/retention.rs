@@ -18,6 +18,9 @@ use super::{ends, files::io_error, layout};
 use crate::{PollError, Position, StreamId};
 
 const MARKS: &str = "deleted";
+/// Marks kept of one writer, one for each of its incarnations of which something was deleted: 32 KiB. Beyond it the oldest is forgotten,
+/// and a reader that comes back to that incarnation is no longer told what it missed.
+pub const MARKS_MAX: usize = 1024;
 
 /// What a deletion removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,9 +174,11 @@ fn remove_if_empty(writer_dir: &Path, dir: &Path) -> io::Result<()> {
 /// Replaces the marks' file: written beside it, synced, renamed, and the folder synced.
 fn mark(writer_dir: &Path, incarnation: u32, kept_from: u64) -> io::Result<()> {
     let mut marks = marks(writer_dir)?;
-    let existing = layout::incarnations(writer_dir)?;
-    marks.retain(|(marked, _)| *marked != incarnation && existing.contains(marked));
+    // An incarnation whose folder is gone keeps its mark: whoever had not read it to its end must hear of it.
+    marks.retain(|(marked, _)| *marked != incarnation);
     marks.push((incarnation, kept_from));
+    marks.sort_unstable();
+    marks.drain(..marks.len().saturating_sub(MARKS_MAX));
     let beside = writer_dir.join("deleted.new");
     let mut file = File::create(&beside)?;
     for (incarnation, from) in marks {

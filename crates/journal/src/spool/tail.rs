@@ -111,6 +111,11 @@ impl Tail {
         StreamId::Spool { writer: self.writer, incarnation: self.incarnation }
     }
 
+    /// The next record, if one was wanted or found.
+    pub(super) fn position(&self) -> Option<u64> {
+        self.next
+    }
+
     /// The next record, 1 if none is known.
     pub(super) fn next(&self) -> u64 {
         self.next.unwrap_or(1)

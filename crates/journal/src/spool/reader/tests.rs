@@ -341,6 +341,78 @@ fn a_position_in_a_deleted_incarnation_stops_the_reader() {
     drop(second);
 }
 
+// fault 70, when later deletions follow
+#[test]
+fn a_deleted_incarnation_is_remembered_when_the_next_one_is_deleted_too() {
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        append(&mut open(root.path()), 20);
+    }
+    let last = open(root.path());
+    let incarnations = layout::incarnations(&layout::writer_dir(root.path(), WRITER)).unwrap();
+    for incarnation in &incarnations[..3] {
+        delete_below(root.path(), WRITER, *incarnation, 21).unwrap();
+    }
+    for incarnation in &incarnations[..3] {
+        let mut reader = Reader::open(root.path());
+        reader.seek(&[at(*incarnation, 20)]);
+        assert!(matches!(reader.poll(1, Duration::ZERO), Err(PollError::OutOfRange { oldest: 21, .. })));
+    }
+    drop(last);
+}
+
+// fault 70, under a reader that had not begun the incarnation
+#[test]
+fn an_incarnation_deleted_before_it_was_begun_stops_the_reader() {
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        append(&mut open(root.path()), 20);
+    }
+    let incarnations = layout::incarnations(&layout::writer_dir(root.path(), WRITER)).unwrap();
+    let mut reader = Reader::open(root.path());
+    assert_eq!(reader.poll(1, Duration::ZERO).unwrap().len(), 1);
+    delete_below(root.path(), WRITER, incarnations[1], 21).unwrap();
+    let error = reader.ends().unwrap_err();
+    assert!(matches!(error, PollError::OutOfRange { wanted: 1, oldest: 21, .. }), "{error}");
+}
+
+// faults 39 and 70: killed behind the last file, before its folder
+#[test]
+fn an_emptied_folder_stops_the_reader_as_a_missing_one_does() {
+    let root = tempfile::tempdir().unwrap();
+    append(&mut open(root.path()), 20);
+    let second = open(root.path());
+    let mut begun = Reader::open(root.path());
+    assert_eq!(begun.poll(5, Duration::ZERO).unwrap().len(), 5);
+    delete_below(root.path(), WRITER, 5, 21).unwrap();
+    fs::create_dir(layout::incarnation_dir(root.path(), WRITER, 5)).unwrap();
+    let mut reader = Reader::open(root.path());
+    reader.seek(&[at(5, 20)]);
+    assert!(matches!(reader.poll(1, Duration::ZERO), Err(PollError::OutOfRange { oldest: 21, .. })));
+    reader.seek(&[at(5, 21)]);
+    assert_eq!(drain(&mut reader), []);
+    // The file it has open is whole; what it did not open is not passed over.
+    assert_eq!(drain(&mut begun), pairs(5, 6..=20));
+    drop(second);
+}
+
+// fault 70, under a reader in the middle of the incarnation
+#[test]
+fn segments_deleted_with_their_folder_under_a_reader_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    append(&mut open(root.path()), 300);
+    let second = open(root.path());
+    let mut reader = Reader::open(root.path());
+    assert_eq!(reader.poll(5, Duration::ZERO).unwrap().len(), 5);
+    delete_below(root.path(), WRITER, 5, 301).unwrap();
+    reader.ends().unwrap();
+    let read = 5 + drain(&mut reader).len() as u64;
+    assert!(read < 300, "more than the open file had");
+    let named: Vec<_> = reader.take_damage().into_iter().map(|it| it.sequences).collect();
+    assert_eq!(named, [read + 1..301]);
+    drop(second);
+}
+
 #[test]
 fn a_budget_deletes_the_oldest_and_counts_every_record() {
     let root = tempfile::tempdir().unwrap();

@@ -1,0 +1,42 @@
+//! What a judge found: records lost, invented and doubled, each with the first examples.
+//!
+//! In: findings. Out: one line of numbers, or an error that names them. Start at [`Verdict::close`].
+
+use anyhow::{Result, bail};
+
+/// Examples that an error names of each kind.
+const EXAMPLES_MAX: usize = 5;
+
+/// Kinds of broken promises.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Answered, and not there.
+    pub(crate) lost: Vec<String>,
+    /// There, and nobody wrote it.
+    pub(crate) invented: Vec<String>,
+    /// There more than once where once was promised.
+    pub(crate) doubled: Vec<String>,
+    /// Anything else that must not be.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Verdict {
+    /// `note` says what was compared.
+    pub(crate) fn close(self, note: &str) -> Result<String> {
+        let kinds = [
+            ("lost", &self.lost),
+            ("invented", &self.invented),
+            ("doubled", &self.doubled),
+            ("wrong", &self.wrong),
+        ];
+        let counts: Vec<String> = kinds.iter().map(|(name, it)| format!("{name} {}", it.len())).collect();
+        let counts = counts.join(", ");
+        if kinds.iter().all(|(_, it)| it.is_empty()) {
+            return Ok(format!("{counts}; {note}"));
+        }
+        let first = |(name, it): &(&str, &Vec<String>)| {
+            it.iter().take(EXAMPLES_MAX).map(|example| format!("\n  {name}: {example}")).collect::<String>()
+        };
+        bail!("{counts}; {note}{}", kinds.iter().map(first).collect::<String>())
+    }
+}

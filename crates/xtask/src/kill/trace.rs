@@ -1,0 +1,188 @@
+//! What strace saw: the calls that change files, in the order of its log, each with the thread's own count of it.
+//!
+//! In: a log written with `-f -y`, and the folder that matters. Out: [`Call`]s, with the part of the cycle they fall in.
+//! strace counts a call per thread and per name, whatever its arguments; so does [`read`]. Start at [`CALLS`].
+
+use std::{collections::HashMap, path::Path};
+
+/// What changes files. `openat` counts only where it makes one.
+pub(super) const CALLS: &[&str] = &[
+    "write",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "rename",
+    "renameat",
+    "renameat2",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "link",
+    "linkat",
+    "symlink",
+    "fallocate",
+    "ftruncate",
+    "openat",
+    "open",
+];
+
+/// By which victims say what they promise; never killed. Some of what they say names the part that begins.
+pub(super) const SAYS: &str = "writev";
+
+/// One call that changes a file below the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    /// Its name.
+    pub(super) name: String,
+    /// Which of this thread's calls of this name it is, from 1.
+    pub(super) count: usize,
+    /// The same, among the thread's calls of this name on this path.
+    pub(super) count_on_path: usize,
+    /// From the folder on.
+    pub(super) path: String,
+    /// The part of the cycle.
+    pub(super) phase: String,
+}
+
+/// Reads a log. Calls on other files are counted, since strace does, and left out.
+pub(super) fn read(log: &str, folder: &Path) -> Vec<Call> {
+    let root = format!("{}/", folder.display());
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut on_path: HashMap<(&str, &str, String), usize> = HashMap::new();
+    let mut calls = Vec::new();
+    let mut phase = String::new();
+    for line in log.lines() {
+        let Some((thread, name, arguments)) = parse(line) else { continue };
+        if name == SAYS {
+            if let Some(begins) = said_phase(arguments) {
+                begins.clone_into(&mut phase);
+            }
+            continue;
+        }
+        let count = counts.entry((thread, name)).or_default();
+        *count += 1;
+        let count = *count;
+        let Some(path) = path(name, arguments).and_then(|it| Some(it.strip_prefix(&root)?.to_owned())) else {
+            continue;
+        };
+        let path = path.trim_end_matches(" (deleted)").to_owned();
+        let count_on_path = on_path.entry((thread, name, path.clone())).or_default();
+        *count_on_path += 1;
+        let makes_a_file = !name.starts_with("open") || arguments.contains("O_CREAT");
+        if makes_a_file && path != "said" {
+            calls.push(Call {
+                name: name.to_owned(),
+                count,
+                count_on_path: *count_on_path,
+                path,
+                phase: phase.clone(),
+            });
+        }
+    }
+    calls
+}
+
+/// `1234  fsync(5</a/b>) = 0` as thread, name and what follows; `None` for signals, ends and second halves.
+fn parse(line: &str) -> Option<(&str, &str, &str)> {
+    let (thread, rest) = line.split_once(' ')?;
+    let (name, arguments) = rest.trim_start().split_once('(')?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (is_name && (CALLS.contains(&name) || name == SAYS)).then_some((thread, name, arguments))
+}
+
+/// `3</a/b>, ...`, `"/a/b", ...`, or of calls on a name in a folder `AT_FDCWD</a>, "/a/b", ...` and `5</a>, "b", ...`.
+fn path(name: &str, arguments: &str) -> Option<String> {
+    if let Some(rest) = arguments.strip_prefix('"') {
+        return Some(rest.split_once('"')?.0.to_owned());
+    }
+    let (_, rest) = arguments.split_once('<')?;
+    let (of_descriptor, rest) = rest.split_once('>')?;
+    if !name.ends_with("at") && !name.ends_with("at2") {
+        return Some(of_descriptor.to_owned());
+    }
+    let (named, _) = rest.strip_prefix(", \"")?.split_once('"')?;
+    let folder = if named.starts_with('/') { String::new() } else { format!("{of_descriptor}/") };
+    Some(folder + named)
+}
+
+fn said_phase(arguments: &str) -> Option<&str> {
+    let (_, said) = arguments.split_once("iov_base=\"phase ")?;
+    Some(said.split_once("\\n\"")?.0)
+}
+
+/// A path's kind: numbers and random parts do not matter, what they stand in does.
+pub(super) fn kind(path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(kind_of_part).collect();
+    parts.join("/")
+}
+
+fn kind_of_part(part: &str) -> String {
+    let is_uuid = part.len() == 36 && part.bytes().filter(|it| *it == b'-').count() == 4;
+    let is_hex = 3 <= part.len() && part.bytes().all(|it| it.is_ascii_hexdigit());
+    if is_uuid || is_hex {
+        return "*".to_owned();
+    }
+    let mut kind = String::new();
+    for digit_or_not in part.chars() {
+        match digit_or_not {
+            '0'..='9' if kind.ends_with('#') => {}
+            '0'..='9' => kind.push('#'),
+            other => kind.push(other),
+        }
+    }
+    kind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = r#"7  writev(1</t/d/said>, [{iov_base="phase open it\n", iov_len=14}], 1) = 14
+7  mkdir("/t/d/spool/1", 0777) = 0
+7  openat(AT_FDCWD</t>, "/etc/passwd", O_RDONLY|O_CLOEXEC) = 3</etc/passwd>
+7  openat(AT_FDCWD</t>, "/t/d/spool/1/007.seg", O_RDWR|O_CREAT|O_EXCL, 0666) = 3</t/d/spool/1/007.seg>
+8  pwrite64(3</t/d/spool/1/007.seg>, "a, \"b\", 0", 9, 0 <unfinished ...>
+7  pwrite64(3</t/d/spool/1/007.seg>, "x", 1, 9) = 1
+8  <... pwrite64 resumed>) = 9
+7  unlinkat(5</t/d/spool>, "1", AT_REMOVEDIR) = 0
+7  --- SIGCHLD {si_signo=SIGCHLD} ---
+7  fsync(4</t/d/spool/1 (deleted)>) = ?
+7  +++ killed by SIGKILL +++
+"#;
+
+    #[test]
+    fn calls_are_counted_per_thread_and_named_by_their_file() {
+        let calls = read(LOG, Path::new("/t/d"));
+        let shown: Vec<String> =
+            calls.iter().map(|it| format!("{} {} {} {}", it.name, it.count, it.path, it.phase)).collect();
+        let want = [
+            "mkdir 1 spool/1 open it",
+            "openat 2 spool/1/007.seg open it",
+            "pwrite64 1 spool/1/007.seg open it",
+            "pwrite64 1 spool/1/007.seg open it",
+            "unlinkat 1 spool/1 open it",
+            "fsync 1 spool/1 open it",
+        ];
+        assert_eq!(shown, want);
+    }
+
+    #[test]
+    fn numbers_and_random_names_are_one_kind() {
+        let cases = [
+            ("spool/65536/1763812800/00000000000000000001.seg", "spool/*/*/#.seg"),
+            (
+                "store/0ab/0ab1c2d3-0000-4000-8000-0123456789ab/tmp_insert_20251122_7_7_0",
+                "store/*/*/tmp_insert_#_#_#_#",
+            ),
+            ("state/journals/12", "state/journals/#"),
+        ];
+        for (path, want) in cases {
+            assert_eq!(kind(path), want, "{path}");
+        }
+    }
+}
