@@ -3,9 +3,10 @@
 //! In: the threads' counters, when somebody asks. Out: the page. Adding up at the scrape instead of at each request keeps threads from writing one
 //! another's cache lines.
 
+use journal::shipper::Snapshot;
 use telemetry::{
-    ConnectionRefusal, Counter, EdgeOutcome, Gauge, Label as _, ReportResult, Telemetry, UnrecordedReason,
-    VerdictLabel, VersionResult,
+    ConnectionRefusal, Counter, EdgeOutcome, Gauge, Label as _, ReportResult, ShipResult, Telemetry, Topic,
+    UnrecordedReason, VerdictLabel, VersionResult,
 };
 
 use crate::{
@@ -76,13 +77,27 @@ fn publish(state: &State, telemetry: &Telemetry) {
     telemetry.counter(Counter::CatalogVersions(VersionResult::Broken)).absolute(state.broken_versions());
     telemetry.counter(Counter::CatalogVersions(VersionResult::Applied)).absolute(state.applied_versions());
     if let Some(shipped) = state.shipped() {
-        telemetry
-            .gauge(Gauge::ShipBacklog)
-            .set(as_f64(usize::try_from(shipped.lag_records).unwrap_or(usize::MAX)));
+        publish_shipped(&shipped, telemetry);
     }
     telemetry.gauge(Gauge::CatalogVersion).set(f64::from(version));
     telemetry.gauge(Gauge::EdgeRecentClicks).set(as_f64(state.shared.duplicates.len()));
     telemetry.gauge(Gauge::EdgeConnections).set(as_f64(state.connections()));
+}
+
+fn publish_shipped(shipped: &Snapshot, telemetry: &Telemetry) {
+    // Topics are called PREFIX.NAME.v1, and a prefix may hold dots.
+    let name = |topic: &str| topic.rsplit('.').nth(1).map(str::to_owned);
+    for topic in Topic::ALL {
+        let of_it = shipped.delivered.iter().filter(|(it, _)| name(it).as_deref() == Some(topic.as_str()));
+        let delivered = of_it.map(|(_, count)| count).sum();
+        telemetry.counter(Counter::Shipped(*topic, ShipResult::Delivered)).absolute(delivered);
+    }
+    telemetry.counter(Counter::Shipped(Topic::Quarantine, ShipResult::Refused)).absolute(shipped.refused);
+    telemetry.counter(Counter::ShipPauses).absolute(shipped.pauses);
+    telemetry.counter(Counter::ShipTroubles).absolute(shipped.troubles);
+    telemetry
+        .gauge(Gauge::ShipBacklog)
+        .set(as_f64(usize::try_from(shipped.lag_records).unwrap_or(usize::MAX)));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge for people; counts stay far below 2^52")]

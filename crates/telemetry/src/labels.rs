@@ -130,9 +130,7 @@ labels! {
     ShipResult "result" {
         /// Acknowledged.
         Delivered "delivered",
-        /// Tried again.
-        Retried "retried",
-        /// Refused for good and quarantined.
+        /// Refused for good, by quarantine too: it is in the spool only.
         Refused "refused",
     }
 

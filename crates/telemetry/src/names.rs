@@ -87,6 +87,8 @@ metrics! {
         SpoolSyncs "spool_syncs_total" "Times the spool was synced to disk.",
         SpoolDamagedRanges "spool_damaged_ranges_total" "Damaged ranges found by recovery.",
         Shipped(topic: Topic, result: ShipResult) "shipped_records_total" "Records on their way to Kafka, by result.",
+        ShipPauses "ship_pauses_total" "Times the producer's queue was full.",
+        ShipTroubles "ship_troubles_total" "Times shipping began anew after trouble.",
         LookupsSent "attribution_lookups_total" "Questions sent to timelines.",
         EvidenceSent "attribution_evidence_total" "Answers sent by timelines.",
         Matches(result: MatchResult) "attribution_matches_total" "Decisions by how the winner was found, repeats included.",

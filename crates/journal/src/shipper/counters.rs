@@ -2,9 +2,12 @@
 //!
 //! In: events of the shipper's thread. Out: a [`Snapshot`]. Not here: metric names (`telemetry`).
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Counters of one shipper, since its start.
@@ -21,6 +24,7 @@ pub struct Counters {
     pub(super) lag_bytes: AtomicU64,
     troubles: AtomicU64,
     trouble: Mutex<Option<String>>,
+    delivered: Mutex<BTreeMap<String, u64>>,
 }
 
 /// The counters at one moment.
@@ -30,6 +34,8 @@ pub struct Snapshot {
     pub sent: u64,
     /// Records acknowledged.
     pub acknowledged: u64,
+    /// Records that the brokers acknowledged, by topic; a repeat counts again.
+    pub delivered: BTreeMap<String, u64>,
     /// Records that went to quarantine instead.
     pub quarantined: u64,
     /// Records that not even quarantine took; they are in the spool only.
@@ -65,11 +71,20 @@ impl Counters {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// As many as were delivered to each topic since the last call.
+    pub(super) fn note_delivered(&self, topics: BTreeMap<String, u64>) {
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, count) in topics {
+            *delivered.entry(topic).or_default() += count;
+        }
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
             sent: read(&self.sent),
             acknowledged: read(&self.acknowledged),
+            delivered: self.delivered.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             quarantined: read(&self.quarantined),
             refused: read(&self.refused),
             gone: read(&self.gone),

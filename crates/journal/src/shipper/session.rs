@@ -5,6 +5,7 @@
 //! 60 to 62, 65, 66). Start at [`Session::run`].
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -57,6 +58,8 @@ pub(super) struct Session<'a, R> {
 struct Deliveries {
     reports: Mutex<Vec<Delivery>>,
     passing: Mutex<Option<String>>,
+    /// By topic.
+    delivered: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,10 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         let report = match result {
-            Ok(_) => Delivery::Done(ticket),
+            Ok(message) => {
+                self.note_delivered(message.topic());
+                Delivery::Done(ticket)
+            }
             Err((error, message)) if is_poison(error) => {
                 let bytes = Bytes::copy_from_slice(message.payload().unwrap_or_default());
                 Delivery::Poison(ticket, bytes, error.to_string())
@@ -86,6 +92,16 @@ impl ProducerContext for Deliveries {
             Err((error, message)) => Delivery::Failed(format!("topic {}: {error}", message.topic())),
         };
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+}
+
+impl Deliveries {
+    fn note_delivered(&self, topic: &str) {
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        match delivered.get_mut(topic) {
+            Some(count) => *count += 1,
+            None => drop(delivered.insert(topic.to_owned(), 1)),
+        }
     }
 }
 
@@ -215,22 +231,28 @@ impl<'a, R: Route> Session<'a, R> {
     }
 
     /// Hands a record with the key in `self.key` to the producer, pausing while its queue is full.
-    fn send(&self, topic: &str, value: &[u8], ticket: u64) -> Result<(), ClientError> {
+    fn send(&mut self, topic: &str, value: &[u8], ticket: u64) -> Result<(), ClientError> {
+        let Self { producer, control, key, reader, cursor, looked_at, .. } = self;
         let opaque = usize::try_from(ticket).unwrap_or(usize::MAX);
-        let mut record = BaseRecord::with_opaque_to(topic, opaque).key(self.key.as_slice()).payload(value);
+        let mut record = BaseRecord::with_opaque_to(topic, opaque).key(key.as_slice()).payload(value);
         loop {
-            match self.producer.send(record) {
+            match producer.send(record) {
                 Ok(()) => {
-                    self.control.counters.sent.fetch_add(1, Ordering::Relaxed);
+                    control.counters.sent.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
                 Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     record = again;
-                    self.control.counters.pauses.fetch_add(1, Ordering::Relaxed);
-                    self.producer.poll(STEP);
+                    control.counters.pauses.fetch_add(1, Ordering::Relaxed);
+                    producer.poll(STEP);
                     // Not sent, so not acknowledged: the next shipper sends it.
-                    if self.control.is_stopping() {
+                    if control.is_stopping() {
                         return Ok(());
+                    }
+                    // A pause may last as long as the brokers are away, and what waits is told all the same.
+                    if EVERY <= looked_at.elapsed() {
+                        *looked_at = Instant::now();
+                        measure(reader, cursor, control);
                     }
                 }
                 Err((error, _)) => return Err(error),
@@ -252,6 +274,9 @@ impl<'a, R: Route> Session<'a, R> {
         if reports.is_empty() {
             return Ok(());
         }
+        let delivered =
+            std::mem::take(&mut *context.delivered.lock().unwrap_or_else(PoisonError::into_inner));
+        self.control.counters.note_delivered(delivered);
         for report in reports {
             match report {
                 Delivery::Done(ticket) => self.window.done(ticket as u64),
@@ -282,14 +307,7 @@ impl<'a, R: Route> Session<'a, R> {
     }
 
     fn measure(&mut self) {
-        self.reader.take_damage();
-        let counters = &self.control.counters;
-        counters.damaged.store(self.reader.damages().records(), Ordering::Relaxed);
-        let Ok(ends) = self.reader.ends() else { return };
-        let acknowledged = |stream| self.cursor.next().get(stream).copied().unwrap_or(1);
-        let lag = ends.iter().map(|end| end.next.saturating_sub(acknowledged(&end.stream))).sum();
-        counters.lag_records.store(lag, Ordering::Relaxed);
-        counters.lag_bytes.store(self.reader.unread_bytes(), Ordering::Relaxed);
+        measure(&mut self.reader, self.cursor, self.control);
     }
 
     fn save(&mut self) {
@@ -305,4 +323,16 @@ impl<'a, R: Route> Session<'a, R> {
             self.control.counters.note_passing(format!("cursor cannot be saved: {error}"));
         }
     }
+}
+
+/// Counts what is damaged and what waits.
+fn measure(reader: &mut Reader, cursor: &Cursor, control: &Control) {
+    reader.take_damage();
+    let counters = &control.counters;
+    counters.damaged.store(reader.damages().records(), Ordering::Relaxed);
+    let Ok(ends) = reader.ends() else { return };
+    let acknowledged = |stream| cursor.next().get(stream).copied().unwrap_or(1);
+    let lag = ends.iter().map(|end| end.next.saturating_sub(acknowledged(&end.stream))).sum();
+    counters.lag_records.store(lag, Ordering::Relaxed);
+    counters.lag_bytes.store(reader.unread_bytes(), Ordering::Relaxed);
 }

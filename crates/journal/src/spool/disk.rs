@@ -52,6 +52,8 @@ pub enum Fault {
     Fail(i32),
     /// A write takes this many bytes only.
     Short(usize),
+    /// This process is killed by SIGKILL: after a write of this many bytes, before any other call. A test's child process asks for it.
+    Kill(usize),
 }
 
 /// Faults waiting for their call. Each is used once, in the order given.
@@ -136,6 +138,10 @@ impl Disk {
             Self::Scripted(script) => match script.take(Call::Write) {
                 Some(Fault::Fail(errno)) => Err(io::Error::from_raw_os_error(errno)),
                 Some(Fault::Short(count)) => file.write_at(bytes.get(..count).unwrap_or(bytes), offset),
+                Some(Fault::Kill(count)) => {
+                    let written = file.write_at(bytes.get(..count).unwrap_or(bytes), offset);
+                    die().and(written)
+                }
                 None => file.write_at(bytes, offset),
             },
         }
@@ -164,7 +170,14 @@ impl Disk {
         };
         match fault {
             Some(Fault::Fail(errno)) => Err(io::Error::from_raw_os_error(errno)),
+            Some(Fault::Kill(_)) => die(),
             Some(Fault::Short(_)) | None => Ok(()),
         }
     }
+}
+
+/// The kernel does not come back from this; what a test sees that it did is an error.
+fn die() -> io::Result<()> {
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
+    Err(io::Error::other("killed"))
 }
