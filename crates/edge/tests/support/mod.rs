@@ -9,6 +9,8 @@
     reason = "helpers of tests fail loudly and are not fast"
 )]
 
+pub mod child;
+
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
