@@ -227,24 +227,29 @@ fn ask(
     digester: &mut Digester,
     out: &mut Vec<OrdersOutput>,
 ) {
-    let Some((from, to)) = asked_range(reports, history.longest_window_ms()) else { return };
-    let at = reports.iter().map(Report::order_time).min().unwrap_or(EpochMs(0));
-    for visitor in visitors(reports) {
-        let identity = Identity::Visitor(visitor);
-        let mut lookup = Lookup {
-            stamp: Stamp::default(),
-            identity,
-            order: key.clone(),
-            from,
-            to,
-            at,
-            visitors: Vec::new(),
-        };
+    for mut lookup in questions(key, reports, history.longest_window_ms()) {
         let content = digester.of(&lookup);
-        let name = digester.of(&(b'l', key, identity));
+        let name = digester.of(&(b'l', key, lookup.identity));
         if let Some(stamp) = sent.stamp(name, content) {
             lookup.stamp = stamp;
             out.push(OrdersOutput::Lookup(lookup));
         }
     }
+}
+
+/// What an order with these reports asks, unstamped. `reports` ascend by (`received_at`, `origin`), each once.
+pub fn questions(key: &OrderKey, reports: &[Report], longest_window_ms: u64) -> impl Iterator<Item = Lookup> {
+    let range = asked_range(reports, longest_window_ms);
+    let at = reports.iter().map(Report::order_time).min().unwrap_or(EpochMs(0));
+    let asked = range.map_or_else(Vec::new, |_| visitors(reports));
+    let (from, to) = range.unwrap_or_default();
+    asked.into_iter().map(move |visitor| Lookup {
+        stamp: Stamp::default(),
+        identity: Identity::Visitor(visitor),
+        order: key.clone(),
+        from,
+        to,
+        at,
+        visitors: Vec::new(),
+    })
 }

@@ -95,6 +95,12 @@ impl<S: Slices> Timelines<S> {
         self.on_clicks(std::slice::from_ref(click), out)
     }
 
+    /// Remembers a touch that is known from elsewhere than its record: the warehouse's row of it.
+    pub fn on_touch(&mut self, touch: &Touch, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
+        self.store.append(touch)?;
+        self.answer_again(touch, out)
+    }
+
     /// Remembers who asks, and answers. Repeated and older questions widen the range; it never narrows.
     pub fn on_lookup(&mut self, lookup: Lookup, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         let identity = lookup.identity;

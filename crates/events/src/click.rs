@@ -35,6 +35,12 @@ macro_rules! coded {
                 }
             }
 
+            /// The inverse of `as_str`; `None` for a word of a later build.
+            #[must_use]
+            pub fn from_text(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|it| it.as_str() == text)
+            }
+
             /// The word in columns, answers and metrics.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -103,6 +103,12 @@ impl ClickId {
         Self(bytes)
     }
 
+    /// From text that was checked before it was stored: a row of our own. What comes from outside goes through [`ClickKeyring::check`].
+    #[must_use]
+    pub fn from_stored_text(text: &str) -> Option<Self> {
+        Self::from_text(text).ok()
+    }
+
     /// All 31 bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; BYTES] {

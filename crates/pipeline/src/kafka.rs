@@ -4,7 +4,10 @@
 //! was made anew, is refused in words: reading on would lose orders in silence. Not here: which partitions are ours (`group`).
 //! Start at [`open`].
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use events::{Claim, Event};
 use journal::{
@@ -14,8 +17,9 @@ use journal::{
 
 use crate::{
     options::KafkaOptions,
-    outlet::{Outlet, OutletError},
+    outlet::{Outlet, OutletError, Topics},
     owner::Opened,
+    resume::{Beginning, Noted, Resume, resume},
     run::RunError,
     store::Store,
 };
@@ -79,10 +83,18 @@ pub(crate) fn open(
     partition: u32,
     record: Claim,
     store: &Store,
+    noted: &Noted<'_>,
 ) -> Result<Opened, RunError> {
     let mut source = KafkaSource::open(&options.settings)?;
     check_same_log(options, partition, store, &mut source)?;
-    let positions = positions(options, partition, store, &source)?;
+    let beginnings = beginnings(options, partition, &source)?;
+    let Resume { mut positions, is_rebuild } = resume(store.positions()?, &beginnings, noted)?;
+    // What is not read yet begins at 0: a topic that does not is refused or made up for by facts.
+    for it in &beginnings {
+        if !positions.iter().any(|known| known.stream == it.stream) {
+            positions.push(Position { stream: it.stream.clone(), next: it.first });
+        }
+    }
     let mut sink = Sink::Kafka(KafkaSink::open(&options.settings)?);
     let mut bytes = Vec::new();
     record.encode(&mut bytes).map_err(OutletError::from)?;
@@ -94,7 +106,8 @@ pub(crate) fn open(
     let barrier = source.ends()?;
     let catalog = newest_catalog(options)?;
     let outlet = Outlet::Log(sink, options.topics.clone());
-    Ok(Opened { claim, barrier, catalog, input: Source::Kafka(source), positions, outlet })
+    let input = Source::Kafka(source);
+    Ok(Opened { claim, barrier, catalog, input, positions, is_rebuild, outlet })
 }
 
 fn stream(topic: &std::sync::Arc<str>, partition: u32) -> StreamId {
@@ -105,29 +118,19 @@ fn number(partition: u32) -> i32 {
     i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
-/// Where to read on in each input. Without state everything is needed, so a log that has lost its beginning is refused (faults 70, 71, 76).
-fn positions(
+/// Where each input begins by now (faults 70, 71, 76).
+fn beginnings(
     options: &KafkaOptions,
     partition: u32,
-    store: &Store,
     source: &KafkaSource,
-) -> Result<Vec<Position>, RunError> {
-    let known = store.positions()?;
-    let mut positions = Vec::new();
-    for topic in options.topics.inputs() {
-        let stream = stream(topic, partition);
+) -> Result<Vec<Beginning>, RunError> {
+    let Topics { lookups, evidence, .. } = &options.topics;
+    let beginning = |topic: &Arc<str>| {
         let (oldest, _) = source.range(topic, number(partition))?;
-        let next = match known.iter().find(|it| it.stream == stream) {
-            Some(position) => position.next,
-            None if oldest == 0 => 0,
-            None => return Err(RunError::LogIncomplete { stream, oldest }),
-        };
-        if next < oldest {
-            return Err(RunError::LogIncomplete { stream, oldest });
-        }
-        positions.push(Position { stream, next });
-    }
-    Ok(positions)
+        let is_inner = topic == lookups || topic == evidence;
+        Ok(Beginning { stream: stream(topic, partition), oldest, first: 0, is_inner })
+    };
+    options.topics.inputs().into_iter().map(beginning).collect()
 }
 
 /// The last owner's claim must still lie where it was written, if anything does: a topic made anew has other records there (fault 72).

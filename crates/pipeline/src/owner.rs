@@ -27,6 +27,7 @@ use crate::{
     claims, kafka,
     options::{Log, Options},
     outlet::Outlet,
+    resume::{Beginning, Noted, Resume, resume},
     run::RunError,
     sink::with_causes,
     slices::FileSlices,
@@ -62,6 +63,8 @@ pub(crate) struct Opened {
     pub(crate) input: Source,
     /// Where the input stands.
     pub(crate) positions: Vec<Position>,
+    /// The state knows less than what lies before: facts come first.
+    pub(crate) is_rebuild: bool,
     pub(crate) outlet: Outlet,
 }
 
@@ -97,9 +100,15 @@ impl Owner {
             at: (self.clock)(),
             owner: options.owner.as_str().into(),
         };
+        let noted = Noted {
+            warehouse: &self.warehouse,
+            source: self.source_name(),
+            generation: options.generation,
+            runtime,
+        };
         let opened = match &options.log {
-            Log::Spool => open_spool(options, record, &store)?,
-            Log::Kafka(options) => kafka::open(options, self.partition, record, &store)?,
+            Log::Spool => open_spool(options, record, &store, &noted)?,
+            Log::Kafka(options) => kafka::open(options, self.partition, record, &store, &noted)?,
         };
         let claim = Stamp::new(options.generation, opened.claim)?;
         let timelines = timelines(&folder.join("touches"), claim, &store, options.nonce)?;
@@ -122,7 +131,11 @@ impl Owner {
             stop: Arc::clone(&self.stop),
             status: Arc::clone(&self.status),
         };
-        Ok(Worker::new(setup, timelines, runtime))
+        let mut worker = Worker::new(setup, timelines, runtime);
+        if opened.is_rebuild {
+            worker.rebuild(self.label().partitions, runtime)?;
+        }
+        Ok(worker)
     }
 
     fn label(&self) -> Label {
@@ -152,23 +165,30 @@ impl Owner {
     }
 }
 
-fn open_spool(options: &Options, record: Claim, store: &Store) -> Result<Opened, RunError> {
+fn open_spool(
+    options: &Options,
+    record: Claim,
+    store: &Store,
+    noted: &Noted<'_>,
+) -> Result<Opened, RunError> {
     let root = options.data.join("spool");
-    let positions = store.positions()?;
-    // Also streams that came and went while nobody was here, and all of them where the state is lost (faults 70, 76).
-    for Position { stream, next: oldest } in spool::beginnings(&root)? {
-        let read = positions.iter().find(|it| it.stream == stream).map_or(1, |it| it.next);
-        if read < oldest {
-            return Err(RunError::LogIncomplete { stream, oldest });
-        }
-    }
-    let claim = claims::claim(&options.data.join("claims"), record, store.claim()?)?;
+    // Also streams that came and went while nobody was here, and all of them where the state is lost.
+    let beginnings = spool::beginnings(&root)?.into_iter().map(|it| Beginning {
+        stream: it.stream,
+        oldest: it.next,
+        first: 1,
+        is_inner: false,
+    });
+    let Resume { positions, is_rebuild } =
+        resume(store.positions()?, &beginnings.collect::<Vec<_>>(), noted)?;
+    let seen = if is_rebuild { noted.newest_claim()? } else { 0 };
+    let claim = claims::claim(&options.data.join("claims"), record, store.claim()?.max(seen))?;
     let mut reader = spool::Reader::open(&root);
     reader.seek(&positions);
     let mut input = Source::Spool(Box::new(reader));
     let barrier = input.ends()?;
     let catalog = journal::versions::newest(&options.data.join("catalog")).map_err(CatalogsError::from)?;
-    Ok(Opened { claim, barrier, catalog, input, positions, outlet: Outlet::Here })
+    Ok(Opened { claim, barrier, catalog, input, positions, is_rebuild, outlet: Outlet::Here })
 }
 
 /// The timelines over the touches of the last checkpoint, with everybody's questions.

@@ -20,6 +20,8 @@ use warehouse::Batch;
 
 use crate::fates::{Fates, Input, place};
 
+mod recalled;
+
 /// Times that `ClickHouse` cannot hold.
 const OUT_OF_CALENDAR: &str = "out_of_calendar";
 

@@ -20,7 +20,7 @@ use journal::{
 };
 use tokio::runtime::Handle;
 use units::{Clock, StampError};
-use warehouse::Warehouse;
+use warehouse::{EngineError, RecallError, Warehouse};
 
 use crate::{
     catalogs::CatalogsError,
@@ -32,7 +32,7 @@ use crate::{
     owner::Owner,
     status::Status,
     store::StoreError,
-    worker::WorkerError,
+    worker::{RebuildError, WorkerError},
 };
 
 /// Why the role ended by itself.
@@ -77,15 +77,18 @@ pub enum RunError {
     /// The topics are not as they must be.
     #[error(transparent)]
     Topics(#[from] TopicError),
-    /// What was not read yet is gone.
+    /// What was not read yet is gone, and was never made a fact.
     #[error(
-        "{stream} begins at {oldest}, but what lies before was never read by this state; give the state of its last owner back, or raise the log's retention and generation"
+        "{stream} begins at {oldest}, but facts are noted only up to {noted}: what lies between was never read, or nothing was noted yet; \
+         give the state of its last owner back, or raise the log's retention and generation"
     )]
     LogIncomplete {
         /// The input.
         stream: StreamId,
         /// Its oldest record.
         oldest: u64,
+        /// Where reading would go on.
+        noted: u64,
     },
     /// The log was made anew since the checkpoint.
     #[error(
@@ -106,6 +109,12 @@ pub enum RunError {
     /// A worker cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// Lost state cannot be rebuilt.
+    #[error(transparent)]
+    Rebuild(Box<RebuildError>),
+    /// The warehouse does not say how far its facts reach.
+    #[error("ClickHouse does not say how far its facts reach")]
+    Warehouse(#[from] EngineError),
     /// A worker's thread panicked: a bug.
     #[error("the worker of partition {partition} panicked")]
     Panicked {
@@ -124,19 +133,29 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether a new beginning may mend it: the broker was away.
-    pub(crate) const fn is_passing(&self) -> bool {
+    /// Whether a new beginning may mend it: the broker or the warehouse was away.
+    pub(crate) fn is_passing(&self) -> bool {
+        if let Self::Rebuild(error) = self {
+            return matches!(**error, RebuildError::Facts(RecallError::Engine(_)));
+        }
         matches!(
             self,
             Self::Input(PollError::Kafka(_))
                 | Self::Outlet(OutletError::Sink(_))
                 | Self::Unanswered { .. }
+                | Self::Warehouse(_)
                 // Missing: just made, and not yet known to every broker.
                 | Self::Topics(TopicError::Kafka(_) | TopicError::Missing { .. })
                 | Self::Worker(
                     WorkerError::Input(PollError::Kafka(_)) | WorkerError::Outlet(OutletError::Sink(_))
                 )
         )
+    }
+}
+
+impl From<RebuildError> for RunError {
+    fn from(error: RebuildError) -> Self {
+        Self::Rebuild(Box::new(error))
     }
 }
 

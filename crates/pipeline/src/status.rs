@@ -19,6 +19,8 @@ pub enum Phase {
     /// Reads towards its own claim, and is silent.
     #[default]
     CatchingUp,
+    /// Its state was lost and the log's beginning is gone: it reads facts, and is silent.
+    Rebuilding,
     /// Has read its claim, and speaks.
     Live,
     /// Gave the partition up, in order.
@@ -31,6 +33,7 @@ impl Phase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CatchingUp => "catching_up",
+            Self::Rebuilding => "rebuilding",
             Self::Live => "live",
             Self::Released => "released",
         }
@@ -50,6 +53,8 @@ pub struct Progress {
     pub fates: Fates,
     /// Records between what was read and the end of each input.
     pub lag_records: BTreeMap<StreamId, u64>,
+    /// Facts that a lost state was rebuilt from so far, and all there are.
+    pub rebuilt_rows: (u64, u64),
     /// Batches acknowledged by the sink.
     pub batches: u64,
     /// Rows in them.
@@ -143,6 +148,12 @@ impl Status {
         for (partition, progress) in &*partitions {
             if progress.phase == Phase::CatchingUp {
                 return Err(format!("partition {partition} catches up, {} records behind", progress.lag()));
+            }
+            if progress.phase == Phase::Rebuilding {
+                let (done, of) = progress.rebuilt_rows;
+                return Err(format!(
+                    "partition {partition} rebuilds its state from ClickHouse: {done} of {of} facts"
+                ));
             }
             if let Some(error) = &progress.sink_error {
                 return Err(format!("partition {partition} waits for the sink: {error}"));

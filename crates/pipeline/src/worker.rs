@@ -21,6 +21,7 @@ use warehouse::{Batch, Warehouse};
 use crate::{
     batching::{Gathered, Limits, Turn},
     catalogs::{Catalogs, CatalogsError},
+    notes::Notes,
     outlet::{Outlet, OutletError},
     partition::{Outbox, Partition, PartitionError, States},
     sink::{Sink, SinkStopped},
@@ -30,9 +31,11 @@ use crate::{
 };
 
 mod progress;
+mod rebuild;
 mod upkeep;
 
 use self::progress::{is_over, reached};
+pub use self::rebuild::RebuildError;
 
 /// The longest wait for the sink before a stop, an acknowledgement or the clock is looked at again.
 const AWAIT_SINK: Duration = Duration::from_millis(50);
@@ -127,6 +130,7 @@ pub(crate) struct Worker {
     setup: Setup,
     partition: Partition<FileSlices>,
     sink: Sink,
+    notes: Notes,
     out: Outbox,
     /// The emptied batch that came back, to be filled next.
     spare: Option<Batch>,
@@ -169,16 +173,20 @@ impl Worker {
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         let inner = setup.outlet.inner();
-        let positions = std::mem::take(&mut setup.positions);
-        let sink = Sink::start(runtime, setup.warehouse.clone(), setup.source_name.clone());
+        let positions: BTreeMap<StreamId, u64> =
+            std::mem::take(&mut setup.positions).into_iter().map(|it| (it.stream, it.next)).collect();
+        let (warehouse, source) = (setup.warehouse.clone(), setup.source_name.clone());
+        let sink = Sink::start(runtime, warehouse.clone(), source.clone());
+        let notes = Notes::new(runtime.clone(), warehouse, source, positions.clone());
         Self {
             partition: Partition::new(setup.claim, timelines, inner),
             sink,
+            notes,
             out: Outbox::default(),
             spare: None,
             gathered: Gathered::default(),
             first_at: None,
-            positions: positions.into_iter().map(|it| (it.stream, it.next)).collect(),
+            positions,
             moved: BTreeMap::new(),
             pending: None,
             live: false,
@@ -323,6 +331,7 @@ impl Worker {
             self.partition.touches().slices().sync().map_err(attribution::StoreError::from)?;
         }
         self.setup.store.commit(&pending.checkpoint)?;
+        self.notes.note(&pending.checkpoint.positions);
         // Only now is every clean state on disk.
         self.partition.evict(self.setup.states_max);
         self.progress.checkpoints += u64::from(self.live);
@@ -348,6 +357,7 @@ impl Worker {
             self.cut()?;
             self.settle(deadline)?;
         }
+        self.notes.finish();
         self.progress.phase = Phase::Released;
         self.shown_at = None;
         self.show();

@@ -180,7 +180,7 @@ fn an_empty_spool_is_caught_up_at_once() {
     running.stop().expect("stops");
 }
 
-// faults 70 and 76
+// fault 70
 #[test]
 fn a_spool_that_lost_what_was_not_read_is_refused() {
     let world = World::new();
@@ -189,19 +189,11 @@ fn a_spool_that_lost_what_was_not_read_is_refused() {
     let running = world.start();
     running.caught_up(records);
     running.stop().expect("stops");
+
+    // Far more than a segment, and nobody reads it.
+    write_day(&mut edge, 1_000);
     let deleted = spool::enforce_budget(&world.data().join("spool"), 0).expect("deleted");
-    assert!(deleted.records > 0);
-
-    // Who has read it all goes on.
-    edge.report(NOON, "late", 700, Who::Visitor(3));
-    let running = world.start();
-    running.caught_up(1);
-    running.stop().expect("stops");
-    let late = "SELECT toString(partner_id) FROM orders WHERE order_id = 'late'";
-    assert_eq!(column(&world.warehouse, late), ["0"]);
-
-    // Who has lost his state would decide with half of the clicks.
-    std::fs::remove_dir_all(world.data().join("pipeline")).expect("state is lost");
+    assert!(deleted.records > records);
     let error = world.start().ended().expect_err("refused");
     assert!(matches!(error, RunError::LogIncomplete { .. }), "{error}");
 }

@@ -12,8 +12,8 @@ use std::{
 use common::{Edges, NOON, PATIENCE, Running, Who, World, click, column, content, report, until, write_day};
 use events::{ClickId, ClickKey, ClickMint};
 use journal::{
-    Sink,
-    kafka::{KafkaSettings, KafkaSink, KafkaSource},
+    Position, Sink, StreamId,
+    kafka::{KafkaSettings, KafkaSink, KafkaSource, topics},
 };
 use pipeline::{KafkaOptions, Log, Options, RunError, outlet::Topics};
 use units::{EpochMs, LinkId, Origin, VisitorId, WriterId};
@@ -71,6 +71,20 @@ impl Cloud {
 
     fn data(&self, name: &str) -> PathBuf {
         self.world.data().join("members").join(name)
+    }
+
+    /// Retention passes: whatever is in the topics by now is gone.
+    fn trim(&self) {
+        let source = KafkaSource::open(&self.kafka.settings).expect("a consumer");
+        let mut ends = Vec::new();
+        for topic in self.kafka.topics.inputs() {
+            for partition in 0..PARTITIONS.cast_signed() {
+                let (_, next) = source.range(topic, partition).expect("a range");
+                let stream = StreamId::Topic { topic: topic.clone(), partition };
+                ends.push(Position { stream, next });
+            }
+        }
+        topics::trim(&self.kafka.settings, &ends).expect("trimmed");
     }
 
     fn edge(&self) -> CloudEdge {
@@ -298,4 +312,113 @@ fn a_new_owner_is_silent_until_its_copy_of_the_catalog_has_what_the_topic_had() 
     journal::versions::append(&cloud.data("a").join("catalog"), 2, &bytes).expect("appended");
     running.until_quiet(0);
     running.stop().expect("stops");
+}
+
+/// Orders 0 to `orders` of [`write_day`], each changed by late news: an odd one by a click of its visitor that comes only now, an even one by
+/// a refund of everything.
+fn late_news(edge: &mut CloudEdge, orders: u64) -> Vec<String> {
+    let mut want = Vec::new();
+    for order in 0..orders {
+        let at = NOON.forth(order * 60_000);
+        let name = format!("order-{order}");
+        let partner = order % 3 + 2;
+        if order % 2 == 1 {
+            // Between the last click and the order.
+            edge.click(at.forth(2_000), order, 1);
+            want.push(format!("('{name}',1,{},'approved')", order * 100 + 100));
+        } else {
+            let mut report = report(edge.origin(), at.forth(90_000), &name, 0, Who::Visitor(order));
+            report.statement = events::Statement::Refund { refund: "r".into(), amount: None };
+            let mut bytes = Vec::new();
+            let key = report.key.log_key();
+            report.encode(&mut bytes).expect("encodes");
+            edge.sink.append(&edge.topics.reports, &key, &bytes).expect("appended");
+            want.push(format!("('{name}',{partner},0,'refunded')"));
+        }
+    }
+    edge.flush();
+    want.sort_unstable();
+    want
+}
+
+/// Every order of [`late_news`] is as it must be.
+fn shows_late_news(cloud: &Cloud, want: &[String]) {
+    let query = "SELECT toString(tuple(order_id, partner_id, revenue_minor, status)) FROM orders";
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let mut seen = Vec::new();
+    while std::time::Instant::now() < deadline && seen != want {
+        seen = column(&cloud.world.warehouse, query);
+        seen.sort_unstable();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(seen, want);
+}
+
+/// A world with a day of orders, decided by a member that still runs.
+fn decided_day(orders: u64) -> (Cloud, CloudEdge, Running) {
+    let cloud = Cloud::new();
+    let running = Running::start(cloud.member("a"));
+    running.until_quiet(0);
+    let mut edge = cloud.edge();
+    write_day(&mut edge, orders);
+    edge.flush();
+    shows(&cloud, &decided(&wanted(orders)));
+    running.until_quiet(5 * orders);
+    (cloud, edge, running)
+}
+
+// fault 76
+#[test]
+fn lost_state_is_rebuilt_although_the_topics_are_empty() {
+    let (cloud, mut edge, running) = decided_day(24);
+    running.stop().expect("stops");
+    let before = content(&cloud.world.warehouse);
+    cloud.trim();
+    fs::remove_dir_all(cloud.data("a").join("pipeline")).expect("state is lost");
+
+    let running = Running::start(cloud.member("a"));
+    until("every partition speaks", || {
+        (running.status.partitions().len() == PARTITIONS as usize && running.is_quiet()).then_some(())
+    });
+    assert!(running.status.partitions().values().all(|it| it.rebuilt_rows.0 > 0));
+    assert_eq!(content(&cloud.world.warehouse), before, "said again, and the same");
+    let want = late_news(&mut edge, 24);
+    shows_late_news(&cloud, &want);
+    running.stop().expect("stops");
+}
+
+/// The first member remembers what it was asked and what it has answered, and says none of it twice: the second one has to know it from facts.
+#[test]
+fn a_member_without_state_takes_over_although_the_topics_are_empty() {
+    let (cloud, mut edge, first) = decided_day(24);
+    let before = content(&cloud.world.warehouse);
+    cloud.trim();
+    let second = Running::start(cloud.member("b"));
+    until("the partitions are shared", || {
+        let owned = |it: &Running| it.status.partitions().len();
+        let all = owned(&first) + owned(&second) == PARTITIONS as usize;
+        (owned(&second) > 0 && all && second.is_quiet() && first.is_quiet()).then_some(())
+    });
+    assert!(second.status.partitions().values().all(|it| it.rebuilt_rows.0 > 0));
+    assert!(first.status.partitions().values().all(|it| it.rebuilt_rows == (0, 0)));
+    assert_eq!(content(&cloud.world.warehouse), before, "said again, and the same");
+    let want = late_news(&mut edge, 24);
+    shows_late_news(&cloud, &want);
+    first.stop().expect("stops");
+    second.stop().expect("stops");
+}
+
+// fault 71
+#[test]
+fn a_topic_that_lost_what_was_not_read_is_refused() {
+    let cloud = Cloud::new();
+    let running = Running::start(cloud.member("a"));
+    running.until_quiet(0);
+    running.stop().expect("stops");
+    let mut edge = cloud.edge();
+    write_day(&mut edge, 12);
+    edge.flush();
+    cloud.trim();
+    let error = Running::start(cloud.member("a")).ended().expect_err("refused");
+    assert!(matches!(error, RunError::LogIncomplete { .. }), "{error}");
 }

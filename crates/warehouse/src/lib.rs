@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod names;
 mod native;
+mod recall;
 mod retention;
 mod roller;
 mod rows;
@@ -27,6 +28,7 @@ pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, RO
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
 pub use explain::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation, explain};
+pub use recall::{REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock};
 pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,
 };

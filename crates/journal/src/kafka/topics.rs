@@ -13,13 +13,14 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
 
 use super::{KafkaError, KafkaSettings};
+use crate::{Position, StreamId};
 
 /// How long brokers may take to answer one question.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -124,6 +125,20 @@ pub fn check(settings: &KafkaSettings, topics: &[Topic]) -> Result<(), TopicErro
             });
         }
     }
+    Ok(())
+}
+
+/// Deletes what lies before each position: what retention does by itself, at once. For drills; nothing here calls it.
+pub fn trim(settings: &KafkaSettings, to: &[Position]) -> Result<(), TopicError> {
+    let admin = admin(&settings.admin())?;
+    let mut offsets = TopicPartitionList::new();
+    for Position { stream, next } in to {
+        let StreamId::Topic { topic, partition } = stream else { continue };
+        let offset = Offset::Offset(i64::try_from(*next).unwrap_or(i64::MAX));
+        offsets.add_partition_offset(topic, *partition, offset).map_err(|error| unreachable(&error))?;
+    }
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
+    wait_for(admin.delete_records(&offsets, &options)).map_err(|error| unreachable(&error))?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ const REDECIDED_PER_TURN: usize = 1_000;
 const EXPIRE_EVERY: Duration = Duration::from_hours(1);
 /// How long after its own time an order may still be reported, in ms: touches are kept for the longest window and this. A report that is
 /// later still, and a window that is made longer than that afterwards, find only what is left.
-const LATE_MS_MAX: u64 = 60 * DAY_MS;
+pub(super) const LATE_MS_MAX: u64 = 60 * DAY_MS;
 
 impl Worker {
     /// Takes in new versions of the catalog; notes which orders on disk they concern.

@@ -1,0 +1,45 @@
+//! What a partition's machines are told by facts instead of by the log, while they are silent.
+//!
+//! In: reports, questions and touches as the warehouse read them back. Out: nothing; all of it is noted as touched, and said once the owner
+//! speaks. Rows are not written again and no fate is counted: these are no new inputs. Start at [`Partition::recall_report`].
+
+use attribution::{Slices, StoreError as TouchError};
+use events::{Evidence, Lookup, Report, Touch};
+
+use super::{Partition, PartitionError, States};
+
+impl<S: Slices> Partition<S> {
+    /// A report of an order of this partition.
+    pub fn recall_report<D: States>(
+        &mut self,
+        report: Report,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        debug_assert!(self.orders.is_silent(), "facts are read before anything is said");
+        self.load_order(&report.key, states)?;
+        self.orders.on_report(report, &mut self.orders_out);
+        Ok(())
+    }
+
+    /// What an order of this partition is known to have been answered.
+    pub fn recall_evidence<D: States>(
+        &mut self,
+        evidence: Evidence,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        debug_assert!(self.orders.is_silent(), "facts are read before anything is said");
+        self.on_evidence(evidence, states)
+    }
+
+    /// What some order is known to have asked a timeline of this partition.
+    pub fn recall_question(&mut self, lookup: Lookup) -> Result<(), TouchError> {
+        debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
+        self.timelines.on_lookup(lookup, &mut self.evidence_out)
+    }
+
+    /// A touch of a visitor of this partition.
+    pub fn recall_touch(&mut self, touch: &Touch) -> Result<(), TouchError> {
+        debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
+        self.timelines.on_touch(touch, &mut self.evidence_out)
+    }
+}

@@ -1,0 +1,130 @@
+//! Where to read on in each input, and whether the state must be made anew from facts before.
+//!
+//! In: how far the state has read, what the log still holds, and how far the warehouse says its facts reach. Out: positions. A log that has
+//! lost what neither the state nor the facts have is refused in words: reading on would lose orders in silence (faults 70, 71). Where
+//! facts have it, the state is rebuilt (fault 76). Not here: the rebuild (`worker`). Start at [`resume`].
+
+use std::collections::BTreeMap;
+
+use journal::{Position, StreamId};
+use tokio::runtime::Handle;
+use warehouse::Warehouse;
+
+use crate::run::RunError;
+
+/// What the warehouse says of the owners before.
+#[derive(Debug)]
+pub(crate) struct Noted<'a> {
+    pub(crate) warehouse: &'a Warehouse,
+    /// This partition's name there.
+    pub(crate) source: String,
+    pub(crate) generation: u8,
+    pub(crate) runtime: &'a Handle,
+}
+
+impl Noted<'_> {
+    fn positions(&self) -> Result<BTreeMap<StreamId, u64>, RunError> {
+        let noted = self.runtime.block_on(self.warehouse.positions(&self.source))?;
+        Ok(noted.into_iter().filter_map(|(stream, next)| Some((stream.parse().ok()?, next))).collect())
+    }
+
+    /// The highest claim that any output bears.
+    pub(crate) fn newest_claim(&self) -> Result<u64, RunError> {
+        Ok(self.runtime.block_on(self.warehouse.newest_claim(self.generation))?)
+    }
+}
+
+/// One input's beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    pub(crate) stream: StreamId,
+    /// Its oldest record.
+    pub(crate) oldest: u64,
+    /// Where a reader without state begins.
+    pub(crate) first: u64,
+    /// It holds only what facts imply: questions and answers. What of it is left is read again from its beginning.
+    pub(crate) is_inner: bool,
+}
+
+/// Where to read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resume {
+    /// Streams that are not named are read from their beginning.
+    pub(crate) positions: Vec<Position>,
+    /// The state knows less than what lies before.
+    pub(crate) is_rebuild: bool,
+}
+
+/// `known` are the state's positions. The warehouse is asked only where they do not do.
+pub(crate) fn resume(
+    known: Vec<Position>,
+    beginnings: &[Beginning],
+    noted: &Noted<'_>,
+) -> Result<Resume, RunError> {
+    let known: BTreeMap<StreamId, u64> = known.into_iter().map(|it| (it.stream, it.next)).collect();
+    let reads_on =
+        |it: &Beginning| it.oldest <= known.get(&it.stream).copied().unwrap_or(it.first).max(it.first);
+    if beginnings.iter().all(reads_on) {
+        return Ok(Resume { positions: positions(known), is_rebuild: false });
+    }
+    from_facts(known, beginnings, noted.positions()?)
+}
+
+/// The facts hold everything before the noted positions, whatever the state has read.
+fn from_facts(
+    known: BTreeMap<StreamId, u64>,
+    beginnings: &[Beginning],
+    noted: BTreeMap<StreamId, u64>,
+) -> Result<Resume, RunError> {
+    let mut next = known;
+    for (stream, noted) in noted {
+        let known = next.entry(stream).or_default();
+        *known = noted.max(*known);
+    }
+    for Beginning { stream, oldest, first, is_inner } in beginnings {
+        let reached = next.entry(stream.clone()).or_insert(*first);
+        if *is_inner {
+            *reached = *oldest;
+        } else if *reached < *oldest {
+            return Err(RunError::LogIncomplete { stream: stream.clone(), oldest: *oldest, noted: *reached });
+        }
+    }
+    Ok(Resume { positions: positions(next), is_rebuild: true })
+}
+
+fn positions(next: BTreeMap<StreamId, u64>) -> Vec<Position> {
+    next.into_iter().map(|(stream, next)| Position { stream, next }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stream and next record.
+    type At = &'static [(u32, u64)];
+
+    fn at(entries: &[(u32, u64)]) -> BTreeMap<StreamId, u64> {
+        entries.iter().map(|(number, next)| (StreamId::Memory(*number), *next)).collect()
+    }
+
+    fn beginning(number: u32, oldest: u64, is_inner: bool) -> Beginning {
+        Beginning { stream: StreamId::Memory(number), oldest, first: 0, is_inner }
+    }
+
+    /// State's positions, notes, and where reading goes on; `None` for a refusal.
+    #[test]
+    fn facts_make_up_for_what_the_log_has_lost_and_nothing_else_does() {
+        let input = [beginning(0, 10, false), beginning(1, 5, true)];
+        let cases: [(&str, At, At, Option<At>); 5] = [
+            ("lost state is behind the notes", &[], &[(0, 12), (1, 9)], Some(&[(0, 12), (1, 5)])),
+            ("old state is behind the notes", &[(0, 3)], &[(0, 10)], Some(&[(0, 10), (1, 5)])),
+            ("state is ahead of a late note", &[(0, 11)], &[(0, 4)], Some(&[(0, 11), (1, 5)])),
+            ("a record is neither in facts nor in the log", &[(0, 3)], &[(0, 9)], None),
+            ("nothing was noted", &[], &[], None),
+        ];
+        for (name, known, noted, want) in cases {
+            let got = from_facts(at(known), &input, at(noted)).ok().map(|it| it.positions);
+            assert_eq!(got, want.map(|it| positions(at(it))), "{name}");
+        }
+    }
+}

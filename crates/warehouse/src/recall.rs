@@ -1,0 +1,391 @@
+//! Facts read back as the inputs they were: what a pipeline that lost its state, and whose log has lost its beginning, rebuilds it from.
+//!
+//! In: nothing but the tables. Out: reports and touches in bounded blocks, each as it was when it was written, and how far the pipeline had read
+//! its inputs when it last noted it. A row keeps every field that a machine's state holds, so no bytes of the log are needed. Not here:
+//! what is done with them (`pipeline`). Start at [`Warehouse::recall`].
+
+use clickhouse::Row;
+use events::{
+    Channel, ClickId, Country, Device, OrderKey, Report, ReportedClick, ReportedStatus, Statement, Touch,
+    TouchId, TouchKind, Verdict,
+};
+use serde::Deserialize;
+use units::{
+    AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, HOUR_MS, LinkId, Money, OfferId, Origin,
+    PartnerId, SECOND_MS, Stamp, VisitorId, WriterId,
+};
+
+use crate::{client::Warehouse, error::EngineError, migrate::escaped, schema::READ_SETTINGS};
+
+/// Reports of one block, nearly: the orders are dealt out to as many blocks as that takes. A report takes some 500 bytes here.
+pub const REPORTS_PER_BLOCK: u64 = 100_000;
+/// Touches of one block, unless one hour has more. A touch takes some 150 bytes here.
+pub const TOUCHES_PER_BLOCK: u64 = 500_000;
+
+/// Why facts cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecallError {
+    /// The engine says no.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A row holds what this build does not write: a later one did, or a hand.
+    #[error("{table} holds {value:?} as {column}, which this build does not know")]
+    Row {
+        /// Which table.
+        table: &'static str,
+        /// Which column.
+        column: &'static str,
+        /// What it holds.
+        value: String,
+    },
+}
+
+/// What there is to be read back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recall {
+    /// Rows of reports.
+    pub reports: u64,
+    /// Rows of clicks and views.
+    pub touches: u64,
+    /// Pieces of time that hold all of them, ascending.
+    pub blocks: Vec<TouchBlock>,
+    /// Clicks before this instant were dropped; what orders were credited by is left of them.
+    pub dropped_before: EpochMs,
+}
+
+/// Touches from one instant to before another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TouchBlock {
+    /// From here on.
+    pub from: EpochMs,
+    /// To before here.
+    pub to: EpochMs,
+    /// Rows, as counted.
+    pub rows: u64,
+}
+
+impl Recall {
+    /// Blocks of reports; every order's are in one of them.
+    #[must_use]
+    pub fn report_blocks(&self) -> u64 {
+        self.reports.div_ceil(REPORTS_PER_BLOCK)
+    }
+}
+
+impl Warehouse {
+    /// Looks at what there is.
+    pub async fn recall(&self) -> Result<Recall, EngineError> {
+        let reports: Vec<Count> = self.rows("SELECT count() AS count FROM reports_log").await?;
+        let hours: Vec<Hour> = self
+            .rows("SELECT toUnixTimestamp(toStartOfHour(at, 'UTC')) AS hour, count() AS count FROM clicks_log GROUP BY hour ORDER BY hour")
+            .await?;
+        let dropped_before = EpochMs(u64::from(self.parked_before().await?) * SECOND_MS);
+        Ok(Recall {
+            reports: reports.first().map_or(0, |it| it.count),
+            touches: hours.iter().map(|it| it.count).sum(),
+            blocks: blocks(&hours),
+            dropped_before,
+        })
+    }
+
+    /// The reports of one block, all of an order together.
+    pub async fn recalled_reports(&self, recall: &Recall, block: u64) -> Result<Vec<Report>, RecallError> {
+        let rows: Vec<ReportRow> = self
+            .rows(&format!(
+                "SELECT {REPORT_COLUMNS} FROM reports_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
+                 ORDER BY advertiser_id, order_id, reports_log.received_at, event_id SETTINGS {READ_SETTINGS}",
+                recall.report_blocks().max(1),
+            ))
+            .await?;
+        rows.into_iter().map(report).collect()
+    }
+
+    /// The touches of one block, in no order.
+    pub async fn recalled_touches(&self, block: TouchBlock) -> Result<Vec<Touch>, RecallError> {
+        let rows: Vec<TouchRow> = self
+            .rows(&format!(
+                "SELECT {TOUCH_COLUMNS} FROM clicks_log FINAL WHERE at >= toDateTime64({}, 3, 'UTC') AND at < toDateTime64({}, 3, 'UTC') \
+                 SETTINGS {READ_SETTINGS}",
+                block.from.0 / SECOND_MS,
+                block.to.0 / SECOND_MS,
+            ))
+            .await?;
+        rows.iter().map(touch).collect()
+    }
+
+    /// Touches that orders of one block of reports were weighed by and whose clicks were dropped since: what is left of them in the
+    /// orders' own facts, which is enough to decide the same again.
+    pub async fn recalled_candidates(
+        &self,
+        recall: &Recall,
+        block: u64,
+    ) -> Result<Vec<(OrderKey, Touch)>, RecallError> {
+        if recall.dropped_before == EpochMs(0) {
+            return Ok(Vec::new());
+        }
+        let (of, before) = (recall.report_blocks().max(1), recall.dropped_before.0 / SECOND_MS);
+        let mine = format!("cityHash64(advertiser_id, order_id) % {of} = {block}");
+        let rows: Vec<CandidateRow> = self
+            .rows(&format!(
+                "SELECT advertiser_id, order_id, c.touch_id AS touch_id, any(c.partner_id) AS partner_id, any(c.offer_id) AS offer_id, \
+                 any(c.link_id) AS link_id, toString(any(c.country)) AS country, toString(any(c.device)) AS device, \
+                 any(v.view) = 1 AS is_view FROM credits_log AS c LEFT JOIN (\
+                 SELECT advertiser_id, order_id, toFixedString(unhex(it.1), 16) AS touch_id, 1 AS view FROM (\
+                 SELECT advertiser_id, order_id, arrayJoin(JSONExtract(trace, 'candidates', 'Array(Tuple(touch String, kind String))')) AS it \
+                 FROM orders_log WHERE trace != '' AND {mine}) WHERE it.2 = 'view' AND length(it.1) = 32\
+                 ) AS v USING (advertiser_id, order_id, touch_id) \
+                 WHERE c.touched_at < toDateTime64({before}, 3, 'UTC') AND {mine} GROUP BY advertiser_id, order_id, touch_id \
+                 SETTINGS {READ_SETTINGS}",
+            ))
+            .await?;
+        rows.into_iter().map(candidate).collect()
+    }
+
+    /// How far `source` had read its inputs, when it last noted it: everything before is in the facts.
+    pub async fn positions(&self, source: &str) -> Result<Vec<(String, u64)>, EngineError> {
+        let text = self.program(&positions_key(source)).await?.unwrap_or_default();
+        let entry = |it: &str| {
+            let (stream, next) = it.rsplit_once('=')?;
+            Some((stream.to_owned(), next.parse().ok()?))
+        };
+        Ok(text.split_whitespace().filter_map(entry).collect())
+    }
+
+    /// Notes how far `source` has read, after the facts of it are acknowledged. Streams have names without blanks.
+    pub async fn note_positions(
+        &self,
+        source: &str,
+        positions: impl Iterator<Item = (String, u64)>,
+    ) -> Result<(), EngineError> {
+        let entries: Vec<String> =
+            positions.map(|(stream, next)| format!("{}={next}", escaped(&stream))).collect();
+        self.set_program(&positions_key(source), &entries.join(" ")).await
+    }
+
+    /// The highest claim that any snapshot of this generation bears; 0 for none.
+    pub async fn newest_claim(&self, generation: u8) -> Result<u64, EngineError> {
+        let found: Vec<Count> = self
+            .rows("SELECT max(ver) AS count FROM (SELECT ver FROM orders_log UNION ALL SELECT ver FROM credits_log)")
+            .await?;
+        let newest = found.first().map_or(0, |it| it.count);
+        let is_ours = newest >> 56 == u64::from(generation);
+        Ok(if is_ours { Stamp::from_u64(newest).claim() } else { 0 })
+    }
+}
+
+fn positions_key(source: &str) -> String {
+    format!("positions {}", escaped(source))
+}
+
+/// Whole hours, gathered up to [`TOUCHES_PER_BLOCK`].
+fn blocks(hours: &[Hour]) -> Vec<TouchBlock> {
+    let mut blocks = Vec::<TouchBlock>::new();
+    for hour in hours {
+        let from = EpochMs(u64::from(hour.hour) * SECOND_MS);
+        let to = from.forth(HOUR_MS);
+        match blocks.last_mut() {
+            Some(last) if last.rows + hour.count <= TOUCHES_PER_BLOCK => {
+                last.to = to;
+                last.rows += hour.count;
+            }
+            _ => blocks.push(TouchBlock { from, to, rows: hour.count }),
+        }
+    }
+    blocks
+}
+
+#[derive(Row, Deserialize)]
+struct Count {
+    count: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Hour {
+    hour: u32,
+    count: u64,
+}
+
+const REPORT_COLUMNS: &str = "event_id, toUnixTimestamp64Milli(reports_log.received_at) AS received_at, \
+    toUnixTimestamp64Milli(reports_log.reported_at) AS reported_at, advertiser_id, order_id, toString(channel) AS channel, toString(event) AS event, \
+    click_id, refused_click, toString(refused_reason) AS refused_reason, visitor_id, customer_id, coupon, partner_id, \
+    toString(statement) AS statement, refund_id, has_amount, amount_minor, toString(currency) AS currency, toString(status) AS status, \
+    toString(new_customer) AS new_customer, delivery, catalog_version";
+
+#[derive(Row, Deserialize)]
+struct ReportRow {
+    event_id: [u8; 16],
+    received_at: i64,
+    reported_at: i64,
+    advertiser_id: u32,
+    order_id: String,
+    channel: String,
+    event: String,
+    click_id: String,
+    refused_click: String,
+    refused_reason: String,
+    visitor_id: u64,
+    customer_id: String,
+    coupon: String,
+    partner_id: u32,
+    statement: String,
+    refund_id: String,
+    has_amount: bool,
+    amount_minor: i64,
+    currency: String,
+    status: String,
+    new_customer: String,
+    delivery: String,
+    catalog_version: u32,
+}
+
+/// The inverse of `rows::report`.
+fn report(row: ReportRow) -> Result<Report, RecallError> {
+    let bad =
+        |column, value: &str| RecallError::Row { table: "reports_log", column, value: value.to_owned() };
+    let click = if !row.click_id.is_empty() {
+        let id = ClickId::from_stored_text(&row.click_id).ok_or_else(|| bad("click_id", &row.click_id))?;
+        ReportedClick::Signed(id)
+    } else if row.refused_reason.is_empty() {
+        ReportedClick::None
+    } else {
+        ReportedClick::Refused { text: row.refused_click.into(), reason: row.refused_reason.into() }
+    };
+    let amount = if row.has_amount {
+        let currency = Currency::parse(&row.currency).map_err(|_| bad("currency", &row.currency))?;
+        Some(Money { minor: row.amount_minor, currency })
+    } else {
+        None
+    };
+    let statement = match row.statement.as_str() {
+        "order" => Statement::Order { amount },
+        "refund" => Statement::Refund { refund: row.refund_id.into(), amount },
+        other => return Err(bad("statement", other)),
+    };
+    let status = match row.status.as_str() {
+        "" => None,
+        text => Some(ReportedStatus::from_text(text).ok_or_else(|| bad("status", text))?),
+    };
+    let customer = match row.customer_id.as_str() {
+        "" => None,
+        text => {
+            let number = u128::from_str_radix(text, 16).map_err(|_| bad("customer_id", text))?;
+            Some(CustomerId(number.to_be_bytes()))
+        }
+    };
+    Ok(Report {
+        received_at: instant(row.received_at),
+        origin: Origin::from_bytes(row.event_id),
+        reported_at: (row.reported_at != 0).then(|| instant(row.reported_at)),
+        key: OrderKey { advertiser: AdvertiserId(row.advertiser_id), order: row.order_id.into() },
+        channel: Channel::from_text(&row.channel).ok_or_else(|| bad("channel", &row.channel))?,
+        event: row.event.into(),
+        click,
+        visitor: (row.visitor_id != 0).then_some(VisitorId(row.visitor_id)),
+        customer,
+        coupon: (!row.coupon.is_empty()).then(|| row.coupon.into()),
+        partner: (row.partner_id != 0).then_some(PartnerId(row.partner_id)),
+        statement,
+        status,
+        new_customer: match row.new_customer.as_str() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        },
+        delivery: row.delivery.into(),
+        catalog: CatalogVersion(row.catalog_version),
+    })
+}
+
+const TOUCH_COLUMNS: &str = "event_id, touch_id, visitor_id, toString(kind) AS kind, toString(verdict) AS verdict, partner_id, offer_id, \
+    advertiser_id, link_id, toString(country) AS country, toString(device) AS device";
+
+#[derive(Row, Deserialize)]
+struct TouchRow {
+    event_id: [u8; 16],
+    touch_id: [u8; 16],
+    visitor_id: u64,
+    kind: String,
+    verdict: String,
+    partner_id: u32,
+    offer_id: u32,
+    advertiser_id: u32,
+    link_id: u32,
+    country: String,
+    device: String,
+}
+
+/// What `Touch::from` makes of the click that this row was written from.
+fn touch(row: &TouchRow) -> Result<Touch, RecallError> {
+    let bad = |column, value: &str| RecallError::Row { table: "clicks_log", column, value: value.to_owned() };
+    let id = TouchId(row.touch_id);
+    Ok(Touch {
+        at: time_of(id),
+        origin: Origin::from_bytes(row.event_id),
+        id,
+        visitor: VisitorId(row.visitor_id),
+        kind: TouchKind::from_text(&row.kind).ok_or_else(|| bad("kind", &row.kind))?,
+        verdict: Verdict::from_text(&row.verdict).ok_or_else(|| bad("verdict", &row.verdict))?,
+        partner: PartnerId(row.partner_id),
+        offer: OfferId(row.offer_id),
+        advertiser: AdvertiserId(row.advertiser_id),
+        link: LinkId(row.link_id),
+        country: country(&row.country),
+        device: Device::from_text(&row.device).ok_or_else(|| bad("device", &row.device))?,
+    })
+}
+
+#[derive(Row, Deserialize)]
+struct CandidateRow {
+    advertiser_id: u32,
+    order_id: String,
+    touch_id: [u8; 16],
+    partner_id: u32,
+    offer_id: u32,
+    link_id: u32,
+    country: String,
+    device: String,
+    is_view: bool,
+}
+
+/// The record's own origin is gone with it. One that is not all zeros keeps the touch before the one that a signed id alone vouches for.
+const DROPPED: Origin = Origin { writer: WriterId(0), incarnation: 0, sequence: 1 };
+
+fn candidate(row: CandidateRow) -> Result<(OrderKey, Touch), RecallError> {
+    let bad =
+        |column, value: &str| RecallError::Row { table: "credits_log", column, value: value.to_owned() };
+    let id = TouchId(row.touch_id);
+    let touch = Touch {
+        at: time_of(id),
+        origin: DROPPED,
+        id,
+        visitor: VisitorId(0),
+        kind: if row.is_view { TouchKind::View } else { TouchKind::Click },
+        // Others have no row of credits, unless a report names them, whose zero this would be as well.
+        verdict: Verdict::Valid,
+        partner: PartnerId(row.partner_id),
+        offer: OfferId(row.offer_id),
+        advertiser: AdvertiserId(row.advertiser_id),
+        link: LinkId(row.link_id),
+        country: country(&row.country),
+        device: Device::from_text(&row.device).ok_or_else(|| bad("device", &row.device))?,
+    };
+    let key = OrderKey { advertiser: AdvertiserId(row.advertiser_id), order: row.order_id.into() };
+    Ok((key, touch))
+}
+
+fn time_of(id: TouchId) -> EpochMs {
+    let mut bytes = [0; 8];
+    bytes[2..].copy_from_slice(&id.0[..6]);
+    EpochMs(u64::from_be_bytes(bytes))
+}
+
+fn country(text: &str) -> Country {
+    text.as_bytes().try_into().map_or(Country::UNKNOWN, Country)
+}
+
+fn instant(ms: i64) -> EpochMs {
+    EpochMs(u64::try_from(ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Against the real engine: what is read back is what was written.
+
+use events::{ClickKey, ClickMint, Consent, Device};
+use units::{DAY_MS, MINUTE_MS};
+
+use super::*;
+use crate::{
+    Batch,
+    tests::world::{NOON, click, click_of, later, order, run, value, warehouse},
+};
+
+#[expect(clippy::cast_possible_truncation, reason = "numbers below a hundred")]
+/// Every value of every field at least once, each with its neighbours at other values.
+fn reports() -> Vec<Report> {
+    let mut mint = ClickMint::new(ClickKey::new(3, &[9; 32]), 0);
+    let money = |minor, currency: &str| Money { minor, currency: Currency::parse(currency).unwrap() };
+    (0..60_u64)
+        .map(|n| {
+            let pick = |of: u64| n % of;
+            let received_at = NOON.forth(n * MINUTE_MS + n);
+            Report {
+                received_at,
+                origin: Origin { writer: WriterId::new(2, 1), incarnation: 7, sequence: n + 1 },
+                reported_at: [None, Some(received_at.back(1)), Some(EpochMs(1))][pick(3) as usize],
+                key: OrderKey::by_id(AdvertiserId(1 + n as u32 % 2), &format!("o'\n\n;{}", n / 3)),
+                channel: Channel::ALL[pick(5) as usize],
+                event: ["sale", "lead"][pick(2) as usize].into(),
+                click: match pick(4) {
+                    0 => ReportedClick::None,
+                    1 => ReportedClick::Refused { text: "x".into(), reason: "wrong_length".into() },
+                    2 => ReportedClick::Refused { text: "".into(), reason: "unexpanded_macro".into() },
+                    _ => ReportedClick::Signed(mint.mint(received_at, LinkId(5), VisitorId(n))),
+                },
+                visitor: [None, Some(VisitorId(u64::MAX - n))][pick(2) as usize],
+                customer: [None, Some(CustomerId([n as u8; 16])), Some(CustomerId([0; 16]))]
+                    [pick(3) as usize],
+                coupon: [None, Some("SUMMER".into())][pick(2) as usize].clone(),
+                partner: [None, Some(PartnerId(8))][pick(2) as usize],
+                statement: match pick(5) {
+                    0 => Statement::Order { amount: None },
+                    1 => Statement::Refund { refund: "r1".into(), amount: None },
+                    2 => Statement::Refund { refund: "r2".into(), amount: Some(money(12, "USD")) },
+                    3 => Statement::Order { amount: Some(money(0, "JPY")) },
+                    _ => Statement::Order { amount: Some(money(i64::MAX, "EUR")) },
+                },
+                status: [None, Some(ReportedStatus::ALL[pick(3) as usize])][usize::from(pick(4) > 0)],
+                new_customer: [None, Some(true), Some(false)][pick(3) as usize],
+                delivery: ["", "d-1"][pick(2) as usize].into(),
+                catalog: CatalogVersion(n as u32),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_report_is_read_back_as_it_was() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        let mut written = reports();
+        for it in &written {
+            assert_eq!(batch.report(it), crate::Fate::Row);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        assert_eq!((recall.reports, recall.report_blocks()), (60, 1));
+        let mut read = warehouse.recalled_reports(&recall, 0).await.unwrap();
+        let order_of = |it: &Report| (it.key.clone(), it.received_at);
+        assert!(read.is_sorted_by_key(order_of), "an order's reports come together");
+        read.sort_by_key(|it| it.origin);
+        written.sort_by_key(|it| it.origin);
+        assert_eq!(read, written);
+    });
+}
+
+#[test]
+fn blocks_of_reports_share_the_orders_out() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        for it in &reports() {
+            assert_eq!(batch.report(it), crate::Fate::Row);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        let recall = Recall { reports: 4 * REPORTS_PER_BLOCK, ..Recall::default() };
+        let mut keys = Vec::new();
+        let mut reports = 0;
+        for block in 0..recall.report_blocks() {
+            let read = warehouse.recalled_reports(&recall, block).await.unwrap();
+            reports += read.len();
+            let mut of_block: Vec<_> = read.into_iter().map(|it| it.key).collect();
+            of_block.dedup();
+            keys.extend(of_block);
+        }
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!((reports, keys.len()), (60, count), "no order is in two blocks");
+    });
+}
+
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "numbers below a hundred")]
+fn a_touch_is_read_back_as_its_click_made_it() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        let mut written = Vec::new();
+        for n in 0..40_u64 {
+            let mut click = click_of(u64::MAX - n, n + 1, NOON.forth(n * HOUR_MS / 2 + n));
+            click.head.kind = TouchKind::ALL[(n % 2) as usize];
+            click.head.verdict = Verdict::ALL[(n % 6) as usize];
+            click.head.device = Device::ALL[(n % 6) as usize];
+            click.head.country = [Country::UNKNOWN, Country(*b"DE")][(n % 2) as usize];
+            click.head.partner = PartnerId(n as u32);
+            click.consent = Consent { gpc: true, dnt: false };
+            written.push(Touch::from(&click.head));
+            batch.click(&click);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        warehouse.write("again", &batch).await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        assert!(recall.touches >= 40 && recall.blocks.len() == 1, "{recall:?}");
+        let mut read = warehouse.recalled_touches(recall.blocks[0]).await.unwrap();
+        read.sort_unstable();
+        written.sort_unstable();
+        assert_eq!(read, written);
+    });
+}
+
+#[test]
+fn blocks_of_touches_are_whole_hours_up_to_a_size() {
+    let hour = |hour: u32, count| Hour { hour: hour * 3_600, count };
+    let some = TOUCHES_PER_BLOCK / 2;
+    let got = blocks(&[hour(1, some), hour(2, some), hour(9, 1), hour(10, 3 * some), hour(12, 1)]);
+    let got: Vec<_> = got.iter().map(|it| (it.from.0 / HOUR_MS, it.to.0 / HOUR_MS, it.rows)).collect();
+    assert_eq!(got, [(1, 3, 2 * some), (9, 10, 1), (10, 11, 3 * some), (12, 13, 1)]);
+}
+
+#[test]
+fn of_dropped_clicks_their_orders_keep_what_was_weighed() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        let (old, new) = (click(1, NOON.back(40 * DAY_MS)), click(2, NOON));
+        batch.click(&old);
+        batch.click(&new);
+        let (mut decision, credits) = order("A-1", 5, later(1), &old, &[]);
+        decision.trace.candidates.push(events::Candidate {
+            touch: old.head.id.touch(),
+            kind: TouchKind::View,
+            at: old.head.at(),
+            partner: old.head.partner,
+            offer: old.head.offer,
+            verdict: events::CandidateVerdict::Won,
+            age_ms: 0,
+            window_ms: 0,
+        });
+        batch.decided(&decision, &credits);
+        let (decision, credits) = order("A-2", 5, later(1), &new, &[]);
+        batch.decided(&decision, &credits);
+        let report = Report { key: OrderKey::by_id(AdvertiserId(1), "A-1"), ..reports().remove(0) };
+        batch.report(&report);
+        warehouse.write("a", &batch).await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        assert!(warehouse.recalled_candidates(&recall, 0).await.unwrap().is_empty(), "nothing is dropped");
+
+        warehouse.park_before(NOON.back(30 * DAY_MS)).await.unwrap();
+        warehouse.drop_parked().await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        assert_eq!(recall.touches, 1);
+        let left = warehouse.recalled_candidates(&recall, 0).await.unwrap();
+        let want =
+            Touch { origin: DROPPED, visitor: VisitorId(0), kind: TouchKind::View, ..Touch::from(&old.head) };
+        assert_eq!(left, [(OrderKey::by_id(AdvertiserId(1), "A-1"), want)]);
+    });
+}
+
+#[test]
+fn positions_are_read_as_they_were_last_noted() {
+    run(async {
+        let warehouse = warehouse().await;
+        assert_eq!(warehouse.positions("spool").await.unwrap(), []);
+        let note = |list: &[(&str, u64)]| {
+            list.iter().map(|(it, next)| ((*it).to_owned(), *next)).collect::<Vec<_>>()
+        };
+        let first = note(&[("spool:1:2", 9), ("topic:it's:0", 0)]);
+        warehouse.note_positions("spool", first.clone().into_iter()).await.unwrap();
+        assert_eq!(warehouse.positions("spool").await.unwrap(), first);
+        let second = note(&[("spool:1:2", 10)]);
+        warehouse.note_positions("spool", second.clone().into_iter()).await.unwrap();
+        assert_eq!(warehouse.positions("spool").await.unwrap(), second);
+        assert_eq!(warehouse.positions("kafka-0").await.unwrap(), []);
+    });
+}
+
+#[test]
+fn the_newest_claim_is_the_snapshots_own() {
+    run(async {
+        let warehouse = warehouse().await;
+        assert_eq!(warehouse.newest_claim(0).await.unwrap(), 0);
+        let mut batch = Batch::new();
+        for claim in [3, 11, 7] {
+            let (decision, credits) = order(&format!("A-{claim}"), claim, later(1), &click(1, NOON), &[]);
+            batch.decided(&decision, &credits);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        assert_eq!(warehouse.newest_claim(0).await.unwrap(), 11);
+        assert_eq!(
+            warehouse.newest_claim(1).await.unwrap(),
+            0,
+            "claims of another generation are no claims of this"
+        );
+        assert_eq!(value(&warehouse, "SELECT count() FROM orders").await, "3");
+    });
+}
