@@ -220,14 +220,22 @@ impl fmt::Display for Template {
 /// Percent-encodes everything but the unreserved characters of RFC 3986.
 pub fn encode(value: &str, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in value.as_bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+    // Ids and labels mostly need no encoding: then the whole is one copy.
+    if value.bytes().all(is_unreserved) {
+        return out.push_str(value);
+    }
+    for byte in value.bytes() {
+        if is_unreserved(byte) {
             out.push(char::from(byte));
         } else {
             let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
             out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 fn fill_parts(parts: &[Part], values: &Values<'_>, out: &mut String) {

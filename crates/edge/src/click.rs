@@ -261,10 +261,21 @@ fn is_repeat(worker: &Worker, kind: TouchKind, route: &Route, seen: Seen, now: E
 
 /// The host of the referring page, and nothing else of it: paths and queries of other sites are not ours to keep.
 fn referrer_host(referrer: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(referrer);
-    let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or("");
-    let host = authority.rsplit('@').next().unwrap_or("").to_ascii_lowercase();
-    let end = host.floor_char_boundary(TEXT_BYTES_MAX_EACH);
-    Cow::Owned(host.get(..end).unwrap_or("").to_owned())
+    let Some(scheme_bytes) = referrer.windows(3).position(|it| it == b"://") else {
+        return Cow::Borrowed("");
+    };
+    let rest = referrer.get(scheme_bytes + 3..).unwrap_or_default();
+    let authority = rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().unwrap_or_default();
+    let host = authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default();
+    // Browsers send it in lower case already.
+    let is_plain = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if host.len() <= TEXT_BYTES_MAX_EACH
+        && host.iter().all(is_plain)
+        && let Ok(host) = std::str::from_utf8(host)
+    {
+        return Cow::Borrowed(host);
+    }
+    let mut host = String::from_utf8_lossy(host).to_ascii_lowercase();
+    host.truncate(host.floor_char_boundary(TEXT_BYTES_MAX_EACH));
+    Cow::Owned(host)
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use catalog::Values;
 use events::LandingChoice;
+use smallvec::SmallVec;
 use units::EpochMs;
 use url::{Url, form_urlencoded};
 
@@ -19,6 +20,9 @@ use crate::{
 
 /// The longest `Location`, in bytes: what every browser and proxy takes. Parameters that would go beyond are not passed on.
 pub(crate) const LOCATION_BYTES_MAX: usize = 4 * 1024;
+
+/// Room for what is passed on, in bytes: a few tags. More is found where it is needed.
+const EXTRA_BYTES: usize = 256;
 
 /// Where, and why there.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,8 +51,10 @@ pub(crate) fn land(route: &Route, parameters: &Parameters<'_>, click_id: &str, n
 }
 
 fn stored(route: &Route, parameters: &Parameters<'_>, click_id: &str) -> String {
-    let subs: Vec<(u8, &str)> = parameters.subs.iter().map(|(number, value)| (*number, &**value)).collect();
-    let tags: Vec<(&str, &str)> = parameters.tags.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let subs: SmallVec<[(u8, &str); 4]> =
+        parameters.subs.iter().map(|(number, value)| (*number, &**value)).collect();
+    let tags: SmallVec<[(&str, &str); 4]> =
+        parameters.tags.iter().map(|(name, value)| (&**name, &**value)).collect();
     let values = Values {
         click_id,
         partner: route.partner,
@@ -89,7 +95,7 @@ fn deep(route: &Route, parameters: &Parameters<'_>, click_id: &str, url: &Url) -
 
 /// `a=b&c=d`, encoded, at most `bytes_max` long. Names the destination has already are left out: a partner may not overrule them.
 fn passed_on(parameters: &Parameters<'_>, bytes_max: usize, is_taken: impl Fn(&str) -> bool) -> String {
-    let mut extra = String::new();
+    let mut extra = String::with_capacity(if parameters.passed.is_empty() { 0 } else { EXTRA_BYTES });
     for (name, value) in &parameters.passed {
         let before = extra.len();
         if is_taken(name) {

@@ -105,11 +105,14 @@ pub(crate) fn meaning(name: &str) -> Meaning {
     lower.make_ascii_lowercase();
     // Names whose ampersand an HTML editor turned into an entity (field.md 5.3).
     let lower = lower.strip_prefix(b"amp;").unwrap_or(lower);
-    if let Some((_, found)) = NAMES.iter().find(|(known, _)| known.as_bytes() == lower) {
-        return *found;
-    }
     if lower.starts_with(b"utm_") {
         return Meaning::Tag;
+    }
+    // A comparison is a call; length and first letter rule nearly all of them out.
+    let may_be = |known: &[u8]| known.len() == lower.len() && known.first() == lower.first();
+    let found = NAMES.iter().find(|(known, _)| may_be(known.as_bytes()) && known.as_bytes() == lower);
+    if let Some((_, found)) = found {
+        return *found;
     }
     let number = |(prefix, max): &(&str, u8)| {
         let digits = lower.strip_prefix(prefix.as_bytes())?;

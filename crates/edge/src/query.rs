@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+use url::form_urlencoded;
+
 use crate::{
     literal::is_unexpanded,
     parameters::{Meaning, meaning},
@@ -18,13 +21,18 @@ pub(crate) const TEXT_BYTES_MAX_EACH: usize = 255;
 pub(crate) const TEXT_BYTES_MAX: usize = 5 * 1024;
 /// `utm_*` and ad click ids kept in a record.
 pub(crate) const TAGS_MAX: usize = 24;
+/// Subs, and as many other parameters, that are kept without an allocation: links carry two or three.
+const INLINE: usize = 4;
+
+/// A name and its value.
+pub(crate) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// What the query says.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters<'a> {
     pub(crate) link: Cow<'a, str>,
     /// Ascending by number.
-    pub(crate) subs: Vec<(u8, Cow<'a, str>)>,
+    pub(crate) subs: SmallVec<[(u8, Cow<'a, str>); INLINE]>,
     pub(crate) source: Cow<'a, str>,
     pub(crate) partner_click_id: Cow<'a, str>,
     pub(crate) deep_link: Cow<'a, str>,
@@ -32,9 +40,9 @@ pub(crate) struct Parameters<'a> {
     pub(crate) expiry: Cow<'a, str>,
     pub(crate) key_id: Cow<'a, str>,
     pub(crate) no_track: bool,
-    pub(crate) tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) tags: SmallVec<[Pair<'a>; INLINE]>,
     /// Tags too: passed on to the landing page, whole.
-    pub(crate) passed: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) passed: SmallVec<[Pair<'a>; INLINE]>,
     /// Something was cut or dropped.
     pub(crate) truncated: bool,
     budget_left: usize,
@@ -43,7 +51,7 @@ pub(crate) struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     pub(crate) fn parse(query: &'a str) -> Self {
         let mut read = Self { budget_left: TEXT_BYTES_MAX, ..Self::default() };
-        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let mut pairs = pairs(query);
         for (name, value) in pairs.by_ref().take(PARAMETERS_MAX) {
             read.take(name, value);
         }
@@ -105,9 +113,21 @@ impl<'a> Parameters<'a> {
 
 /// Whether a pixel's query names a link: then it is a view, else a conversion.
 pub(crate) fn names_a_link(query: &str) -> bool {
-    url::form_urlencoded::parse(query.as_bytes())
+    pairs(query)
         .take(PARAMETERS_MAX)
         .any(|(name, value)| meaning(&name) == Meaning::Link && !value.is_empty())
+}
+
+/// The query's pairs, decoded as a form's. Most stand there as they are meant, and are borrowed.
+fn pairs(query: &str) -> impl Iterator<Item = Pair<'_>> {
+    query.split('&').filter(|it| !it.is_empty()).map(|piece| {
+        let is_encoded = |byte: &u8| matches!(byte, b'%' | b'+');
+        if piece.as_bytes().iter().any(is_encoded) {
+            return form_urlencoded::parse(piece.as_bytes()).next().unwrap_or_default();
+        }
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        (Cow::Borrowed(name), Cow::Borrowed(value))
+    })
 }
 
 fn cut(value: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
@@ -132,7 +152,7 @@ mod tests {
         let read = Parameters::parse(
             "sub2=b&aff_sub=a&sub1=late&utm_source=mail&color=red&clickid=%7Bclickid%7D&external_id=p%2B1&url=https%3A%2F%2Fx&gclid=g&aff_id=9",
         );
-        assert_eq!(read.subs, [(1, Cow::from("a")), (2, Cow::from("b"))]);
+        assert_eq!(read.subs.as_slice(), [(1, Cow::from("a")), (2, Cow::from("b"))]);
         assert_eq!((&*read.source, &*read.partner_click_id, &*read.deep_link), ("mail", "p+1", "https://x"));
         let passed: Vec<_> = read.passed.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(passed, ["utm_source=mail", "color=red", "gclid=g"]);
@@ -148,6 +168,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pairs_are_a_forms(query in "[a-c%=&+20éf]{0,40}") {
+            let want: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+            prop_assert_eq!(pairs(&query).collect::<Vec<_>>(), want);
+        }
+
         #[test]
         fn texts_never_exceed_the_records_budget(query in "(sub[0-9]{1,2}|utm_[a-z]|source|x)=[%0-9a-fé+&]{0,700}(&(sub[0-9]{1,2}|utm_[a-z])=[%F\u{fffd}]{0,900}){0,40}") {
             let read = Parameters::parse(&query);

@@ -155,18 +155,18 @@ impl ClickId {
     #[must_use]
     pub fn to_text(self) -> [u8; CLICK_ID_CHARS] {
         let mut text = [0; CLICK_ID_CHARS];
-        let (mut bits, mut held, mut next) = (0_u32, 0_u32, 0);
-        for byte in self.0 {
-            bits = (bits << 8) | u32::from(byte);
-            held += 8;
-            while held >= 5 {
-                held -= 5;
-                text[next] = ALPHABET[((bits >> held) & 31) as usize];
-                next += 1;
+        let (groups, _) = text.as_chunks_mut::<8>();
+        // Five bytes make eight characters.
+        for (bytes, characters) in self.0.chunks_exact(5).zip(groups) {
+            let bits = bytes.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+            for (place, character) in characters.iter_mut().enumerate() {
+                *character = ALPHABET[(bits >> (35 - 5 * place) & 31) as usize];
             }
         }
-        // 248 bits fill 49 characters and three bits of the last; its two low bits are zero, and checked to be.
-        text[next] = ALPHABET[((bits << (5 - held)) & 31) as usize];
+        // The 31st byte fills a character and three bits of the last; its two low bits are zero, and checked to be.
+        let last = self.0[BYTES - 1];
+        text[CLICK_ID_CHARS - 2] = ALPHABET[usize::from(last >> 3)];
+        text[CLICK_ID_CHARS - 1] = ALPHABET[usize::from(last << 2 & 31)];
         text
     }
 
