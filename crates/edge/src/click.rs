@@ -72,31 +72,33 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     /// Of the record, where one was written.
     pub(crate) sequence: Option<u64>,
+    pub(crate) at: EpochMs,
 }
 
 impl Done {
-    const fn unwritten(followed: Followed, outcome: Outcome) -> Self {
-        Self { followed, outcome, sequence: None }
+    const fn unwritten(followed: Followed, outcome: Outcome, at: EpochMs) -> Self {
+        Self { followed, outcome, sequence: None, at }
     }
 }
 
 /// Follows a link: decides, records, says where to go. `code` is the path's; `None` takes it from the query (`link`).
 pub(crate) fn follow(worker: &Worker, visit: &Visit<'_>, code: Option<&str>) -> Done {
     let Some(routes) = worker.routes() else {
-        return Done::unwritten(Followed::NoCatalog, Outcome::NoCatalog);
+        return Done::unwritten(Followed::NoCatalog, Outcome::NoCatalog, worker.clock());
     };
     let parameters = Parameters::parse(visit.query);
     let code = code.unwrap_or(&parameters.link);
     let Some(route) = routes.link(code) else {
-        return Done::unwritten(elsewhere(&routes), Outcome::UnknownLink);
+        return Done::unwritten(elsewhere(&routes), Outcome::UnknownLink, worker.clock());
     };
     if !route.is_active {
-        return Done::unwritten(elsewhere(&routes), Outcome::Inactive);
+        return Done::unwritten(elsewhere(&routes), Outcome::Inactive, worker.clock());
     }
     if parameters.no_track {
-        let landing = land(route, &parameters, "", worker.clock());
+        let now = worker.clock();
+        let landing = land(route, &parameters, "", now);
         let followed = Followed::Redirect { location: landing.location, remember: None };
-        return Done::unwritten(followed, Outcome::NoTrack);
+        return Done::unwritten(followed, Outcome::NoTrack, now);
     }
     if parameters.truncated {
         worker.counters.add(Count::Truncated, 1);
@@ -175,7 +177,7 @@ fn record(
             Followed::Redirect { location: landing.location, remember: is_new.then_some(visitor) }
         }
     };
-    Done { followed, outcome, sequence }
+    Done { followed, outcome, sequence, at: now }
 }
 
 /// The visitor goes on whatever the disk says; a loss is counted exactly (reliability.md 9, faults 45 and 46).

@@ -4,34 +4,29 @@
 //! different values in `Content-Length`, an unknown transfer coding, a head above 16 KiB or 100 headers, HTTP/0.9); [`guard`] refuses the rest of
 //! faults 15 to 21. Start at [`handle`].
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use events::{Consent, Country, TouchKind};
 use hyper::{
     Method, Request, StatusCode,
     body::Incoming,
-    header::{
-        CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, REFERER, TRANSFER_ENCODING,
-        USER_AGENT,
-    },
+    header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
 };
 use units::{EpochMs, VisitorId};
 
 use crate::{
     click::{Done, Followed, Manner, Visit, follow},
     counters::Outcome,
+    fields::Fields,
     network,
+    plain::Plain,
     reply::{self, Reply},
     reports,
     settings::{HEADERS_MAX, REQUEST_LINE_BYTES_MAX},
     worker::Worker,
 };
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const AT: HeaderName = HeaderName::from_static("x-tributary-at");
-const GPC: HeaderName = HeaderName::from_static("sec-gpc");
-const DNT: HeaderName = HeaderName::from_static("dnt");
 /// What browsers say of speculative loads (reliability.md 6).
 const PURPOSES: [HeaderName; 4] = [
     HeaderName::from_static("sec-purpose"),
@@ -41,28 +36,28 @@ const PURPOSES: [HeaderName; 4] = [
 ];
 
 /// Answers one request.
-pub(crate) async fn handle(worker: Arc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Reply {
-    if let Some(refusal) = guard(&worker, &request) {
+pub(crate) async fn handle(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    if let Some(refusal) = guard(worker, &request) {
         worker.counters.count(Outcome::BadRequest);
         return refusal;
     }
     let path = request.uri().path();
     if let Some(code) = path.strip_prefix("/c/") {
-        let Some(refusal) = without_body(&worker, &request) else {
-            return click(&worker, peer, &request, code.trim_end_matches('/')).await;
+        let Some(refusal) = without_body(worker, &request) else {
+            return click(worker, peer, &request, code.trim_end_matches('/')).await;
         };
         return refusal;
     }
     match path {
-        "/p.gif" => match without_body(&worker, &request) {
+        "/p.gif" => match without_body(worker, &request) {
             Some(refusal) => refusal,
-            None => pixel(&worker, peer, &request).await,
+            None => pixel(worker, peer, &request).await,
         },
         "/.well-known/traffic-advice" => {
             worker.counters.count(Outcome::Served);
             reply::traffic_advice()
         }
-        _ => reports::handle(&worker, peer, request).await,
+        _ => reports::handle(worker, peer, request).await,
     }
 }
 
@@ -88,7 +83,7 @@ fn guard(worker: &Worker, request: &Request<Incoming>) -> Option<Reply> {
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return refuse(StatusCode::BAD_REQUEST, "exactly one host, please");
     };
-    match is_ours(host, &worker.shared.options.hosts) {
+    match is_ours(host.as_bytes(), &worker.shared.options.hosts) {
         Some(true) => None,
         Some(false) => refuse(StatusCode::MISDIRECTED_REQUEST, "not a host of ours"),
         None => refuse(StatusCode::BAD_REQUEST, "host not readable"),
@@ -96,15 +91,19 @@ fn guard(worker: &Worker, request: &Request<Incoming>) -> Option<Reply> {
 }
 
 /// `None` where it is no host at all.
-fn is_ours(host: &HeaderValue, ours: &[String]) -> Option<bool> {
-    let text = host.to_str().ok().filter(|it| !it.is_empty() && !it.contains(['/', '@', '\\', ' ', ',']))?;
+pub(crate) fn is_ours(host: &[u8], ours: &[String]) -> Option<bool> {
+    let is_of_a_name = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'@' | b'\\' | b',');
+    let text = std::str::from_utf8(host).ok().filter(|it| !it.is_empty() && host.iter().all(is_of_a_name))?;
+    if ours.is_empty() {
+        return Some(true);
+    }
     let is_port = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit());
     let name = match text.rsplit_once(':') {
         Some((name, port)) if is_port(port) => name,
         _ => text,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    Some(ours.is_empty() || ours.iter().any(|it| it.eq_ignore_ascii_case(name)))
+    Some(ours.iter().any(|it| it.eq_ignore_ascii_case(name)))
 }
 
 /// A redirect takes no body: whoever sends one means to be read twice.
@@ -122,21 +121,32 @@ fn without_body(worker: &Worker, request: &Request<Incoming>) -> Option<Reply> {
     Some(reply::closing(reply::text(status, "no body here\n".to_owned())))
 }
 
-/// What a request says of its visitor.
-fn visit<'a>(worker: &Worker, peer: IpAddr, request: &'a Request<Incoming>, kind: TouchKind) -> Visit<'a> {
-    let headers = request.headers();
-    let bytes = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+/// The fields of a head that hyper read.
+fn fields<'a>(worker: &Worker, request: &'a Request<Incoming>) -> Fields<'a> {
+    let lines = request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+    Fields::gather(lines, worker.country_name())
+}
+
+/// What a head says of its visitor.
+fn visit<'a>(
+    worker: &Worker,
+    peer: IpAddr,
+    query: &'a str,
+    fields: &Fields<'a>,
+    kind: TouchKind,
+) -> Visit<'a> {
+    let forwarded = fields.forwarded_for.iter().copied();
     Visit {
         kind,
-        manner: manner(request.method(), headers),
-        query: request.uri().query().unwrap_or(""),
-        user_agent: bytes(USER_AGENT),
-        referrer: bytes(REFERER),
-        consent: Consent { gpc: bytes(GPC) == b"1", dnt: bytes(DNT) == b"1" },
-        visitor: cookie_visitor(worker, headers),
-        client: client(worker, peer, headers),
-        country: country(worker, peer, headers),
-        at: instant(worker, headers),
+        manner: Manner::Get,
+        query,
+        user_agent: fields.user_agent.unwrap_or_default(),
+        referrer: fields.referrer.unwrap_or_default(),
+        consent: Consent { gpc: fields.gpc == Some(b"1"), dnt: fields.dnt == Some(b"1") },
+        visitor: worker.shared.cookies.read(fields.cookies.iter().copied()),
+        client: network::client(peer, forwarded, &worker.shared.options.trusted_proxies),
+        country: country(worker, peer, fields),
+        at: instant(worker, fields.at),
     }
 }
 
@@ -144,24 +154,22 @@ pub(crate) fn cookie_visitor(worker: &Worker, headers: &HeaderMap) -> Option<Vis
     worker.shared.cookies.read(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes))
 }
 
-fn client(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let forwarded = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    network::client(peer, forwarded, &worker.shared.options.trusted_proxies)
-}
-
 /// What a trusted proxy says of the visitor's country, where the settings name its header.
-fn country(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> Country {
-    let Some(name) = &worker.shared.country_header else { return Country::UNKNOWN };
-    let said = headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
-    if is_trusted(worker, peer) { network::country(said) } else { Country::UNKNOWN }
+fn country(worker: &Worker, peer: IpAddr, fields: &Fields<'_>) -> Country {
+    match fields.country {
+        Some(said) if is_trusted(worker, peer) => network::country(said),
+        _ => Country::UNKNOWN,
+    }
 }
 
-/// `X-Tributary-At`, where it is trusted.
-pub(crate) fn instant(worker: &Worker, headers: &HeaderMap) -> Option<EpochMs> {
-    if !worker.shared.options.trust_time_header {
-        return None;
-    }
-    headers.get(AT)?.to_str().ok()?.parse().ok().map(EpochMs)
+/// `X-Tributary-At` of a report, where it is trusted.
+pub(crate) fn instant_in(worker: &Worker, headers: &HeaderMap) -> Option<EpochMs> {
+    instant(worker, headers.get(AT).map(HeaderValue::as_bytes))
+}
+
+fn instant(worker: &Worker, said: Option<&[u8]>) -> Option<EpochMs> {
+    let said = said.filter(|_| worker.shared.options.trust_time_header)?;
+    std::str::from_utf8(said).ok()?.parse().ok().map(EpochMs)
 }
 
 fn manner(method: &Method, headers: &HeaderMap) -> Manner {
@@ -177,9 +185,8 @@ fn manner(method: &Method, headers: &HeaderMap) -> Manner {
 }
 
 /// Whether the visitor's browser speaks https, so that a `Secure` cookie comes back.
-fn is_https(worker: &Worker, peer: IpAddr, headers: &HeaderMap) -> bool {
-    let is_said = || headers.get(FORWARDED_PROTO).is_some_and(|it| it == "https");
-    worker.shared.options.https || (is_said() && is_trusted(worker, peer))
+fn is_https(worker: &Worker, peer: IpAddr, fields: &Fields<'_>) -> bool {
+    worker.shared.options.https || (fields.forwarded_proto == Some(b"https") && is_trusted(worker, peer))
 }
 
 fn is_trusted(worker: &Worker, peer: IpAddr) -> bool {
@@ -187,26 +194,72 @@ fn is_trusted(worker: &Worker, peer: IpAddr) -> bool {
 }
 
 async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code: &str) -> Reply {
-    let visit = visit(worker, peer, request, TouchKind::Click);
-    let done = settled(worker, follow(worker, &visit, Some(code))).await;
-    worker.counters.count(done.outcome);
-    match done.followed {
-        Followed::Redirect { location, remember } => {
-            let cookie = remember
-                .map(|it| worker.shared.cookies.set_cookie(it, is_https(worker, peer, request.headers())));
-            let failed =
-                || reply::text(StatusCode::INTERNAL_SERVER_ERROR, "destination not readable\n".to_owned());
-            reply::redirect(location, cookie).unwrap_or_else(failed)
+    let fields = fields(worker, request);
+    let query = request.uri().query().unwrap_or("");
+    let mut visit = visit(worker, peer, query, &fields, TouchKind::Click);
+    visit.manner = manner(request.method(), request.headers());
+    match clicked(worker, peer, &fields, &visit, code).await.answer {
+        Answer::Redirect { location, cookie } => {
+            reply::redirect(location, cookie).unwrap_or_else(reply::bad_destination)
         }
-        Followed::NotYet => reply::not_yet(),
-        Followed::Unknown => reply::text(StatusCode::NOT_FOUND, "no such link\n".to_owned()),
-        Followed::NoCatalog => reply::unavailable(),
+        Answer::Other(reply) => reply,
     }
+}
+
+/// Answers a click that needs no general server. Its host was checked.
+pub(crate) async fn plain_click(worker: &Worker, peer: IpAddr, plain: &Plain<'_>) -> Clicked {
+    let visit = visit(worker, peer, plain.query, &plain.fields, TouchKind::Click);
+    clicked(worker, peer, &plain.fields, &visit, plain.code).await
+}
+
+/// What a click is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// 302.
+    Redirect {
+        location: String,
+        /// The value of `Set-Cookie`.
+        cookie: Option<String>,
+    },
+    /// Anything else.
+    Other(Reply),
+}
+
+/// A click, answered.
+#[derive(Debug)]
+pub(crate) struct Clicked {
+    pub(crate) answer: Answer,
+    /// The instant of the click.
+    pub(crate) at: EpochMs,
+}
+
+async fn clicked(
+    worker: &Worker,
+    peer: IpAddr,
+    fields: &Fields<'_>,
+    visit: &Visit<'_>,
+    code: &str,
+) -> Clicked {
+    let done = settled(worker, follow(worker, visit, Some(code))).await;
+    worker.counters.count(done.outcome);
+    let answer = match done.followed {
+        Followed::Redirect { location, remember } => {
+            let cookie = |it| worker.shared.cookies.set_cookie(it, is_https(worker, peer, fields));
+            Answer::Redirect { location, cookie: remember.map(cookie) }
+        }
+        Followed::NotYet => Answer::Other(reply::not_yet()),
+        Followed::Unknown => Answer::Other(reply::text(StatusCode::NOT_FOUND, "no such link\n".to_owned())),
+        Followed::NoCatalog => Answer::Other(reply::unavailable()),
+    };
+    Clicked { answer, at: done.at }
 }
 
 /// A view (`link=`) or, with an order's parameters, a conversion.
 async fn pixel(worker: &Worker, peer: IpAddr, request: &Request<Incoming>) -> Reply {
-    let visit = visit(worker, peer, request, TouchKind::View);
+    let fields = fields(worker, request);
+    let query = request.uri().query().unwrap_or("");
+    let mut visit = visit(worker, peer, query, &fields, TouchKind::View);
+    visit.manner = manner(request.method(), request.headers());
     if visit.manner == Manner::Prefetch {
         worker.counters.count(Outcome::Served);
         return reply::not_yet();
@@ -218,7 +271,7 @@ async fn pixel(worker: &Worker, peer: IpAddr, request: &Request<Incoming>) -> Re
     worker.counters.count(done.outcome);
     match done.followed {
         Followed::Redirect { remember, .. } if done.outcome != Outcome::UnknownLink => {
-            let https = is_https(worker, peer, request.headers());
+            let https = is_https(worker, peer, &fields);
             reply::pixel(StatusCode::OK, None, remember.map(|it| worker.shared.cookies.set_cookie(it, https)))
         }
         Followed::NoCatalog | Followed::NotYet => {
@@ -258,8 +311,8 @@ mod tests {
             ("go.example.com,go.example.com", None),
         ];
         for (host, want) in cases {
-            assert_eq!(is_ours(&HeaderValue::from_str(host).unwrap(), &ours), want, "{host}");
+            assert_eq!(is_ours(host.as_bytes(), &ours), want, "{host}");
         }
-        assert_eq!(is_ours(&HeaderValue::from_static("any"), &[]), Some(true));
+        assert_eq!(is_ours(b"any", &[]), Some(true));
     }
 }

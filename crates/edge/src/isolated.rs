@@ -1,23 +1,18 @@
 //! Around each request: a wall that keeps a panic inside it, and a sample of how long requests take.
 //!
-//! In: a request. Out: its [`Reply`]; 500 where answering it panicked, counted, and its connection is closed. The thread, its other connections and
+//! In: a request's work. Out: its answer; 500 where answering it panicked, counted, and its connection is closed. The thread, its other connections and
 //! its spool go on: what a panic leaves behind is whole (see `worker`). Start at [`isolated`].
 
 use std::{
     future::poll_fn,
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::Arc,
     task::Poll,
     time::Instant,
 };
 
-use hyper::{Request, StatusCode, body::Incoming};
-
 use crate::{
     counters::{Count, Outcome},
-    http,
     reply::{self, Reply},
     worker::Worker,
 };
@@ -25,18 +20,22 @@ use crate::{
 /// One request in this many is timed: reading the clock twice costs 90 ns on a virtual machine, which is more than all the other counting.
 const SAMPLED_EACH: u64 = 8;
 
-/// Answers one request, whatever happens in it.
-pub(crate) async fn isolated(worker: Arc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+/// Does the `work` of answering one request, whatever happens in it; `failed` takes the answer where it panicked.
+pub(crate) async fn isolated<T>(
+    worker: &Worker,
+    work: impl Future<Output = T>,
+    failed: impl FnOnce(Reply) -> T,
+) -> T {
     let begun = worker.counters.received().is_multiple_of(SAMPLED_EACH).then(Instant::now);
-    let reply = walled(http::handle(Arc::clone(&worker), peer, request)).await.unwrap_or_else(|| {
+    let answer = walled(work).await.unwrap_or_else(|| {
         worker.counters.count(Outcome::Panicked);
         worker.counters.add(Count::Panics, 1);
-        reply::closing(reply::text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n".to_owned()))
+        failed(reply::failed())
     });
     if let Some(begun) = begun {
         worker.latency.record(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
-    reply
+    answer
 }
 
 /// `None` where it panicked; it is not polled again.

@@ -2,7 +2,7 @@
 //!
 //! In: HTTP requests, a catalog folder, a clock. Out: redirects, answers to shops, and one spool record for each of them. The redirect waits for
 //! memory and one local append, nothing else. Not here: who earns an order (`attribution`), what reaches ClickHouse (`warehouse`). Start at
-//! [`serve`]; a click's way is `server`, `isolated`, `http`, `click`, `landing`, `recorder`.
+//! [`serve`]; a click's way is `server`, `lane`, `plain`, `isolated`, `http`, `click`, `landing`, `recorder`.
 
 mod admin;
 mod agent;
@@ -11,15 +11,18 @@ mod counters;
 mod deep_link;
 mod duplicates;
 mod edge;
+mod fields;
 mod http;
 mod isolated;
 pub mod keys;
 mod landing;
+mod lane;
 mod literal;
 mod metrics;
 mod network;
 mod parameters;
 mod peers;
+mod plain;
 mod power;
 mod query;
 mod recorder;

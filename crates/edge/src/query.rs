@@ -60,7 +60,7 @@ impl<'a> Parameters<'a> {
         if read.source.is_empty()
             && let Some((_, value)) = read.tags.iter().find(|(name, _)| name == "utm_source")
         {
-            read.source = value.clone();
+            read.source.clone_from(value);
         }
         read
     }

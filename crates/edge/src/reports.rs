@@ -70,7 +70,7 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn new(worker: &'a Worker, headers: &HeaderMap) -> Result<Self, Refusal> {
         let routes = worker.routes().ok_or(Refusal::NoCatalog)?;
-        let at = http::instant(worker, headers);
+        let at = http::instant_in(worker, headers);
         let now = worker.with_recorder(|recorder| worker.now(recorder, at));
         Ok(Self { worker, routes, now })
     }

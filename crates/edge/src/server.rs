@@ -24,7 +24,9 @@ use tokio::{
 
 use crate::{
     counters::Count,
+    http,
     isolated::isolated,
+    lane,
     peers::Place,
     power::Gate,
     settings::{CONNECTION_BYTES_MAX, DRAIN_MAX, HEAD_BYTES_MAX},
@@ -172,9 +174,21 @@ async fn connection(
     _open: (Open, Place),
 ) {
     let counters = Arc::clone(&worker.counters);
+    // Plain clicks first, without hyper; a connection that asks for anything else stays with hyper from there on.
+    let stream = match lane::clicks(&worker, peer, stream, &mut phase).await {
+        Ok(Some(rest)) => rest,
+        Ok(None) => return,
+        Err(_) => {
+            counters.add(Count::ConnectionErrors, 1);
+            return;
+        }
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(isolated(worker, peer, request).await) }
+        async move {
+            let work = http::handle(&worker, peer, request);
+            Ok::<_, Infallible>(isolated(&worker, work, |failed| failed).await)
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -22,9 +22,10 @@ use crate::{
     peers::Peers,
     power::Gate,
     recorder::Recorder,
+    reply::{DATE_BYTES, HttpDate},
     report::CustomerHasher,
     routes::Routes,
-    settings::Options,
+    settings::{HEAD_BYTES_MAX, Options},
     visitor::VisitorCookies,
 };
 
@@ -35,6 +36,24 @@ const AGENTS_EACH: usize = 4;
 
 /// What is remembered at one place, the newest first.
 type AgentPlace = [Option<(u64, Agent)>; AGENTS_EACH];
+
+/// Rooms kept for the next connections. In mode `process` a thread needs one; in mode `power` as many as wait for a sync together.
+const ROOMS_MAX: usize = 64;
+/// A room that said more than this, in bytes, is not kept.
+const SAID_BYTES_KEPT: usize = 64 * 1024;
+
+/// What was read from a connection and not understood yet, and what it is to be told.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) heard: [u8; HEAD_BYTES_MAX],
+    pub(crate) said: Vec<u8>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { heard: [0; HEAD_BYTES_MAX], said: Vec::with_capacity(HEAD_BYTES_MAX) }
+    }
+}
 
 /// For all threads.
 #[derive(Debug)]
@@ -66,6 +85,9 @@ pub(crate) struct Worker {
     /// `None` once closed.
     recorder: Mutex<Option<Recorder>>,
     agents: Mutex<Vec<AgentPlace>>,
+    /// Rooms that no connection is in.
+    rooms: Mutex<Vec<Box<Room>>>,
+    date: Mutex<HttpDate>,
 }
 
 impl Worker {
@@ -86,6 +108,8 @@ impl Worker {
             latency,
             recorder: Mutex::new(Some(recorder)),
             agents: Mutex::new(agents),
+            rooms: Mutex::default(),
+            date: Mutex::default(),
         }
     }
 
@@ -130,6 +154,33 @@ impl Worker {
             *newest = Some((hash, agent));
         }
         agent
+    }
+
+    /// The header that names the visitor's country, in lower case.
+    pub(crate) fn country_name(&self) -> Option<&str> {
+        self.shared.country_header.as_ref().map(HeaderName::as_str)
+    }
+
+    /// Room for what a connection has to read and say now; a connection that waits needs none.
+    pub(crate) fn room(&self) -> Box<Room> {
+        self.rooms().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_back(&self, mut room: Box<Room>) {
+        room.said.clear();
+        let mut rooms = self.rooms();
+        if rooms.len() < ROOMS_MAX && room.said.capacity() <= SAID_BYTES_KEPT {
+            rooms.push(room);
+        }
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Vec<Box<Room>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `at` as a `Date` says it.
+    pub(crate) fn date(&self, at: EpochMs) -> [u8; DATE_BYTES] {
+        self.date.lock().unwrap_or_else(PoisonError::into_inner).of(at)
     }
 
     /// Lends the pen. Never held over an await: `with` is not async.
