@@ -4,7 +4,11 @@
 //! are folded here by another statement than the roller's: `argMax` over all rows instead of FINAL. Not here: reading spools (the caller).
 //! Start at [`audit`].
 
+mod complete;
+
 use std::collections::BTreeMap;
+
+pub use complete::{Complete, LifeSeen, complete_up_to};
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -123,6 +127,18 @@ struct Count {
     count: u64,
 }
 
+/// The first sequence of each that is not stored, or one more than its last: below it, the spool is no longer needed.
+pub async fn stored_before(warehouse: &Warehouse, of: &[Expected]) -> Result<Vec<u64>, EngineError> {
+    let writers = writers(warehouse, of).await?;
+    let first_missing = |(it, audit): (&Expected, &WriterAudit)| {
+        audit
+            .gaps
+            .first()
+            .map_or(if audit.found < audit.expected { it.first } else { it.last + 1 }, |gap| gap.first)
+    };
+    Ok(of.iter().zip(&writers).map(first_missing).collect())
+}
+
 /// Compares sequences, and the cells of the quarters from `from` up to, not including, `to`. `now` is when, for the log.
 pub async fn audit(
     warehouse: &Warehouse,
@@ -158,6 +174,10 @@ const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION
      UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
      reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
      reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM quarantine_log WHERE sequence > 0";
+
+/// The same without those in quarantine, whose times are none.
+const INPUTS_WITH_TIMES: &str = "SELECT writer, incarnation, sequence, at AS made_at FROM clicks_log \
+     UNION ALL SELECT writer, incarnation, sequence, received_at AS made_at FROM reports_log";
 
 async fn writers(warehouse: &Warehouse, expected: &[Expected]) -> Result<Vec<WriterAudit>, EngineError> {
     let found: Vec<Found> = warehouse.rows(&counts(expected)).await?;

@@ -23,7 +23,10 @@ mod schema;
 mod tables;
 mod write;
 
-pub use audit::{AuditReport, CellMismatch, Expected, GAPS_MAX, Gap, MISMATCHES_MAX, WriterAudit, audit};
+pub use audit::{
+    AuditReport, CellMismatch, Complete, Expected, GAPS_MAX, Gap, LifeSeen, MISMATCHES_MAX, WriterAudit,
+    audit, complete_up_to, stored_before,
+};
 pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, ROWS_PER_INSERT_MAX};
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};

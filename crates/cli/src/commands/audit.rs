@@ -1,10 +1,15 @@
-//! `tributary audit`: is everything that was answered in `ClickHouse`, and is every rollup the sum of its facts.
+//! `tributary audit`: is everything that was answered in the log and in `ClickHouse`, and is every rollup the sum of its facts.
 //!
-//! In: the spools of this machine and `ClickHouse`. Out: each missing record by its sequence, each wrong cell, and how many records at most nobody
-//! can know of. Not here: the comparison (`warehouse::audit`). Start at [`AuditFlags`].
+//! In: the spools of this machine, Kafka's topics where they are the log, and `ClickHouse`. Out: each missing record by its sequence and by the places
+//! it is missing from, each wrong cell, how many records at most nobody can know of, and up to which instant everything is here. Not
+//! here: the comparison (`warehouse::audit`), what it looks like (`found`). Start at [`AuditFlags`].
+
+mod found;
+mod sequences;
+mod topics;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -15,25 +20,23 @@ use journal::{
     StreamId,
     spool::{self, EndState, SEGMENT_BYTES, StreamReport, frame},
 };
-use serde_json::json;
-use units::{DAY_MS, WriterId};
-use warehouse::{AuditReport, Expected, Gap, Warehouse, WriterAudit};
+use units::{DAY_MS, EpochMs, HOUR_MS, Origin, WriterId};
+use warehouse::{AuditReport, Complete, Expected, LifeSeen, Warehouse, complete_up_to};
 
+use self::{found::Audited, topics::Topics};
 use super::{
     Common,
     place::{self, Place},
-    spool::end_code,
 };
 use crate::{clock, output::Output};
+
+/// A writer and its incarnation.
+type Life = (u32, u32);
 
 /// Between two comparisons while records are on their way.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long quarters may stay unrolled before the audit goes on without them: under traffic the open one always has something new.
 const ROLL_WAIT: Duration = Duration::from_secs(5);
-/// Wrong cells that are shown.
-const CELLS_SHOWN_MAX: usize = 20;
-/// Gaps of one writer that are shown in the table; JSON has all that are named.
-const GAPS_SHOWN_MAX: usize = 5;
 /// Places of unreadable records that are looked at.
 const QUARANTINED_MAX: usize = 100_000;
 
@@ -46,6 +49,12 @@ pub(crate) struct AuditFlags {
     /// How far back cells are compared with their facts
     #[arg(long, value_name = "N", default_value_t = 31)]
     days: u32,
+    /// Wait for nothing more of a writer, up to the life of it that is known now
+    #[arg(long, value_name = "WRITER")]
+    retire: Option<u32>,
+    /// Hours of silence after which a writer that has no spool here is retired by itself
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    retire_after_hours: u32,
     #[command(flatten)]
     common: Common,
 }
@@ -55,28 +64,109 @@ impl AuditFlags {
     pub(super) fn run(&self) -> anyhow::Result<bool> {
         let (settings, output) = (self.common.settings()?, self.common.output());
         let place = Place::new(&settings);
+        let looked_at = clock::now();
         let spool = spool::inspect(&place.spool()).context("the spool cannot be read")?;
-        let expected: Vec<Expected> = spool.streams.iter().filter_map(expected).collect();
-        if expected.is_empty() {
+        let mut expected: Vec<Expected> = spool.streams.iter().filter_map(expected).collect();
+        let mut topics = Topics::open(&settings, place)?;
+        if let Some(topics) = &mut topics {
+            topics.read()?;
+            expected.extend(elsewhere(topics, &expected));
+        } else if expected.is_empty() {
             output.say(&format!(
                 "no spool in {}: only cells are audited here; run this where edges run too",
                 place.spool().display()
             ));
         }
         let warehouse = place.warehouse();
-        let (report, quarantined) = place::block_on(async {
-            let report = self.settled(&warehouse, &expected).await.with_context(|| place.no_answer())?;
+        let (now, report, mut quarantined) = place::block_on(async {
+            let (now, report) =
+                self.settled(&warehouse, &expected).await.with_context(|| place.no_answer())?;
             let unreadable =
                 if report.missing() > 0 { quarantined(&warehouse).await? } else { BTreeSet::new() };
-            Ok((report, unreadable))
+            Ok((now, report, unreadable))
         })?;
-        let result = Audited::new(&spool, report, &quarantined);
+        if let Some(topics) = &mut topics {
+            // What was on its way to them when they were first read.
+            topics.read()?;
+            quarantined.extend(&topics.quarantined);
+        }
+        let mut result = Audited::new(&spool, topics.as_ref(), report, &quarantined);
+        result.complete = Some(place::block_on(self.complete(&warehouse, &result, output, looked_at, now))?);
         result.show(output);
         Ok(result.is_clean())
     }
 
+    /// Up to when everything is here; retires whom nobody has to wait for, and notes both.
+    async fn complete(
+        &self,
+        warehouse: &Warehouse,
+        result: &Audited,
+        output: Output,
+        looked_at: EpochMs,
+        now: EpochMs,
+    ) -> anyhow::Result<Complete> {
+        let last = warehouse.last_times().await?;
+        let mut lives = Vec::new();
+        for line in &result.lines {
+            let audit = &line.audit;
+            let (writer, incarnation) = (WriterId(audit.writer), audit.incarnation);
+            let stored_at = match line.gaps.first() {
+                Some(gap) => {
+                    let sequence = gap.first.saturating_sub(1);
+                    warehouse.time_of(Origin { writer, incarnation, sequence }).await?
+                }
+                None => last.get(&(writer, incarnation)).copied().unwrap_or(looked_at),
+            };
+            let (has_gap, is_here) = (line.missing() > 0, line.is_here);
+            lives.push(LifeSeen { writer, incarnation, stored_at, has_gap, is_here });
+        }
+        let mut retired = warehouse.retired().await?;
+        for (writer, incarnation, why) in self.to_retire(&lives, &retired, now) {
+            warehouse.retire(writer, incarnation, now, &why).await?;
+            output.say(&format!("writer {writer} is retired: {why}"));
+            retired.insert(writer, incarnation);
+        }
+        let complete = complete_up_to(&lives, &retired, looked_at);
+        warehouse.note_complete(complete, now).await?;
+        Ok(complete)
+    }
+
+    /// The newest life of each writer that is given up, and why.
+    fn to_retire(
+        &self,
+        lives: &[LifeSeen],
+        retired: &BTreeMap<WriterId, u32>,
+        now: EpochMs,
+    ) -> Vec<(WriterId, u32, String)> {
+        let mut newest = BTreeMap::<WriterId, LifeSeen>::new();
+        for it in lives {
+            let known = newest.entry(it.writer).or_insert(*it);
+            if known.incarnation < it.incarnation {
+                *known = *it;
+            }
+        }
+        let hours = u64::from(self.retire_after_hours);
+        let why = |it: &LifeSeen| {
+            let silent_ms = now.ms_since(it.stored_at).unwrap_or(0);
+            if self.retire == Some(it.writer.0) {
+                Some("by hand".to_owned())
+            } else if !it.is_here && !it.has_gap && silent_ms >= hours * HOUR_MS {
+                Some(format!("silent for {hours} hours"))
+            } else {
+                None
+            }
+        };
+        let is_new = |it: &&LifeSeen| retired.get(&it.writer).is_none_or(|last| *last < it.incarnation);
+        let given_up = newest.values().filter(is_new);
+        given_up.filter_map(|it| Some((it.writer, it.incarnation, why(it)?))).collect()
+    }
+
     /// Compares until nothing is on its way any more, or the wait is over.
-    async fn settled(&self, warehouse: &Warehouse, expected: &[Expected]) -> anyhow::Result<AuditReport> {
+    async fn settled(
+        &self,
+        warehouse: &Warehouse,
+        expected: &[Expected],
+    ) -> anyhow::Result<(EpochMs, AuditReport)> {
         let begun = Instant::now();
         loop {
             let now = clock::now();
@@ -85,7 +175,7 @@ impl AuditFlags {
             let waited = begun.elapsed();
             let is_settled = report.is_clean() && (report.quarters_dirty == 0 || ROLL_WAIT <= waited);
             if is_settled || Duration::from_secs(self.wait_seconds.into()) <= waited {
-                return Ok(report);
+                return Ok((now, report));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -96,6 +186,20 @@ impl AuditFlags {
 fn expected(it: &StreamReport) -> Option<Expected> {
     let last = it.last_sequence.max(it.end_sequence.unwrap_or(0));
     (last > 0).then_some(Expected { writer: it.writer, incarnation: it.incarnation, first: 1, last })
+}
+
+/// What writers without a spool here have put into the topics: all from the first record on, or, where retention has passed, from the oldest that is
+/// left.
+fn elsewhere(topics: &Topics, here: &[Expected]) -> Vec<Expected> {
+    let is_here = |life: &Life| here.iter().any(|it| (it.writer.0, it.incarnation) == *life);
+    let others = topics.seen.iter().filter(|(life, _)| !is_here(life));
+    let expected = others.map(|((writer, incarnation), seen)| Expected {
+        writer: WriterId(*writer),
+        incarnation: *incarnation,
+        first: if topics.expired == 0 { 1 } else { seen.first() },
+        last: seen.last(),
+    });
+    expected.filter(|it| it.last > 0).collect()
 }
 
 /// Records nobody can know of: after a machine went down, those that were in memory only. All lie behind the last one in the last segment,
@@ -119,190 +223,13 @@ async fn quarantined(warehouse: &Warehouse) -> anyhow::Result<BTreeSet<(u32, u32
     Ok(places.iter().filter_map(|it| sequence_of(it)).collect())
 }
 
-/// `spool:WRITER:INCARNATION@SEQUENCE`, as the pipeline notes it.
+/// `spool:WRITER:INCARNATION@SEQUENCE`, as the pipeline notes it, or with a colon, as the shipper does.
 fn sequence_of(place: &str) -> Option<(u32, u32, u64)> {
-    let (stream, sequence) = place.split_once('@')?;
+    let (stream, sequence) = place.split_once('@').or_else(|| place.rsplit_once(':'))?;
     match stream.parse().ok()? {
         StreamId::Spool { writer, incarnation } => Some((writer.0, incarnation, sequence.parse().ok()?)),
         StreamId::Topic { .. } | StreamId::Memory(_) => None,
     }
-}
-
-/// One writer's life, with its end.
-#[derive(Debug)]
-struct Line {
-    audit: WriterAudit,
-    end: &'static str,
-    unknown_at_most: u64,
-    /// Records that are in quarantine instead.
-    quarantined: u64,
-    gaps: Vec<Gap>,
-}
-
-/// Everything that was found.
-#[derive(Debug)]
-struct Audited {
-    lines: Vec<Line>,
-    report: AuditReport,
-    damaged: u64,
-}
-
-impl Audited {
-    fn new(spool: &spool::Report, report: AuditReport, quarantined: &BTreeSet<(u32, u32, u64)>) -> Self {
-        let line = |audit: &WriterAudit| {
-            let of = (WriterId(audit.writer), audit.incarnation);
-            let stream = spool.streams.iter().find(|it| (it.writer, it.incarnation) == of);
-            let place = |sequence| (audit.writer, audit.incarnation, sequence);
-            let within = |gap: &Gap| quarantined.range(place(gap.first)..=place(gap.last)).map(|it| it.2);
-            let gaps: Vec<Gap> = audit.gaps.iter().flat_map(|gap| without(*gap, within(gap))).collect();
-            let named = |gaps: &[Gap]| gaps.iter().map(|it| it.last - it.first + 1).sum::<u64>();
-            Line {
-                audit: audit.clone(),
-                end: stream.map_or("elsewhere", |it| end_code(it.end)),
-                unknown_at_most: stream.map_or(0, unknown_at_most),
-                quarantined: named(&audit.gaps) - named(&gaps),
-                gaps,
-            }
-        };
-        Self { lines: report.writers.iter().map(line).collect(), damaged: spool.records_damaged, report }
-    }
-
-    fn gaps(&self) -> u64 {
-        self.lines.iter().map(Line::missing).sum()
-    }
-
-    fn cell_mismatches(&self) -> u64 {
-        self.report.mismatches.first().map_or(0, |it| it.of)
-    }
-
-    fn is_clean(&self) -> bool {
-        self.gaps() == 0 && self.cell_mismatches() == 0
-    }
-
-    fn show(&self, output: Output) {
-        let unknown: u64 = self.lines.iter().map(|it| it.unknown_at_most).sum();
-        if output == Output::People {
-            let heads = [
-                "writer",
-                "edge",
-                "incarnation",
-                "end",
-                "spooled",
-                "in ClickHouse",
-                "quarantined",
-                "later",
-                "missing",
-                "gaps",
-            ];
-            output.table(&heads, &self.lines.iter().map(Line::row).collect::<Vec<_>>());
-        }
-        for it in &self.lines {
-            output.event(&it.json());
-        }
-        self.show_cells(output);
-        output.say(&self.sentence(unknown));
-        let sum = |of: fn(&WriterAudit) -> u64| self.lines.iter().map(|it| of(&it.audit)).sum::<u64>();
-        output.event(&json!({
-            "event": "audit", "gaps": self.gaps(), "unknown_at_most": unknown, "cells": self.report.cells,
-            "cell_mismatches": self.cell_mismatches(), "quarters_not_rolled": self.report.quarters_dirty,
-            "spooled": sum(|it| it.expected), "stored": sum(|it| it.found), "damaged": self.damaged,
-        }));
-    }
-
-    fn show_cells(&self, output: Output) {
-        for it in &self.report.mismatches {
-            output.event(&json!({
-                "event": "cell", "quarter": it.quarter, "group": it.group, "facts": it.facts, "cell": it.cell,
-            }));
-        }
-        let numbers = |list: &[i64]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let quarter = |seconds: u32| units::EpochMs(u64::from(seconds) * units::SECOND_MS).to_string();
-        let shown = self.report.mismatches.iter().take(CELLS_SHOWN_MAX);
-        let rows: Vec<_> = shown
-            .map(|it| vec![quarter(it.quarter), it.group.clone(), numbers(&it.facts), numbers(&it.cell)])
-            .collect();
-        if output == Output::People && !rows.is_empty() {
-            output
-                .table(&["quarter", "partner offer link country device currency", "by facts", "cell"], &rows);
-        }
-    }
-
-    fn sentence(&self, unknown: u64) -> String {
-        let mut parts = vec![
-            format!("{} records missing", self.gaps()),
-            format!("{} of {} cells wrong", self.cell_mismatches(), self.report.cells),
-        ];
-        if unknown > 0 {
-            parts.push(format!(
-                "at most {unknown} records that nobody can know of, since the machine went down"
-            ));
-        }
-        if self.damaged > 0 {
-            parts.push(format!(
-                "{} records damaged in the spool (tributary spool inspect names them)",
-                self.damaged
-            ));
-        }
-        if self.report.quarters_dirty > 0 {
-            parts.push(format!("{} quarters are being rolled and were left out", self.report.quarters_dirty));
-        }
-        parts.join(", ")
-    }
-}
-
-impl Line {
-    fn missing(&self) -> u64 {
-        (self.audit.expected - self.audit.found).saturating_sub(self.quarantined)
-    }
-
-    fn row(&self) -> Vec<String> {
-        let it = &self.audit;
-        let shown = self.gaps.iter().take(GAPS_SHOWN_MAX).map(|gap| {
-            if gap.first == gap.last { gap.first.to_string() } else { format!("{}-{}", gap.first, gap.last) }
-        });
-        let mut gaps: Vec<String> = shown.collect();
-        if self.gaps.len() > GAPS_SHOWN_MAX {
-            gaps.push("...".to_owned());
-        }
-        let writer = WriterId(it.writer);
-        vec![
-            writer.to_string(),
-            writer.edge().to_string(),
-            it.incarnation.to_string(),
-            self.end.to_owned(),
-            it.expected.to_string(),
-            it.found.to_string(),
-            self.quarantined.to_string(),
-            it.beyond.to_string(),
-            self.missing().to_string(),
-            gaps.join(" "),
-        ]
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let it = &self.audit;
-        json!({
-            "event": "writer", "writer": it.writer, "incarnation": it.incarnation, "end": self.end, "spooled": it.expected,
-            "stored": it.found, "quarantined": self.quarantined, "later": it.beyond, "missing": self.missing(), "gaps": self.gaps,
-            "unknown_at_most": self.unknown_at_most,
-        })
-    }
-}
-
-/// A gap without the sequences that are accounted for, which come ascending.
-fn without(gap: Gap, accounted_for: impl Iterator<Item = u64>) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let mut first = gap.first;
-    for sequence in accounted_for {
-        if first < sequence {
-            gaps.push(Gap { first, last: sequence - 1 });
-        }
-        first = sequence + 1;
-    }
-    if first <= gap.last {
-        gaps.push(Gap { first, last: gap.last });
-    }
-    gaps
 }
 
 #[cfg(test)]
@@ -345,9 +272,7 @@ mod tests {
     #[test]
     fn what_is_in_quarantine_is_no_gap() {
         assert_eq!(sequence_of("spool:65536:7@3"), Some((65_536, 7, 3)));
+        assert_eq!(sequence_of("spool:65536:7:3"), Some((65_536, 7, 3)));
         assert_eq!(sequence_of("topic:tributary.clicks.v1:2@3"), None);
-        let gaps = without(Gap { first: 1, last: 5 }, [3].into_iter());
-        assert_eq!(gaps, [Gap { first: 1, last: 2 }, Gap { first: 4, last: 5 }]);
-        assert!(without(Gap { first: 3, last: 4 }, [3, 4].into_iter()).is_empty());
     }
 }

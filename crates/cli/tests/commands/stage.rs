@@ -48,6 +48,11 @@ impl Stage {
 
     /// Runs the binary with this program's settings in its environment.
     pub(crate) fn tributary(&self, arguments: &[&str]) -> Said {
+        self.tributary_with(arguments, &[])
+    }
+
+    /// The same with more settings.
+    pub(crate) fn tributary_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
         let server = chdb::testing::shared();
         let mut command = command(arguments);
         command
@@ -59,6 +64,7 @@ impl Stage {
         for key in ["EDGE__LISTEN", "EDGE__ADMIN", "PIPELINE__ADMIN", "WAREHOUSE__ADMIN"] {
             command.env(format!("TRIBUTARY_{key}"), "127.0.0.1:0");
         }
+        command.envs(settings.iter().copied());
         said(&command.output().unwrap())
     }
 

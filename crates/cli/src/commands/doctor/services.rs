@@ -28,10 +28,33 @@ pub(super) fn look(settings: &Settings, place: Place<'_>) -> Vec<Finding> {
     let (reached, found) = asked.unwrap_or_default();
     findings.extend(found);
     findings.push(spool_lag(place, reached.then_some(&warehouse)));
+    if reached {
+        findings.push(complete(&warehouse));
+    }
     if let Some(found) = kafka(settings, place) {
         findings.push(found);
     }
     findings
+}
+
+/// Up to when everything is stored, as the last audit found.
+fn complete(warehouse: &Warehouse) -> Finding {
+    let (what, advice) = ("complete", "tributary audit");
+    match place::block_on(async { Ok(warehouse.noted_complete().await?) }) {
+        Ok(Some((complete, at))) => {
+            let found = format!("up to {}, by the audit of {at}", complete.at);
+            match complete.held_by {
+                None => Finding::fine(what, found),
+                Some((writer, _)) => Finding::watch(
+                    what,
+                    format!("{found}; held back by writer {writer}"),
+                    format!("tributary audit says why; --retire {writer} waits no longer"),
+                ),
+            }
+        }
+        Ok(None) => Finding::watch(what, "never audited", advice),
+        Err(error) => Finding::watch(what, format!("{error:#}"), advice),
+    }
 }
 
 fn catalog(place: Place<'_>) -> Finding {
