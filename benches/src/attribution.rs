@@ -1,7 +1,7 @@
 //! Attribution on one core, from encoded log bytes to decisions, against ClickHouse's hash ASOF JOIN on one thread over the same rows.
 //!
-//! Ours decodes every record, keeps the touches, asks, answers and decides each order twice (when it is reported and when the evidence is
-//! there), with its trace and its rows. The peer starts from columns in memory, decoded and typed, and finds each order's latest valid
+//! Ours decodes every record, keeps the touches, asks, answers and decides each order when the records of a poll are taken in, with its trace
+//! and its rows. The peer starts from columns in memory, decoded and typed, and finds each order's latest valid
 //! click and whether it is within the window: less work, and what people do without us. Both must credit the same orders.
 
 mod files;

@@ -13,11 +13,16 @@ use super::{
     world::{OFFER, PARTNERS, SHOP, WINDOW_MS, World},
 };
 
+/// Records of one poll, as `pipeline`'s limits have it.
+const RECORDS_AT_A_TIME: usize = 8_192;
+/// What the pipeline keeps of the newest touches in memory.
+const RECENT_BYTES: usize = 64 * 1024 * 1024;
+
 /// What came of it.
 pub(super) struct Outcome {
-    /// Snapshots sent; an order has one or two.
+    /// Snapshots sent; each order has one, since its clicks come before it.
     pub(super) decisions: u64,
-    /// Orders by credited partner, by the last snapshot of each.
+    /// Orders by credited partner.
     pub(super) credited: BTreeMap<u32, u64>,
 }
 
@@ -25,76 +30,85 @@ pub(super) struct Outcome {
 pub(super) struct Machines {
     orders: Orders,
     timelines: Timelines<FileSlices>,
-    /// Decoded and not yet handed over: at most [`CLICKS_AT_A_TIME`], none when a report is.
+    /// Decoded and not yet handed over: at most [`CLICKS_AT_A_TIME`].
     clicks: Vec<ClickHead>,
     evidence: Vec<Evidence>,
     outputs: Vec<OrdersOutput>,
-    decided: Vec<OrdersOutput>,
     pub(super) outcome: Outcome,
 }
 
 pub(super) fn attribute(world: &World) -> Result<Machines> {
     let claim = Stamp::new(1, 1)?;
-    let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?;
+    let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?.keeping(RECENT_BYTES);
     let mut machines = Machines {
         orders: Orders::new(claim),
         timelines: Timelines::new(claim, store),
         clicks: Vec::new(),
         evidence: Vec::new(),
         outputs: Vec::new(),
-        decided: Vec::new(),
         outcome: Outcome { decisions: 0, credited: BTreeMap::new() },
     };
     machines.orders.on_catalog(Arc::new(catalog()), &mut machines.outputs);
     machines.orders.speak(&mut machines.outputs);
     machines.timelines.speak(&mut machines.evidence)?;
     let mut rest = world.log.as_slice();
-    while let Some((length, behind)) = rest.split_first_chunk() {
-        let (record, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
-        rest = behind;
-        machines.take(record)?;
+    let mut records = Vec::with_capacity(RECORDS_AT_A_TIME);
+    while !rest.is_empty() {
+        while records.len() < RECORDS_AT_A_TIME
+            && let Some((length, behind)) = rest.split_first_chunk()
+        {
+            let (record, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
+            records.push(record);
+            rest = behind;
+        }
+        machines.take(&records)?;
+        records.clear();
     }
-    machines.hand_over_clicks()?;
     Ok(machines)
 }
 
 impl Machines {
-    fn take(&mut self, record: &[u8]) -> Result<()> {
-        if kind_of(record)? == Kind::Click {
-            self.clicks.push(ClickHead::peek(record)?);
-            return if self.clicks.len() == CLICKS_AT_A_TIME { self.hand_over_clicks() } else { Ok(()) };
+    /// What `pipeline`'s partition does with the records of one poll, without rows for a warehouse.
+    fn take(&mut self, records: &[&[u8]]) -> Result<()> {
+        for record in records {
+            if kind_of(record)? == Kind::Click {
+                self.clicks.push(ClickHead::peek(record)?);
+                if self.clicks.len() == CLICKS_AT_A_TIME {
+                    self.hand_over_clicks()?;
+                }
+            } else if let Event::Report(report) = Event::decode(record)? {
+                self.orders.add_report(*report, &mut self.outputs);
+            }
         }
         self.hand_over_clicks()?;
-        let Event::Report(report) = Event::decode(record)? else { return Ok(()) };
-        self.orders.on_report(*report, &mut self.outputs);
-        for output in self.outputs.drain(..) {
-            match output {
-                OrdersOutput::Lookup(lookup) => self.timelines.on_lookup(lookup, &mut self.evidence)?,
-                OrdersOutput::Decided { .. } => self.decided.push(output),
-            }
-        }
-        for evidence in self.evidence.drain(..) {
-            self.orders.on_evidence(evidence, &mut self.decided);
-        }
-        let mut credited = None;
-        for output in self.decided.drain(..) {
-            if let OrdersOutput::Decided { decision, .. } = output {
-                self.outcome.decisions += 1;
-                credited = Some(decision.partner);
-            }
-        }
-        if let Some(PartnerId(partner @ 1..)) = credited {
-            *self.outcome.credited.entry(partner).or_default() += 1;
-        }
-        Ok(())
+        self.settle()
     }
-}
 
-impl Machines {
     fn hand_over_clicks(&mut self) -> Result<()> {
         self.timelines.on_clicks(&self.clicks, &mut self.evidence)?;
         self.clicks.clear();
-        ensure!(self.evidence.is_empty(), "no order is reported before its clicks");
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        for output in self.outputs.drain(..) {
+            if let OrdersOutput::Lookup(lookup) = output {
+                self.timelines.on_lookup(lookup, &mut self.evidence)?;
+            }
+        }
+        for evidence in self.evidence.drain(..) {
+            self.orders.add_evidence(evidence, &mut self.outputs);
+        }
+        ensure!(self.outputs.is_empty(), "evidence asks nothing");
+        self.orders.decide_due(&mut self.outputs);
+        for output in self.outputs.drain(..) {
+            if let OrdersOutput::Decided { decision, .. } = output {
+                self.outcome.decisions += 1;
+                if let PartnerId(partner @ 1..) = decision.partner {
+                    *self.outcome.credited.entry(partner).or_default() += 1;
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! A fast keyed hash for tables that every click looks into: the folded product of wyhash.
+//! A fast keyed hash for the machines' tables: the folded product of wyhash.
 //!
-//! In: a seed that strangers do not know, and small keys. Out: places in a table; nothing that is stored or compared elsewhere. Not for texts
-//! of any length from strangers, for which the standard hasher is right.
+//! In: a seed, and keys of some tens of bytes. Out: places in a table; nothing that is stored or compared elsewhere. Visitors' ids come from
+//! strangers, so their tables' seed is random; orders' ids come from shops, who could only slow their own tracker down.
 
 use std::hash::{BuildHasher, Hasher};
 

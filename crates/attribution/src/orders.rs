@@ -7,8 +7,7 @@
 mod state;
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
-    hash::BuildHasherDefault,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -18,9 +17,10 @@ use units::{EpochMs, Stamp};
 
 use self::state::OrderState;
 use crate::{
-    decide::{asked_range, decide, visitors},
+    decide::{Decided, asked_range, decide, visitors},
     digest::Digester,
-    sent::Sent,
+    folding::Folding,
+    sent::{Said, Sent},
 };
 
 pub(crate) use self::state::grow_by_one;
@@ -48,13 +48,17 @@ pub enum OrdersOutput {
 #[derive(Debug)]
 pub struct Orders {
     history: History,
-    /// Hashed without a random key, so that a run repeats; whatever is sent in bulk is sorted by key first.
-    states: HashMap<OrderKey, Held, BuildHasherDefault<DefaultHasher>>,
+    /// The hash's seed is the claim, so that a run repeats; whatever is sent in bulk is sorted by key first. In boxes, since the table moves its
+    /// entries when it grows.
+    states: HashMap<OrderKey, Box<Held>, Folding>,
     /// Orders whose state is dirty, in order of change.
     dirty: Vec<OrderKey>,
+    /// Orders to be decided, in order of change.
+    due: Vec<OrderKey>,
     /// What was touched in silence; `None` once it speaks.
     touched: Option<BTreeSet<OrderKey>>,
-    sent: Sent,
+    /// Of orders that are not in memory.
+    sent: Sent<SaidOfOrder>,
     digester: Digester,
     touches: Vec<Touch>,
     uses: u64,
@@ -63,16 +67,21 @@ pub struct Orders {
 #[derive(Debug)]
 struct Held {
     state: OrderState,
+    said: SaidOfOrder,
     /// Of [`Orders::uses`], when last touched.
     used: u64,
     /// Changed since the last [`Orders::take_dirty`]; then it is in [`Orders::dirty`], once.
     dirty: bool,
+    /// In [`Orders::due`], once.
+    due: bool,
 }
 
-impl Held {
-    fn new(used: u64) -> Self {
-        Self { state: OrderState::default(), used, dirty: false }
-    }
+/// What was said of an order.
+#[derive(Debug, Clone, Copy, Default)]
+struct SaidOfOrder {
+    /// Look-ups: one question to all its visitors.
+    asked: Said,
+    decided: Said,
 }
 
 impl Orders {
@@ -81,8 +90,9 @@ impl Orders {
     pub fn new(claim: Stamp) -> Self {
         Self {
             history: History::default(),
-            states: HashMap::default(),
+            states: HashMap::with_hasher(Folding::new(claim.to_u64())),
             dirty: Vec::new(),
+            due: Vec::new(),
             touched: Some(BTreeSet::new()),
             sent: Sent::new(claim),
             digester: Digester::default(),
@@ -97,9 +107,10 @@ impl Orders {
         if self.history.insert(catalog) {
             let mut keys: Vec<OrderKey> = self.states.keys().cloned().collect();
             keys.sort_unstable();
-            for key in keys {
-                self.redecide(&key, out);
+            for key in &keys {
+                self.reconsider(key, out);
             }
+            self.decide_due(out);
         }
     }
 
@@ -110,44 +121,75 @@ impl Orders {
     }
 
     /// Takes a state back from disk; joined with what is in memory, if anything is. Says nothing.
-    pub fn restore(&mut self, key: OrderKey, state: &[u8]) -> Result<(), StateError> {
+    pub fn restore(&mut self, key: &OrderKey, state: &[u8]) -> Result<(), StateError> {
         let restored = OrderState::decode(state)?;
-        self.uses += 1;
-        let used = self.uses;
-        let held = self.states.entry(key).or_insert_with(|| Held::new(used));
-        held.state.join(restored);
+        self.held(key).state.join(restored);
         Ok(())
     }
 
     /// Decides an order in memory again and says so if that changed anything.
     pub fn redecide(&mut self, key: &OrderKey, out: &mut Vec<OrdersOutput>) {
-        if let Some(touched) = &mut self.touched {
-            touched.insert(key.clone());
-        } else if let Some(held) = self.states.get(key) {
-            self.touches.clear();
-            self.touches.extend(held.state.touches());
-            let reports = held.state.reports();
-            ask(key, reports, &self.history, &mut self.sent, &mut self.digester, out);
-            let Some(mut decided) = decide(key, reports, &self.touches, &self.history) else { return };
-            let content = self.digester.of(&(&decided.decision, &decided.credits));
-            let name = self.digester.of(&(b'd', key));
-            let Some(stamp) = self.sent.stamp(name, content) else { return };
-            decided.decision.stamp = stamp;
-            decided.credits.iter_mut().for_each(|it| it.stamp = stamp);
-            out.push(OrdersOutput::Decided { decision: decided.decision, credits: decided.credits });
-        }
+        self.reconsider(key, out);
+        self.decide_due(out);
     }
 
-    /// Adds a report to its order's set.
+    /// [`Orders::add_report`] and a decision at once.
     pub fn on_report(&mut self, report: Report, out: &mut Vec<OrdersOutput>) {
+        self.add_report(report, out);
+        self.decide_due(out);
+    }
+
+    /// [`Orders::add_evidence`] and a decision at once.
+    pub fn on_evidence(&mut self, evidence: Evidence, out: &mut Vec<OrdersOutput>) {
+        self.add_evidence(evidence, out);
+        self.decide_due(out);
+    }
+
+    /// Adds a report to its order's set and asks whom it names. The decision follows with [`Orders::decide_due`]: where many records are at
+    /// hand, or the answers are in this process, the snapshots in between need not be made, since the last one replaces them.
+    pub fn add_report(&mut self, report: Report, out: &mut Vec<OrdersOutput>) {
         let key = report.key.clone();
         self.change(&key, out, |state| state.add_report(report));
     }
 
     /// Adds what a timeline knows to its order's set, also before the order's first report.
-    pub fn on_evidence(&mut self, evidence: Evidence, out: &mut Vec<OrdersOutput>) {
+    pub fn add_evidence(&mut self, evidence: Evidence, out: &mut Vec<OrdersOutput>) {
         let key = evidence.order.clone();
         self.change(&key, out, |state| state.add_evidence(evidence));
+    }
+
+    /// Asks what an order in memory needs to know, and puts it among those to be decided; in silence, among those to be spoken of.
+    pub fn reconsider(&mut self, key: &OrderKey, out: &mut Vec<OrdersOutput>) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(key.clone());
+        } else if let Some(held) = self.states.get_mut(key) {
+            let asking =
+                Asking { history: &self.history, sent: &mut self.sent, digester: &mut self.digester };
+            asking.ask(key, held.state.reports(), &mut held.said.asked, out);
+            if !held.due {
+                held.due = true;
+                self.due.push(key.clone());
+            }
+        }
+    }
+
+    /// Decides every order that something was added to. The driver calls it before it takes states or commits anything.
+    pub fn decide_due(&mut self, out: &mut Vec<OrdersOutput>) {
+        for key in self.due.drain(..) {
+            let Some(held) = self.states.get_mut(&key) else { continue };
+            held.due = false;
+            self.touches.clear();
+            self.touches.extend(held.state.touches());
+            let decided = decide(&key, held.state.reports(), &self.touches, &self.history);
+            let Some(Decided { mut decision, mut credits }) = decided else { continue };
+            let content = self.digester.of(&(&decision, &credits));
+            let Some(stamp) = self.sent.stamp(&mut held.said.decided, content) else { continue };
+            decision.stamp = stamp;
+            for credit in &mut credits {
+                credit.stamp = stamp;
+            }
+            out.push(OrdersOutput::Decided { decision, credits });
+        }
     }
 
     /// The owner's claim has been read in every input: what was touched in silence is said now, changed or not, and from here on what
@@ -155,9 +197,10 @@ impl Orders {
     pub fn speak(&mut self, out: &mut Vec<OrdersOutput>) -> Vec<OrderKey> {
         let touched = self.touched.take().unwrap_or_default();
         let (here, elsewhere): (Vec<_>, Vec<_>) = touched.into_iter().partition(|it| self.holds(it));
-        for key in here {
-            self.redecide(&key, out);
+        for key in &here {
+            self.reconsider(key, out);
         }
+        self.decide_due(out);
         elsewhere
     }
 
@@ -175,6 +218,7 @@ impl Orders {
 
     /// States changed since the last call, ascending by key, to be committed together with the input positions.
     pub fn take_dirty(&mut self) -> Vec<(OrderKey, Vec<u8>)> {
+        debug_assert!(self.due.is_empty(), "states are committed with what they say");
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         let encoded = |key: OrderKey| {
@@ -192,11 +236,18 @@ impl Orders {
         if surplus == 0 {
             return;
         }
-        let clean = self.states.values().filter(|it| !it.dirty);
+        let clean = self.states.values().filter(|it| it.may_leave());
         let mut ages: Vec<u64> = clean.map(|it| it.used).collect();
         ages.sort_unstable();
         let Some(newest_gone) = ages.get(surplus.min(ages.len()).wrapping_sub(1)).copied() else { return };
-        self.states.retain(|_, it| it.used > newest_gone || it.dirty);
+        let (sent, digester) = (&mut self.sent, &mut self.digester);
+        self.states.retain(|key, it| {
+            let stays = it.used > newest_gone || !it.may_leave();
+            if !stays && (it.said.asked.is_said() || it.said.decided.is_said()) {
+                sent.put_away(digester.of(key), it.said);
+            }
+            stays
+        });
     }
 
     fn change(
@@ -205,35 +256,58 @@ impl Orders {
         out: &mut Vec<OrdersOutput>,
         change: impl FnOnce(&mut OrderState) -> bool,
     ) {
-        self.uses += 1;
-        let used = self.uses;
-        let held = self.states.entry(key.clone()).or_insert_with(|| Held::new(used));
-        held.used = used;
+        let held = self.held(key);
         if change(&mut held.state) && !held.dirty {
             held.dirty = true;
             self.dirty.push(key.clone());
         }
         // Also when nothing changed: a repeated input may be one whose output an earlier owner never sent.
-        self.redecide(key, out);
+        self.reconsider(key, out);
+    }
+
+    /// The order's state in memory, for use now; an empty one where there is none.
+    fn held(&mut self, key: &OrderKey) -> &mut Held {
+        self.uses += 1;
+        if !self.states.contains_key(key) {
+            let digester = &mut self.digester;
+            let said = self.sent.take_back(|| digester.of(key));
+            let held = Held { state: OrderState::default(), said, used: 0, dirty: false, due: false };
+            self.states.insert(key.clone(), held.into());
+        }
+        let held = self.states.get_mut(key).expect("it was put in where it was not");
+        held.used = self.uses;
+        held
     }
 }
 
-/// Asks the timeline of every visitor the reports name for all that any possible time could need.
-fn ask(
-    key: &OrderKey,
-    reports: &[Report],
-    history: &History,
-    sent: &mut Sent,
-    digester: &mut Digester,
-    out: &mut Vec<OrdersOutput>,
-) {
-    for mut lookup in questions(key, reports, history.longest_window_ms()) {
-        let content = digester.of(&lookup);
-        let name = digester.of(&(b'l', key, lookup.identity));
-        if let Some(stamp) = sent.stamp(name, content) {
-            lookup.stamp = stamp;
-            out.push(OrdersOutput::Lookup(lookup));
+impl Held {
+    /// Whether disk has all of it and nothing is left to be said of it.
+    const fn may_leave(&self) -> bool {
+        !self.dirty && !self.due
+    }
+}
+
+/// What questions are made with.
+struct Asking<'a> {
+    history: &'a History,
+    sent: &'a mut Sent<SaidOfOrder>,
+    digester: &'a mut Digester,
+}
+
+impl Asking<'_> {
+    /// Asks the timeline of every visitor the reports name for all that any possible time could need. All are asked the same, so all are asked
+    /// again when the range grows or another visitor is named: people have few.
+    fn ask(self, key: &OrderKey, reports: &[Report], said: &mut Said, out: &mut Vec<OrdersOutput>) {
+        let mut lookups: Vec<Lookup> = questions(key, reports, self.history.longest_window_ms()).collect();
+        if lookups.is_empty() {
+            return;
         }
+        let content = self.digester.of(&lookups);
+        let Some(stamp) = self.sent.stamp(said, content) else { return };
+        for lookup in &mut lookups {
+            lookup.stamp = stamp;
+        }
+        out.extend(lookups.into_iter().map(OrdersOutput::Lookup));
     }
 }
 

@@ -4,20 +4,24 @@
 //! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions in memory. Not here:
 //! customers' bindings, whose place in [`Evidence`] stays empty. Start at [`Timelines::on_click`].
 
+mod asked_bits;
 mod asks;
 
 use std::collections::{BTreeSet, HashMap};
 
-use events::{ClickHead, Evidence, Identity, Lookup, OrderKey, Touch};
+use events::{ClickHead, Evidence, Identity, Lookup, Touch};
 use units::{EpochMs, Stamp};
 
-use self::asks::{Ask, Asks};
+use self::{
+    asked_bits::AskedBits,
+    asks::{Asked, Asks},
+};
 use crate::{
     digest::Digester,
     folding::Folding,
     orders::StateError,
-    sent::Sent,
-    touches::{Slices, StoreError, TouchStore},
+    sent::{Said, Sent},
+    touches::{Slices, StoreError, TouchStore, VisitorHash},
 };
 
 /// Touches in one answer: the first one and the latest others. A person has a handful of one advertiser's in a window; what a robot has more
@@ -32,13 +36,16 @@ pub const CLICKS_AT_A_TIME: usize = 64;
 #[derive(Debug)]
 pub struct Timelines<S> {
     store: TouchStore<S>,
-    /// Who asked about whom. Every click looks here.
+    /// Who asked about whom.
     asks: HashMap<Identity, Asks, Folding>,
+    /// Visitors in `asks`, and a few more. Every click looks here.
+    asked: AskedBits,
     /// Changed since the last checkpoint, in order of change, with repeats.
     dirty: Vec<Identity>,
     /// Whose answers were touched in silence; `None` once it speaks.
     touched: Option<BTreeSet<Identity>>,
-    sent: Sent,
+    /// Of questions that are forgotten.
+    sent: Sent<Said>,
     digester: Digester,
     found: Vec<Touch>,
 }
@@ -60,6 +67,7 @@ impl<S: Slices> Timelines<S> {
     pub fn new(claim: Stamp, store: TouchStore<S>) -> Self {
         Self {
             asks: HashMap::with_hasher(Folding::new(store.seed())),
+            asked: AskedBits::with_room(0),
             store,
             dirty: Vec::new(),
             touched: Some(BTreeSet::new()),
@@ -72,16 +80,19 @@ impl<S: Slices> Timelines<S> {
     /// [`Timelines::on_click`] for each of `clicks`; faster by what memory takes to answer, up to [`CLICKS_AT_A_TIME`] at a time.
     pub fn on_clicks(&mut self, clicks: &[ClickHead], out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         for some in clicks.chunks(CLICKS_AT_A_TIME) {
-            // Look-ups that do not wait for one another, before the work in which each waits for the last.
-            self.store.warm(some.iter().map(ClickHead::visitor));
-            let is_asked = |it: &ClickHead| self.asks.contains_key(&Identity::Visitor(it.visitor()));
-            let asked = some
-                .iter()
-                .enumerate()
-                .fold(0_u64, |bits, (bit, it)| bits | (u64::from(is_asked(it)) << bit));
-            for (bit, click) in some.iter().enumerate() {
+            // Looks at memory that do not wait for one another, before the work in which each waits for the last.
+            let mut hashes = [VisitorHash::default(); CLICKS_AT_A_TIME];
+            for (hash, click) in hashes.iter_mut().zip(some) {
+                *hash = self.store.hash(click.visitor());
+            }
+            self.store.warm(hashes.get(..some.len()).unwrap_or_default());
+            let may_be_asked = |bits, (bit, hash): (usize, &VisitorHash)| {
+                bits | (u64::from(self.asked.may_hold(*hash)) << bit)
+            };
+            let asked = hashes.iter().take(some.len()).enumerate().fold(0_u64, may_be_asked);
+            for (bit, (click, hash)) in some.iter().zip(hashes).enumerate() {
                 let touch = Touch::from(click);
-                self.store.append(&touch)?;
+                self.store.append_hashed(&touch, hash)?;
                 if asked >> bit & 1 == 1 {
                     self.answer_again(&touch, out)?;
                 }
@@ -104,21 +115,31 @@ impl<S: Slices> Timelines<S> {
     /// Remembers who asks, and answers. Repeated and older questions widen the range; it never narrows.
     pub fn on_lookup(&mut self, lookup: Lookup, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         let identity = lookup.identity;
-        let order = lookup.order.clone();
-        if self.asks.entry(identity).or_default().add(lookup) {
+        let known = self.asks.len();
+        self.asks.entry(identity).or_default();
+        if self.asks.len() > known {
+            self.note_asked(identity);
+        }
+        let Some(asks) = self.asks.get_mut(&identity) else { return Ok(()) };
+        let (sent, digester) = (&mut self.sent, &mut self.digester);
+        let (is_new, asked) = asks.add(lookup, |order| sent.take_back(|| digester.of(&(order, identity))));
+        if is_new {
             self.dirty.push(identity);
         }
         if let Some(touched) = &mut self.touched {
             touched.insert(identity);
-            return Ok(());
+        } else if let Some(asked) = asked {
+            let found = &mut self.found;
+            let answering = Answering { store: &self.store, sent, digester, found };
+            out.extend(answering.answer(identity, asked)?);
         }
-        self.answer(identity, |it, _| *it == order, out)
+        Ok(())
     }
 
     /// The owner's claim has been read in every input: what was touched in silence is answered now, and from here on what grows.
     pub fn speak(&mut self, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         for identity in self.touched.take().unwrap_or_default() {
-            self.answer(identity, |_, _| true, out)?;
+            self.answer(identity, |_| true, out)?;
         }
         Ok(())
     }
@@ -154,18 +175,25 @@ impl<S: Slices> Timelines<S> {
     pub fn restore(&mut self, identity: Identity, state: &[u8]) -> Result<(), StateError> {
         let restored = Asks::decode(state)?;
         self.asks.entry(identity).or_default().join(restored);
+        self.note_asked(identity);
         Ok(())
     }
 
     /// Forgets whole slices of touches before `before`, and questions about no later time.
     pub fn expire(&mut self, before: EpochMs) -> Result<(), StoreError> {
-        let dirty = &mut self.dirty;
+        let (dirty, sent, digester) = (&mut self.dirty, &mut self.sent, &mut self.digester);
         self.asks.retain(|identity, asks| {
-            if asks.expire(before) {
+            let forgotten = |it: &Asked| {
+                if it.said.is_said() {
+                    sent.put_away(digester.of(&(&it.order, identity)), it.said);
+                }
+            };
+            if asks.expire(before, forgotten) {
                 dirty.push(*identity);
             }
             !asks.is_empty()
         });
+        self.gather_asked();
         self.store.expire(before)
     }
 
@@ -181,32 +209,53 @@ impl<S: Slices> Timelines<S> {
         self.asks.len()
     }
 
-    /// Answers those whose range `touch` is in.
+    /// After `identity` came into the questions.
+    fn note_asked(&mut self, identity: Identity) {
+        if self.asked.is_full(self.asks.len()) {
+            self.gather_asked();
+        } else if let Identity::Visitor(visitor) = identity {
+            self.asked.insert(self.store.hash(visitor));
+        }
+    }
+
+    /// The bits of all questions, with room for as many again.
+    fn gather_asked(&mut self) {
+        self.asked = AskedBits::with_room(self.asks.len().saturating_mul(2));
+        for identity in self.asks.keys() {
+            if let Identity::Visitor(visitor) = identity {
+                self.asked.insert(self.store.hash(*visitor));
+            }
+        }
+    }
+
+    /// Answers those whose range `touch` is in, if there are any.
     fn answer_again(&mut self, touch: &Touch, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         let identity = Identity::Visitor(touch.visitor);
         if let Some(touched) = &mut self.touched {
-            touched.insert(identity);
+            if self.asks.contains_key(&identity) {
+                touched.insert(identity);
+            }
             return Ok(());
         }
-        self.answer(identity, |order, ask| ask.wants(order, touch), out)
+        self.answer(identity, |it| it.ask.wants(&it.order, touch), out)
     }
 
     /// Answers those that asked about `identity` and are `wanted`.
     fn answer(
         &mut self,
         identity: Identity,
-        wanted: impl Fn(&OrderKey, &Ask) -> bool,
+        wanted: impl Fn(&Asked) -> bool,
         out: &mut Vec<Evidence>,
     ) -> Result<(), StoreError> {
-        let Some(asks) = self.asks.get(&identity) else { return Ok(()) };
-        for (order, ask) in asks.iter().filter(|(order, ask)| wanted(order, ask)) {
+        let Some(asks) = self.asks.get_mut(&identity) else { return Ok(()) };
+        for asked in asks.iter_mut().filter(|it| wanted(it)) {
             let answering = Answering {
                 store: &self.store,
                 sent: &mut self.sent,
                 digester: &mut self.digester,
                 found: &mut self.found,
             };
-            out.extend(answering.answer(identity, order, ask)?);
+            out.extend(answering.answer(identity, asked)?);
         }
         Ok(())
     }
@@ -215,15 +264,16 @@ impl<S: Slices> Timelines<S> {
 /// What an answer is made with; apart from the questions, so that these can be walked meanwhile.
 struct Answering<'a, S> {
     store: &'a TouchStore<S>,
-    sent: &'a mut Sent,
+    sent: &'a mut Sent<Said>,
     digester: &'a mut Digester,
     found: &'a mut Vec<Touch>,
 }
 
 impl<S: Slices> Answering<'_, S> {
     /// `None` where the last answer said the same, and where there is nothing to say: evidence is a union, and an empty set adds nothing.
-    fn answer(self, identity: Identity, order: &OrderKey, ask: &Ask) -> Result<Option<Evidence>, StoreError> {
+    fn answer(self, identity: Identity, asked: &mut Asked) -> Result<Option<Evidence>, StoreError> {
         let Identity::Visitor(visitor) = identity else { return Ok(None) };
+        let Asked { order, ask, said } = asked;
         self.found.clear();
         self.store.find(visitor, ask.from, ask.to, self.found)?;
         self.found.retain(|it| it.advertiser == order.advertiser);
@@ -234,20 +284,15 @@ impl<S: Slices> Answering<'_, S> {
         partners.sort_unstable();
         partners.dedup();
         cap_touches(self.found);
-        let mut evidence = Evidence {
-            stamp: Stamp::default(),
+        let content = self.digester.of(&(&*self.found, &partners));
+        Ok(self.sent.stamp(said, content).map(|stamp| Evidence {
+            stamp,
             order: order.clone(),
             identity,
             touches: self.found.clone(),
             partners,
             visitors: Vec::new(),
             bindings: Vec::new(),
-        };
-        let content = self.digester.of(&evidence);
-        let name = self.digester.of(&(b'e', order, identity));
-        Ok(self.sent.stamp(name, content).map(|stamp| {
-            evidence.stamp = stamp;
-            evidence
         }))
     }
 }

@@ -6,6 +6,7 @@
 //! [`TouchStore::append`].
 
 mod index;
+mod recent;
 mod record;
 mod slices;
 
@@ -14,8 +15,13 @@ use std::collections::VecDeque;
 use events::Touch;
 use units::{DAY_MS, EpochMs, VisitorId};
 
-use self::{index::Index, record::Record};
+use self::{
+    index::Index,
+    recent::{BLOCK_BYTES, Recent},
+    record::Record,
+};
 
+pub(crate) use self::index::VisitorHash;
 pub use self::{
     record::RECORD_BYTES,
     slices::{MemorySlices, SliceError, Slices},
@@ -24,8 +30,6 @@ pub use self::{
 /// Touches of one visitor that one question looks at, newest arrivals first. A robot's chain of a million would otherwise be read for each
 /// order that names it; what lies behind this many later arrivals is not seen, and counted in [`TouchStore::walks_cut`].
 pub const WALK_MAX: usize = 65_536;
-/// Bytes gathered before they are handed to the slices, and read at a time when the index is rebuilt.
-const TAIL_BYTES: usize = 256 * 1024;
 /// Numbers in use at a time; distances between them take 32 bits. At 64 bytes each that is 275 GB of one partition: the oldest slice is
 /// dropped early there.
 const NUMBERS_MAX: u64 = u32::MAX as u64;
@@ -81,8 +85,7 @@ pub struct TouchStore<S> {
     first_slice: u64,
     /// Number of the next touch: slice times `records_max` plus place. Numbers behind an early closed slice are left out.
     next: u64,
-    /// The newest slice's bytes that are not handed over yet; at most [`TAIL_BYTES`].
-    tail: Vec<u8>,
+    recent: Recent,
     walks_cut: std::cell::Cell<u64>,
 }
 
@@ -111,34 +114,53 @@ impl<S: Slices> TouchStore<S> {
             live: VecDeque::new(),
             first_slice: next / u64::from(options.records_max),
             next,
-            tail: Vec::with_capacity(TAIL_BYTES),
+            recent: Recent::new(0),
             walks_cut: std::cell::Cell::new(0),
         };
         store.rebuild()?;
         Ok(store)
     }
 
+    /// Keeps the newest touches in memory as well, in about `bytes_max` of it: orders ask for those most, and a read from a file costs a
+    /// system call. For a store that nothing was appended to yet.
+    #[must_use]
+    pub fn keeping(mut self, bytes_max: usize) -> Self {
+        debug_assert!(self.recent.left().is_empty(), "nothing was appended yet");
+        self.recent = Recent::new(bytes_max);
+        self
+    }
+
     /// Adds a touch. Repeats are added again: they are few and cost a record each.
     pub fn append(&mut self, touch: &Touch) -> Result<(), StoreError> {
+        self.append_hashed(touch, self.hash(touch.visitor))
+    }
+
+    /// [`TouchStore::append`] with `hash` of the touch's visitor.
+    pub(crate) fn append_hashed(&mut self, touch: &Touch, hash: VisitorHash) -> Result<(), StoreError> {
         self.make_room(touch.at)?;
         let number = self.next;
-        let older = self.index.replace(touch.visitor, number, number);
+        let older = self.index.replace(hash, number, number);
         let back = older.and_then(|it| u32::try_from(number - it).ok()).unwrap_or(0);
-        self.tail.extend_from_slice(&Record { touch: *touch, back }.encode());
+        self.recent.push(number, &Record { touch: *touch, back }.encode());
         self.next += 1;
         if let Some(slice) = self.live.back_mut() {
             slice.note(touch.at);
         }
-        if self.tail.len() >= TAIL_BYTES {
+        if self.recent.is_full() {
             self.hand_over()?;
         }
         Ok(())
     }
 
-    /// Tells that touches of `visitors` are about to be appended: a hint, worth it for many at a time,
+    /// By what a visitor is found.
+    pub(crate) fn hash(&self, visitor: VisitorId) -> VisitorHash {
+        self.index.hash(visitor)
+    }
+
+    /// Tells that touches of visitors with `hashes` are about to be appended: a hint, worth it for many at a time,
     /// since the index's cache misses then overlap (the share of the index in a sampled profile fell by more than half).
-    pub fn warm(&self, visitors: impl Iterator<Item = VisitorId>) {
-        self.index.warm(visitors);
+    pub(crate) fn warm(&self, hashes: &[VisitorHash]) {
+        self.index.warm(hashes);
     }
 
     /// Adds to `found` every touch of `visitor` from `from` to `to`, both inclusive: in no order, with repeats.
@@ -149,7 +171,7 @@ impl<S: Slices> TouchStore<S> {
         to: EpochMs,
         found: &mut Vec<Touch>,
     ) -> Result<(), StoreError> {
-        let Some(mut number) = self.index.newest(visitor, self.next) else { return Ok(()) };
+        let Some(mut number) = self.index.newest(self.hash(visitor), self.next) else { return Ok(()) };
         for _ in 0..WALK_MAX {
             let Some(slice) = self.slice_of(number) else { return Ok(()) };
             if slice.last_at_so_far < from {
@@ -253,16 +275,16 @@ impl<S: Slices> TouchStore<S> {
         let so_far = self.live.back().map_or(EpochMs(0), |it| it.last_at_so_far);
         let mut rebuilt = Slice { last_at_so_far: so_far, ..Slice::default() };
         let first = slice * u64::from(self.options.records_max);
-        let mut buffer = vec![0; TAIL_BYTES];
+        let mut buffer = vec![0; BLOCK_BYTES];
         let mut offset = 0;
         while offset < wanted_bytes {
-            let size = usize::try_from(wanted_bytes - offset).map_or(TAIL_BYTES, |it| it.min(TAIL_BYTES));
+            let size = usize::try_from(wanted_bytes - offset).map_or(BLOCK_BYTES, |it| it.min(BLOCK_BYTES));
             let part = buffer.get_mut(..size).unwrap_or_default();
             self.slices.read_at(slice, offset, part)?;
             for bytes in part.chunks_exact(RECORD_BYTES) {
                 let number = first + u64::from(rebuilt.records);
                 let record = Record::decode(bytes).ok_or(StoreError::Damaged { number })?;
-                self.index.replace(record.touch.visitor, number, number);
+                self.index.replace(self.index.hash(record.touch.visitor), number, number);
                 rebuilt.note(record.touch.at);
             }
             offset += size as u64;
@@ -309,9 +331,9 @@ impl<S: Slices> TouchStore<S> {
     }
 
     fn hand_over(&mut self) -> Result<(), StoreError> {
-        if !self.tail.is_empty() {
-            self.slices.append(self.newest_slice(), &self.tail)?;
-            self.tail.clear();
+        if !self.recent.left().is_empty() {
+            self.slices.append(self.newest_slice(), self.recent.left())?;
+            self.recent.note_handed_over();
         }
         Ok(())
     }
@@ -326,14 +348,10 @@ impl<S: Slices> TouchStore<S> {
     }
 
     fn read(&self, number: u64) -> Result<Record, StoreError> {
-        let in_tail = self.tail.len() / RECORD_BYTES;
-        let from_end = usize::try_from(self.next - number).unwrap_or(usize::MAX);
-        let mut bytes = [0; RECORD_BYTES];
-        if from_end <= in_tail {
-            let start = (in_tail - from_end) * RECORD_BYTES;
-            let kept = self.tail.get(start..start + RECORD_BYTES).unwrap_or_default();
-            return Record::decode(kept).ok_or(StoreError::Damaged { number });
+        if let Some(bytes) = self.recent.get(number) {
+            return Record::decode(bytes).ok_or(StoreError::Damaged { number });
         }
+        let mut bytes = [0; RECORD_BYTES];
         let per_slice = u64::from(self.options.records_max);
         let offset = number % per_slice * RECORD_BYTES as u64;
         self.slices.read_at(number / per_slice, offset, &mut bytes)?;

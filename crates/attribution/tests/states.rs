@@ -130,7 +130,7 @@ fn a_silent_owner_says_everything_it_touched_when_it_may() {
     let elsewhere = orders.speak(&mut out);
     assert_eq!(elsewhere, [key("a"), key("b")]);
     for (key, state) in states {
-        orders.restore(key.clone(), &state).unwrap();
+        orders.restore(&key, &state).unwrap();
         orders.redecide(&key, &mut out);
     }
     let said: Vec<_> = decisions(&out).iter().map(|it| it.key.clone()).collect();
@@ -145,7 +145,7 @@ fn what_was_sent_is_remembered_beyond_the_memory_of_the_order() {
     let states = orders.take_dirty();
     assert!(orders.take_dirty().is_empty());
     orders.evict(0);
-    orders.restore(key("o"), &states[0].1).unwrap();
+    orders.restore(&key("o"), &states[0].1).unwrap();
     out.clear();
     orders.on_report(report("o", T, 1), &mut out);
     assert_eq!(out, []);
@@ -166,6 +166,47 @@ fn eviction_drops_the_longest_unused_clean_states() {
     orders.take_dirty();
     orders.evict(2);
     assert_eq!(["a", "b", "c"].map(|it| orders.holds(&key(it))), [true, false, true]);
+}
+
+#[test]
+fn what_was_said_of_an_order_outlives_its_state_in_memory() {
+    let mut orders = speaking(9);
+    let mut out = Vec::new();
+    orders.on_report(report("o", T, 1).of(7), &mut out);
+    let kept = orders.take_dirty();
+    orders.evict(0);
+    assert!(!orders.holds(&key("o")));
+    out.clear();
+    orders.restore(&key("o"), &kept[0].1).unwrap();
+    orders.on_report(report("o", T, 1).of(7), &mut out);
+    assert_eq!(out, [], "neither the question nor the decision is said again");
+    orders.on_evidence(evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]), &mut out);
+    assert_eq!(decisions(&out)[0].stamp, stamp(9).with_revision(1));
+}
+
+#[test]
+fn a_report_and_its_evidence_taken_in_together_make_one_decision() {
+    let mut orders = speaking(9);
+    let mut out = Vec::new();
+    orders.add_report(report("o", T, 1).of(7), &mut out);
+    orders.add_evidence(evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]), &mut out);
+    assert_eq!((lookups(&out).len(), decisions(&out).len()), (1, 0), "nobody waits to ask");
+    orders.decide_due(&mut out);
+    orders.decide_due(&mut out);
+    let said = decisions(&out);
+    assert_eq!((said.len(), said[0].partner.0, said[0].stamp), (1, 2, stamp(9)));
+}
+
+#[test]
+fn another_visitor_of_an_order_is_asked_too() {
+    let mut orders = speaking(9);
+    let mut out = Vec::new();
+    orders.on_report(report("o", T, 1).of(7), &mut out);
+    out.clear();
+    orders.on_report(report("o", T, 2).of(8), &mut out);
+    let asked: Vec<_> = lookups(&out).iter().map(|it| (it.identity, it.stamp.revision())).collect();
+    let visitor = |it| Identity::Visitor(VisitorId(it));
+    assert_eq!(asked, [(visitor(7), 1), (visitor(8), 1)]);
 }
 
 #[test]
@@ -215,6 +256,43 @@ fn forgotten_questions_are_deleted_from_disk() {
     timelines.expire(EpochMs(T + 1)).unwrap();
     assert_eq!(timelines.take_dirty(), [(Identity::Visitor(VisitorId(7)), Vec::new())]);
     assert_eq!(timelines.asked_identities(), 1);
+}
+
+#[test]
+fn an_answer_to_a_question_that_was_forgotten_is_a_newer_revision() {
+    let mut timelines = timelines(5);
+    timelines.speak(&mut Vec::new()).unwrap();
+    let mut out = Vec::new();
+    timelines.on_click(&click(T - 5, 1, 7, 1), &mut out).unwrap();
+    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
+    timelines.expire(EpochMs(T + 1)).unwrap();
+    assert_eq!((out.len(), timelines.asked_identities()), (1, 0));
+    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
+    assert_eq!(out.len(), 1, "the same answer is not given twice");
+    timelines.on_click(&click(T - 4, 1, 7, 2), &mut out).unwrap();
+    assert_eq!((out.len(), out[1].stamp), (2, stamp(5).with_revision(1)));
+}
+
+/// Far more than the smallest table of bits has room for, before and after a restart.
+#[test]
+fn every_visitor_asked_about_is_answered_however_many_there_are() {
+    let mut before = timelines(5);
+    for visitor in 0..3_000 {
+        before.on_lookup(lookup("o", visitor, T - 10, T), &mut Vec::new()).unwrap();
+    }
+    let mut after = timelines(6);
+    for (identity, state) in before.take_dirty() {
+        after.restore(identity, &state).unwrap();
+    }
+    for mut machine in [before, after] {
+        machine.speak(&mut Vec::new()).unwrap();
+        let clicks: Vec<_> = (0..6_000).map(|it| click(T - 5, 1, it, it + 1)).collect();
+        let mut out = Vec::new();
+        machine.on_clicks(&clicks, &mut out).unwrap();
+        let answered: Vec<_> = out.iter().map(|it| it.identity).collect();
+        let asked: Vec<_> = (0..3_000).map(|it| Identity::Visitor(VisitorId(it))).collect();
+        assert_eq!(answered, asked);
+    }
 }
 
 #[test]
@@ -306,16 +384,16 @@ fn states_are_golden() {
 fn damaged_states_are_refused_by_name() {
     let mut target = orders(1);
     let good = after_reports(&[report("o", T, 1)]).remove(0).1;
-    assert_eq!(target.restore(key("o"), &[]), Err(StateError::UnknownVersion { version: 0 }));
-    assert_eq!(target.restore(key("o"), &[9, 0]), Err(StateError::UnknownVersion { version: 9 }));
+    assert_eq!(target.restore(&key("o"), &[]), Err(StateError::UnknownVersion { version: 0 }));
+    assert_eq!(target.restore(&key("o"), &[9, 0]), Err(StateError::UnknownVersion { version: 9 }));
     for end in 1..good.len() {
-        assert!(target.restore(key("o"), &good[..end]).is_err(), "cut to {end} bytes");
+        assert!(target.restore(&key("o"), &good[..end]).is_err(), "cut to {end} bytes");
     }
     let mut long = good.clone();
     long.push(0);
-    assert_eq!(target.restore(key("o"), &long), Err(StateError::Malformed));
+    assert_eq!(target.restore(&key("o"), &long), Err(StateError::Malformed));
     assert!(!target.holds(&key("o")));
-    assert_eq!(target.restore(key("o"), &good), Ok(()));
+    assert_eq!(target.restore(&key("o"), &good), Ok(()));
     let visitor = Identity::Visitor(VisitorId(7));
     assert_eq!(timelines(1).restore(visitor, &[7]), Err(StateError::UnknownVersion { version: 7 }));
     assert_eq!(timelines(1).restore(visitor, &[1, 3]), Err(StateError::Malformed));

@@ -263,18 +263,21 @@ pub struct ClickHead {
 impl ClickHead {
     /// When, by the edge's clock.
     #[must_use]
+    #[inline]
     pub const fn at(&self) -> EpochMs {
         self.id.at()
     }
 
     /// Which link.
     #[must_use]
+    #[inline]
     pub const fn link(&self) -> LinkId {
         self.id.link()
     }
 
     /// Who.
     #[must_use]
+    #[inline]
     pub fn visitor(&self) -> VisitorId {
         self.id.visitor()
     }

@@ -117,6 +117,7 @@ impl ClickId {
 
     /// When it was minted, by the edge's clock.
     #[must_use]
+    #[inline]
     pub const fn at(self) -> EpochMs {
         let [_, a, b, c, d, e, f, ..] = self.0;
         EpochMs(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
@@ -124,6 +125,7 @@ impl ClickId {
 
     /// The link that was followed.
     #[must_use]
+    #[inline]
     pub const fn link(self) -> LinkId {
         let [_, _, _, _, _, _, _, a, b, c, d, ..] = self.0;
         LinkId(u32::from_be_bytes([a, b, c, d]))
@@ -131,6 +133,7 @@ impl ClickId {
 
     /// Who followed it.
     #[must_use]
+    #[inline]
     pub fn visitor(self) -> VisitorId {
         VisitorId(u64::from_be_bytes(self.array::<11, 8>()))
     }
@@ -143,6 +146,7 @@ impl ClickId {
 
     /// The name of this touch in ClickHouse.
     #[must_use]
+    #[inline]
     pub fn touch(self) -> TouchId {
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&self.array::<1, 6>());
@@ -195,6 +199,7 @@ impl ClickId {
         Ok(Self(bytes))
     }
 
+    #[inline]
     fn array<const FROM: usize, const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
         out.copy_from_slice(&self.0[FROM..FROM + N]);

@@ -60,6 +60,7 @@ pub struct Touch {
 }
 
 impl From<&ClickHead> for Touch {
+    #[inline]
     fn from(head: &ClickHead) -> Self {
         Self {
             at: head.at(),

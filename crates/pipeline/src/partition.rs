@@ -4,20 +4,23 @@
 //! (delivered at once where they share a process, else for the log), and the states to keep. Not here: reading, writing and
 //! committing (`worker`). Start at [`Partition::apply`].
 
-use std::{collections::HashMap, sync::Arc};
+mod outbox;
+
+use std::sync::Arc;
 
 use attribution::{
-    Orders, OrdersOutput, Slices, StateError, StoreError as TouchError, Timelines, TouchStore,
+    CLICKS_AT_A_TIME, Orders, OrdersOutput, Slices, StateError, StoreError as TouchError, Timelines,
+    TouchStore,
 };
 use catalog::Catalog;
 use events::{
-    Click, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey, Quarantined,
-    Report,
+    Click, ClickHead, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey,
+    Quarantined, Report,
 };
 use journal::Record;
 use units::{EpochMs, QUARTER_MS, Stamp};
-use warehouse::Batch;
 
+pub use self::outbox::Outbox;
 use crate::fates::{Fates, Input, place};
 
 mod recalled;
@@ -74,68 +77,6 @@ pub enum PartitionError<E: std::error::Error> {
     Touches(#[from] TouchError),
 }
 
-/// What a partition hands out since it was last asked.
-#[derive(Debug)]
-pub struct Outbox {
-    /// Rows for the sink. The caller cuts it when it is full.
-    pub batch: Batch,
-    /// For the log; empty with [`Inner::Memory`].
-    pub messages: Vec<Message>,
-    /// Time of the oldest and the newest input in `batch`, by the edge's clock.
-    pub inputs_at: Option<(EpochMs, EpochMs)>,
-    /// The last snapshot of each order since the last [`Outbox::seal`]. A snapshot names everything an earlier one of its order named,
-    /// so only the last has to be written; an order is often decided twice at once, before and after its evidence.
-    decided: HashMap<OrderKey, (Box<Decision>, Vec<Credit>)>,
-    /// Rows in `decided`.
-    decided_rows: usize,
-}
-
-impl Default for Outbox {
-    fn default() -> Self {
-        Self {
-            batch: Batch::new(),
-            messages: Vec::new(),
-            inputs_at: None,
-            decided: HashMap::new(),
-            decided_rows: 0,
-        }
-    }
-}
-
-impl Outbox {
-    /// Rows for the sink, sealed or not.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.batch.rows() + self.decided_rows
-    }
-
-    /// Moves the orders' last snapshots into the batch and, where they travel through the log, among the messages.
-    pub fn seal(&mut self, inner: Inner) {
-        self.decided_rows = 0;
-        for (_, (decision, credits)) in self.decided.drain() {
-            self.batch.decided(&decision, &credits);
-            if inner == Inner::Log {
-                self.messages.push(Message::Decided(decision, credits));
-            }
-        }
-    }
-
-    fn decide(&mut self, decision: Box<Decision>, credits: Vec<Credit>) {
-        self.decided_rows += rows_of(&decision, &credits);
-        let before = self.decided.insert(decision.key.clone(), (decision, credits));
-        self.decided_rows -= before.map_or(0, |(decision, credits)| rows_of(&decision, &credits));
-    }
-
-    fn saw(&mut self, at: EpochMs) {
-        let (oldest, newest) = self.inputs_at.unwrap_or((at, at));
-        self.inputs_at = Some((oldest.min(at), newest.max(at)));
-    }
-}
-
-fn rows_of(decision: &Decision, credits: &[Credit]) -> usize {
-    1 + decision.void_quarters.len() + credits.len()
-}
-
 /// Both machines of one partition.
 #[derive(Debug)]
 pub struct Partition<S: Slices> {
@@ -143,6 +84,8 @@ pub struct Partition<S: Slices> {
     timelines: Timelines<S>,
     inner: Inner,
     fates: Fates,
+    /// Read and not yet handed to the timelines: at most [`CLICKS_AT_A_TIME`], none between two calls.
+    clicks: Vec<ClickHead>,
     /// Where decided orders lie in time, since the last checkpoint.
     order_times: Vec<(EpochMs, OrderKey)>,
     orders_out: Vec<OrdersOutput>,
@@ -171,36 +114,25 @@ impl<S: Slices> Partition<S> {
             timelines,
             inner,
             fates: Fates::default(),
+            clicks: Vec::with_capacity(CLICKS_AT_A_TIME),
             order_times: Vec::new(),
             orders_out: Vec::new(),
             evidence_out: Vec::new(),
         }
     }
 
-    /// Takes one record. What cannot be read goes to quarantine; every record meets one fate.
+    /// Takes records as they were read. What cannot be read goes to quarantine; every record meets one fate. Orders that they concern are
+    /// decided when all are taken in, so that one order of one call is decided once.
     pub fn apply<D: States>(
         &mut self,
-        record: &Record,
+        records: &[Record],
         states: &D,
         out: &mut Outbox,
     ) -> Result<(), PartitionError<D::Error>> {
-        match Event::decode(&record.bytes) {
-            Ok(Event::Click(click)) => self.on_click(&click, out)?,
-            Ok(Event::Report(report)) => self.on_first_report(*report, states, out)?,
-            Ok(Event::Lookup(lookup)) => {
-                self.fates.note(Input::Lookup, None);
-                self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
-            }
-            Ok(Event::Evidence(evidence)) => {
-                self.fates.note(Input::Evidence, None);
-                self.on_evidence(evidence, states)?;
-            }
-            Ok(Event::Claim(_)) => self.fates.note(Input::Claim, None),
-            Ok(Event::Decision(_) | Event::Credit(_) | Event::Catalog(_) | Event::Quarantined(_)) => {
-                self.quarantine(record, "unexpected_kind", out);
-            }
-            Err(error) => self.quarantine(record, error.code(), out),
+        for record in records {
+            self.take(record, states, out)?;
         }
+        self.hand_over_clicks()?;
         self.settle(states, out)
     }
 
@@ -223,7 +155,7 @@ impl<S: Slices> Partition<S> {
         out: &mut Outbox,
     ) -> Result<(), PartitionError<D::Error>> {
         self.load_order(key, states)?;
-        self.orders.redecide(key, &mut self.orders_out);
+        self.orders.reconsider(key, &mut self.orders_out);
         self.settle(states, out)
     }
 
@@ -273,6 +205,34 @@ impl<S: Slices> Partition<S> {
         self.orders.needs_claim() || self.timelines.needs_claim()
     }
 
+    fn take<D: States>(
+        &mut self,
+        record: &Record,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        match Event::decode(&record.bytes) {
+            Ok(Event::Click(click)) => self.on_click(&click, out)?,
+            Ok(Event::Report(report)) => self.on_first_report(*report, states, out)?,
+            Ok(Event::Lookup(lookup)) => {
+                self.fates.note(Input::Lookup, None);
+                // What was read before is part of the answer, so that it need not be given twice.
+                self.hand_over_clicks()?;
+                self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
+            }
+            Ok(Event::Evidence(evidence)) => {
+                self.fates.note(Input::Evidence, None);
+                self.on_evidence(evidence, states)?;
+            }
+            Ok(Event::Claim(_)) => self.fates.note(Input::Claim, None),
+            Ok(Event::Decision(_) | Event::Credit(_) | Event::Catalog(_) | Event::Quarantined(_)) => {
+                self.quarantine(record, "unexpected_kind", out);
+            }
+            Err(error) => self.quarantine(record, error.code(), out),
+        }
+        Ok(())
+    }
+
     fn on_click(&mut self, click: &Click<'_>, out: &mut Outbox) -> Result<(), TouchError> {
         match out.batch.click(click) {
             warehouse::Fate::Row => self.fates.note(Input::Click, Some(click.head.origin)),
@@ -283,7 +243,14 @@ impl<S: Slices> Partition<S> {
             }
         }
         out.saw(click.head.at());
-        self.timelines.on_click(&click.head, &mut self.evidence_out)
+        self.clicks.push(click.head);
+        if self.clicks.len() == CLICKS_AT_A_TIME { self.hand_over_clicks() } else { Ok(()) }
+    }
+
+    fn hand_over_clicks(&mut self) -> Result<(), TouchError> {
+        self.timelines.on_clicks(&self.clicks, &mut self.evidence_out)?;
+        self.clicks.clear();
+        Ok(())
     }
 
     fn on_first_report<D: States>(
@@ -301,7 +268,7 @@ impl<S: Slices> Partition<S> {
         }
         out.saw(report.received_at);
         self.load_order(&report.key, states)?;
-        self.orders.on_report(report, &mut self.orders_out);
+        self.orders.add_report(report, &mut self.orders_out);
         Ok(())
     }
 
@@ -311,7 +278,7 @@ impl<S: Slices> Partition<S> {
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
         self.load_order(&evidence.order, states)?;
-        self.orders.on_evidence(evidence, &mut self.orders_out);
+        self.orders.add_evidence(evidence, &mut self.orders_out);
         Ok(())
     }
 
@@ -321,11 +288,12 @@ impl<S: Slices> Partition<S> {
         }
         let Some(state) = states.order(key).map_err(PartitionError::States)? else { return Ok(()) };
         self.orders
-            .restore(key.clone(), state.as_ref())
+            .restore(key, state.as_ref())
             .map_err(|source| PartitionError::State { what: key.to_string(), source })
     }
 
-    /// Passes on what the machines said until they are quiet. In memory that ends, since sets only grow and nothing is said twice.
+    /// Passes on what the machines said until they are quiet, and decides what is due then. In memory that ends, since sets only grow and
+    /// nothing is said twice.
     fn settle<D: States>(&mut self, states: &D, out: &mut Outbox) -> Result<(), PartitionError<D::Error>> {
         loop {
             for evidence in std::mem::take(&mut self.evidence_out) {
@@ -349,7 +317,10 @@ impl<S: Slices> Partition<S> {
                 }
             }
             if self.evidence_out.is_empty() && self.orders_out.is_empty() {
-                return Ok(());
+                self.orders.decide_due(&mut self.orders_out);
+                if self.orders_out.is_empty() {
+                    return Ok(());
+                }
             }
         }
     }

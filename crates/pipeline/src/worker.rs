@@ -237,23 +237,21 @@ impl Worker {
         if !records.is_empty() {
             self.first_at.get_or_insert_with(Instant::now);
         }
-        for run in records.chunk_by(|left, right| left.stream == right.stream) {
-            self.apply(run)?;
-        }
+        self.apply(&records)?;
         self.send_messages()?;
         self.speak_if_due()
     }
 
-    /// Records of one stream, ascending.
-    fn apply(&mut self, run: &[Record]) -> Result<(), WorkerError> {
-        for record in run {
-            self.partition.apply(record, &self.setup.store, &mut self.out)?;
-            self.gathered.input_bytes += record.bytes.len();
-        }
-        self.gathered.records += run.len();
-        if let Some(last) = run.last() {
-            self.positions.insert(last.stream.clone(), last.position + 1);
-            self.moved.insert(last.stream.clone(), last.position + 1);
+    /// Records of any streams, each stream's ascending.
+    fn apply(&mut self, records: &[Record]) -> Result<(), WorkerError> {
+        self.partition.apply(records, &self.setup.store, &mut self.out)?;
+        self.gathered.records += records.len();
+        self.gathered.input_bytes += records.iter().map(|it| it.bytes.len()).sum::<usize>();
+        for run in records.chunk_by(|left, right| left.stream == right.stream) {
+            if let Some(last) = run.last() {
+                self.positions.insert(last.stream.clone(), last.position + 1);
+                self.moved.insert(last.stream.clone(), last.position + 1);
+            }
         }
         Ok(())
     }

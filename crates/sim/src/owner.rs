@@ -205,7 +205,7 @@ impl Owner {
             return;
         }
         if let Some(state) = self.disk.orders.get(key) {
-            self.orders.restore(key.clone(), state).expect("a checkpoint is whole");
+            self.orders.restore(key, state).expect("a checkpoint is whole");
         }
     }
 

@@ -6,7 +6,10 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use events::{Lookup, OrderKey, Touch};
 use units::{AdvertiserId, EpochMs, Stamp};
 
-use crate::orders::{StateError, grow_by_one};
+use crate::{
+    orders::{StateError, grow_by_one},
+    sent::Said,
+};
 
 /// The first byte.
 const VERSION: u8 = 1;
@@ -29,11 +32,20 @@ pub(super) struct Ask {
     stamp: Stamp,
 }
 
+/// Who asked, what, and what was answered last.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) order: OrderKey,
+    pub(super) ask: Ask,
+    /// Under this owner's claim; not written to disk.
+    pub(super) said: Said,
+}
+
 /// All questions about one identity, by order. Nearly always one, so the list has no spare places: a tree's smallest node has eleven.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Asks {
     /// Invariant: ascending by order, each once, at most [`ORDERS_MAX`].
-    by_order: Vec<(OrderKey, Ask)>,
+    by_order: Vec<Asked>,
 }
 
 #[derive(bincode::Encode, bincode::Decode)]
@@ -68,37 +80,55 @@ impl Ask {
 }
 
 impl Asks {
-    /// Whether that changed anything. At [`ORDERS_MAX`] a new order's question is not taken.
-    pub(super) fn add(&mut self, lookup: Lookup) -> bool {
+    /// Whether that changed anything, and where the order's question is. At [`ORDERS_MAX`] a new order's question is not taken. `said` is asked
+    /// what was answered to an order before, when it is new here.
+    pub(super) fn add(
+        &mut self,
+        lookup: Lookup,
+        said: impl FnOnce(&OrderKey) -> Said,
+    ) -> (bool, Option<&mut Asked>) {
         let ask = Ask { from: lookup.from, to: lookup.to, at: lookup.at, stamp: lookup.stamp };
-        self.add_ask(lookup.order, ask)
+        self.add_ask(lookup.order, ask, said)
     }
 
-    fn add_ask(&mut self, order: OrderKey, ask: Ask) -> bool {
-        match self.by_order.binary_search_by(|it| it.0.cmp(&order)) {
-            Ok(index) => self.by_order.get_mut(index).is_some_and(|it| it.1.join(ask)),
+    fn add_ask(
+        &mut self,
+        order: OrderKey,
+        ask: Ask,
+        said: impl FnOnce(&OrderKey) -> Said,
+    ) -> (bool, Option<&mut Asked>) {
+        match self.by_order.binary_search_by(|it| it.order.cmp(&order)) {
+            Ok(index) => {
+                let asked = self.by_order.get_mut(index);
+                asked.map_or((false, None), |it| (it.ask.join(ask), Some(it)))
+            }
+            Err(_) if self.by_order.len() >= ORDERS_MAX => (false, None),
             Err(index) => {
-                let has_room = self.by_order.len() < ORDERS_MAX;
-                if has_room {
-                    grow_by_one(&mut self.by_order);
-                    self.by_order.insert(index, (order, ask));
-                }
-                has_room
+                grow_by_one(&mut self.by_order);
+                let said = said(&order);
+                self.by_order.insert(index, Asked { order, ask, said });
+                (true, self.by_order.get_mut(index))
             }
         }
     }
 
-    /// The union of both.
+    /// The union of both; what was answered stays.
     pub(super) fn join(&mut self, other: Self) {
-        for (order, ask) in other.by_order {
-            self.add_ask(order, ask);
+        for asked in other.by_order {
+            self.add_ask(asked.order, asked.ask, |_| asked.said);
         }
     }
 
-    /// Forgets questions about nothing after `before`; whether there were any.
-    pub(super) fn expire(&mut self, before: EpochMs) -> bool {
+    /// Forgets questions about nothing after `before`, handing each to `forgotten`; whether there were any.
+    pub(super) fn expire(&mut self, before: EpochMs, mut forgotten: impl FnMut(&Asked)) -> bool {
         let count = self.by_order.len();
-        self.by_order.retain(|(_, ask)| ask.to >= before);
+        self.by_order.retain(|it| {
+            let is_kept = it.ask.to >= before;
+            if !is_kept {
+                forgotten(it);
+            }
+            is_kept
+        });
         count != self.by_order.len()
     }
 
@@ -107,12 +137,12 @@ impl Asks {
     }
 
     /// Ascending by order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&OrderKey, &Ask)> {
-        self.by_order.iter().map(|(order, ask)| (order, ask))
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Asked> {
+        self.by_order.iter_mut()
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let row = |(order, ask): (&OrderKey, &Ask)| AskV1 {
+        let row = |Asked { order, ask, .. }: &Asked| AskV1 {
             advertiser: order.advertiser.0,
             order: order.order.clone(),
             from: ask.from.0,
@@ -120,7 +150,7 @@ impl Asks {
             at: ask.at.0,
             stamp: ask.stamp.to_u64(),
         };
-        let rows: Vec<AskV1> = self.iter().map(row).collect();
+        let rows: Vec<AskV1> = self.by_order.iter().map(row).collect();
         let mut bytes = vec![VERSION];
         bincode::encode_into_std_write(rows, &mut bytes, config()).expect("a vector takes any bytes");
         bytes
@@ -141,7 +171,7 @@ impl Asks {
             let order = OrderKey { advertiser: AdvertiserId(row.advertiser), order: row.order };
             let stamp = Stamp::from_u64(row.stamp);
             let ask = Ask { from: EpochMs(row.from), to: EpochMs(row.to), at: EpochMs(row.at), stamp };
-            decoded.add_ask(order, ask);
+            decoded.add_ask(order, ask, |_| Said::default());
         }
         Ok(decoded)
     }

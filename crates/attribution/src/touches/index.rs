@@ -11,6 +11,17 @@ use crate::folding::fold;
 /// Places of the smallest table.
 const PLACES_MIN_BITS: u32 = 6;
 
+/// By what a visitor is found: 32 bits, never 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct VisitorHash(u32);
+
+impl VisitorHash {
+    /// The place in a table of two to `bits` places, by the upper bits; `bits` from 1 to 32.
+    pub(crate) const fn place(self, bits: u32) -> usize {
+        (self.0 >> (u32::BITS - bits)) as usize
+    }
+}
+
 /// Newest touches by visitor.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -40,11 +51,10 @@ impl Index {
     }
 
     /// Puts `number` in; what was there before. Numbers in the table lie less than 2^32 below `next`.
-    pub(super) fn replace(&mut self, visitor: VisitorId, number: u64, next: u64) -> Option<u64> {
+    pub(super) fn replace(&mut self, hash: VisitorHash, number: u64, next: u64) -> Option<u64> {
         if self.len >= load_max(self.places.len()) {
             self.grow();
         }
-        let hash = self.hash(visitor);
         let new = entry(hash, number);
         let place = find(&mut self.places, self.bits, hash);
         let old = std::mem::replace(place, new);
@@ -56,14 +66,13 @@ impl Index {
     }
 
     /// The number put in last for `visitor`.
-    pub(super) fn newest(&self, visitor: VisitorId, next: u64) -> Option<u64> {
-        let hash = self.hash(visitor);
-        let mut place = start(hash, self.bits);
+    pub(super) fn newest(&self, hash: VisitorHash, next: u64) -> Option<u64> {
+        let mut place = hash.place(self.bits);
         loop {
             match self.places.get(place) {
                 None => place = 0,
                 Some(0) => return None,
-                Some(it) if it >> 32 == u64::from(hash) => return Some(whole(*it, next)),
+                Some(it) if it >> 32 == u64::from(hash.0) => return Some(whole(*it, next)),
                 Some(_) => place += 1,
             }
         }
@@ -71,9 +80,9 @@ impl Index {
 
     /// Reads the places of visitors who are about to be put in. The reads do not wait for one another, as those of [`Index::replace`] do,
     /// so that the processor fetches many lines of memory at a time.
-    pub(super) fn warm(&self, visitors: impl Iterator<Item = VisitorId>) {
-        let place = |it| self.places.get(start(self.hash(it), self.bits)).copied().unwrap_or(0);
-        std::hint::black_box(visitors.map(place).fold(0, u64::wrapping_add));
+    pub(super) fn warm(&self, hashes: &[VisitorHash]) {
+        let place = |it: &VisitorHash| self.places.get(it.place(self.bits)).copied().unwrap_or(0);
+        std::hint::black_box(hashes.iter().map(place).fold(0, u64::wrapping_add));
     }
 
     /// Forgets numbers below `first`.
@@ -99,12 +108,11 @@ impl Index {
         (self.places, self.bits) = (places, bits);
     }
 
-    /// 32 bits, never 0.
-    pub(super) fn hash(&self, visitor: VisitorId) -> u32 {
+    pub(super) fn hash(&self, visitor: VisitorId) -> VisitorHash {
         // The folded product of wyhash, twice: each bit of the visitor and of the seed moves every bit of the result.
         let once = fold(visitor.0 ^ self.seed, 0x9e37_79b9_7f4a_7c15);
         let twice = fold(once ^ self.seed.rotate_left(32), 0xe703_7ed1_a0b4_28db);
-        u32::try_from(twice >> 32).unwrap_or(1).max(1)
+        VisitorHash(upper_half(twice).max(1))
     }
 }
 
@@ -113,8 +121,12 @@ const fn load_max(places: usize) -> usize {
     places / 4 * 3
 }
 
-fn entry(hash: u32, number: u64) -> u64 {
-    (u64::from(hash) << 32) | (number & u64::from(u32::MAX))
+const fn upper_half(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+fn entry(hash: VisitorHash, number: u64) -> u64 {
+    (u64::from(hash.0) << 32) | (number & u64::from(u32::MAX))
 }
 
 /// The number at most 2^32 - 1 below `next` that ends in the entry's lower half.
@@ -123,17 +135,13 @@ const fn whole(entry: u64, next: u64) -> u64 {
     next - (next as u32).wrapping_sub(entry as u32) as u64
 }
 
-const fn start(hash: u32, bits: u32) -> usize {
-    (hash >> (u32::BITS - bits)) as usize
-}
-
 /// The place of `hash`, or the empty one where it belongs. One is always empty.
-fn find(places: &mut [u64], bits: u32, hash: u32) -> &mut u64 {
-    let mut place = start(hash, bits);
+fn find(places: &mut [u64], bits: u32, hash: VisitorHash) -> &mut u64 {
+    let mut place = hash.place(bits);
     loop {
         match places.get(place) {
             None => place = 0,
-            Some(it) if *it == 0 || it >> 32 == u64::from(hash) => break,
+            Some(it) if *it == 0 || it >> 32 == u64::from(hash.0) => break,
             Some(_) => place += 1,
         }
     }
@@ -142,6 +150,5 @@ fn find(places: &mut [u64], bits: u32, hash: u32) -> &mut u64 {
 
 /// Puts in an entry whose hash is not there.
 fn insert_new(places: &mut [u64], bits: u32, entry: u64) {
-    let hash = u32::try_from(entry >> 32).unwrap_or(1);
-    *find(places, bits, hash) = entry;
+    *find(places, bits, VisitorHash(upper_half(entry))) = entry;
 }

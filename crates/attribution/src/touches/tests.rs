@@ -119,7 +119,7 @@ fn a_visitor_costs_at_most_forty_bytes_while_the_index_grows() {
     let (mut worst, mut growths) = (0.0_f64, 0);
     for visitor in 0..400_000_u64 {
         let (before, visitors) = (index.bytes(), index.len());
-        index.replace(VisitorId(visitor), visitor, visitor);
+        index.replace(index.hash(VisitorId(visitor)), visitor, visitor);
         if before != index.bytes() {
             growths += 1;
             let both = u32::try_from(before + index.bytes()).unwrap();
@@ -199,6 +199,34 @@ fn a_damaged_record_is_named() {
     slices.create(0).unwrap();
     slices.append(0, &[0xff; RECORD_BYTES]).unwrap();
     assert!(matches!(TouchStore::open(slices, SMALL, 1, next), Err(StoreError::Damaged { number: 0 })));
+}
+
+/// Blocks of 4,096 records: of three and a half, two are in memory.
+#[test]
+fn touches_in_memory_and_on_disk_are_found_alike() {
+    let options = SliceOptions { records_max: 10_000, span_ms: u64::MAX };
+    let open = |slices, next| TouchStore::open(slices, options, 1, next).unwrap().keeping(2 * BLOCK_BYTES);
+    let mut store = open(MemorySlices::default(), 0);
+    let mut all = vec![BTreeSet::new(); 100];
+    for sequence in 0..14_000_u32 {
+        let visitor = sequence % 100;
+        let touch = touch(visitor.into(), 5, sequence);
+        store.append(&touch).unwrap();
+        all[visitor as usize].insert(touch);
+        if sequence % 1_001 == 0 {
+            store.flush().unwrap();
+        }
+    }
+    let in_memory = (0..14_000).filter(|it| store.recent.get(*it).is_some()).count();
+    assert!((4_096..=2 * 4_096).contains(&in_memory), "{in_memory} in memory");
+    let next = store.flush().unwrap();
+    let mut reopened = open(store.slices().clone(), next);
+    reopened.append(&touch(7, 5, 14_000)).unwrap();
+    for (visitor, mut touches) in (0..).zip(all) {
+        assert_eq!(found(&store, visitor, 0, 9), touches);
+        touches.extend((visitor == 7).then(|| touch(7, 5, 14_000)));
+        assert_eq!(found(&reopened, visitor, 0, 9), touches);
+    }
 }
 
 #[test]

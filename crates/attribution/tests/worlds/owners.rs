@@ -175,7 +175,7 @@ impl OrdersOwner {
         if let Some(state) = self.disk.states.get(key)
             && !self.machine.holds(key)
         {
-            self.machine.restore(key.clone(), state).expect("it was written by this build");
+            self.machine.restore(key, state).expect("it was written by this build");
         }
     }
 

@@ -6,6 +6,7 @@
 use super::{ClickHeadV1, OriginV1};
 
 /// The struct at the front of `body`; `None` where bincode would refuse it. What lies behind is not looked at.
+#[inline]
 pub(crate) fn click_head(body: &[u8]) -> Option<ClickHeadV1> {
     let mut rest = Front(body);
     Some(ClickHeadV1 {
@@ -33,16 +34,19 @@ const FOUR_BYTES: u8 = 252;
 const EIGHT_BYTES: u8 = 253;
 
 impl Front<'_> {
+    #[inline]
     fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (front, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*front)
     }
 
+    #[inline]
     fn u8(&mut self) -> Option<u8> {
         self.bytes().map(|[byte]| byte)
     }
 
+    #[inline]
     fn u16(&mut self) -> Option<u16> {
         match self.u8()? {
             TWO_BYTES => self.bytes().map(u16::from_le_bytes),
@@ -51,6 +55,7 @@ impl Front<'_> {
         }
     }
 
+    #[inline]
     fn u32(&mut self) -> Option<u32> {
         match self.u8()? {
             TWO_BYTES => self.bytes().map(u16::from_le_bytes).map(Into::into),
@@ -60,6 +65,7 @@ impl Front<'_> {
         }
     }
 
+    #[inline]
     fn u64(&mut self) -> Option<u64> {
         match self.u8()? {
             TWO_BYTES => self.bytes().map(u16::from_le_bytes).map(Into::into),
@@ -82,6 +88,7 @@ mod tests {
     }
 
     /// Encoded again, so that every field takes part in the comparison.
+    #[inline]
     fn bytes_of(head: &ClickHeadV1) -> Vec<u8> {
         bincode::encode_to_vec(head, config()).unwrap()
     }
