@@ -1,8 +1,8 @@
-//! The sink: from gathered batches to stored rows and their marks, beside one plain INSERT of the same rows into an equal table.
+//! The sink: from decoded clicks to stored rows and their marks, beside one plain INSERT of the same rows into an equal table.
 //!
-//! Ours sends the pipeline's batches one by one, writes marks, and waits for the disk; the peer sends ready bytes of the same rows in the
-//! engine's fastest format, in one statement. The engine runs in this process, so its time, ours and HTTP's are in
-//! the sum on both sides. Merges are stopped: they come later and are the same rows.
+//! Ours puts the clicks into the pipeline's batches, sends these one by one, writes marks, and waits for the disk; the peer sends ready bytes of
+//! the same rows, sorted and in the engine's fastest format, in one statement with the engine's default settings. The engine runs in this
+//! process, so its time, ours and HTTP's are in the sum on both sides. Merges are stopped: they come later and are the same rows.
 
 use anyhow::{Context, Result, ensure};
 use events::{
@@ -24,7 +24,7 @@ use crate::{
 /// Rows of the plain INSERT, at full scale.
 const ROWS: f64 = 400_000.0;
 /// Rows of one batch: what the pipeline hands over at most.
-const BATCH_ROWS: u64 = 50_000;
+const BATCH_ROWS: usize = 50_000;
 /// Turns that the two take.
 const ROUNDS: u64 = 3;
 /// 2026-01-01; all rows fall into the six hours behind it.
@@ -54,13 +54,14 @@ pub(crate) fn run(scale: f64) -> Result<Vec<Row>> {
     // Settings and indices too: the same work for the same durability.
     post(engine, &format!("CREATE TABLE {database}.plain AS {database}.clicks_log"), &[])?;
     post(engine, &format!("SYSTEM STOP MERGES {database}.plain"), &[])?;
-    write(&runtime, &warehouse, &batches(rows, 0))?;
+    let texts: Vec<Texts> = (0..rows).map(Texts::new).collect();
+    write(&runtime, &warehouse, &clicks(&texts, 0))?;
     let select = format!("SELECT * FROM {database}.clicks_log FORMAT Native");
     let plain = post_bytes(engine, &select, &[])?;
     let (mut ours, mut peer) = (0.0, 0.0);
     for round in 1..=ROUNDS {
-        let batches = batches(rows, round);
-        let (written, seconds) = cpu_seconds(|| write(&runtime, &warehouse, &batches));
+        let clicks = clicks(&texts, round);
+        let (written, seconds) = cpu_seconds(|| write(&runtime, &warehouse, &clicks));
         written?;
         let insert = format!("INSERT INTO {database}.plain FORMAT Native");
         let (inserted, plain_seconds) = cpu_seconds(|| post(engine, &insert, &plain));
@@ -83,46 +84,56 @@ pub(crate) fn run(scale: f64) -> Result<Vec<Row>> {
     }])
 }
 
-/// The rows of a round, in the pipeline's batches.
-fn batches(rows: u64, round: u64) -> Vec<Batch> {
-    let mut mint = ClickMint::new(ClickKey::new(0, b"benches"), 1);
-    let mut batches = vec![Batch::new()];
-    for n in 0..rows {
-        if n > 0 && n.is_multiple_of(BATCH_ROWS) {
-            batches.push(Batch::new());
+/// From clicks to rows on disk.
+fn write(runtime: &tokio::runtime::Runtime, warehouse: &Warehouse, clicks: &[Click<'_>]) -> Result<()> {
+    for some in clicks.chunks(BATCH_ROWS) {
+        let mut batch = Batch::new();
+        for click in some {
+            batch.click(click);
         }
-        if let Some(batch) = batches.last_mut() {
-            push(batch, &mut mint, n, round, rows);
-        }
-    }
-    batches
-}
-
-fn write(runtime: &tokio::runtime::Runtime, warehouse: &Warehouse, batches: &[Batch]) -> Result<()> {
-    for batch in batches {
-        runtime.block_on(warehouse.write("bench", batch))?;
+        runtime.block_on(warehouse.write("bench", &batch))?;
     }
     Ok(())
 }
 
-/// A click with the texts that most have.
-fn push(batch: &mut Batch, mint: &mut ClickMint, n: u64, round: u64, rows: u64) {
+/// The texts that most clicks have.
+struct Texts {
+    referrer: String,
+    partner_click_id: String,
+    sub: String,
+    campaign: String,
+    gclid: String,
+}
+
+impl Texts {
+    fn new(n: u64) -> Self {
+        Self {
+            referrer: format!("blog{}.example", n % 300),
+            partner_click_id: format!("{n:016x}"),
+            sub: format!("creative-{}", n % 500),
+            campaign: format!("spring_sale_{}", n / 7 % 50),
+            gclid: format!("EAIaIQobChMI{n:010}"),
+        }
+    }
+}
+
+/// The clicks of a round, in the order of their times.
+fn clicks(texts: &[Texts], round: u64) -> Vec<Click<'_>> {
+    let mut mint = ClickMint::new(ClickKey::new(0, b"benches"), 1);
+    let rows = texts.len() as u64;
+    (0..rows).zip(texts).map(|(n, texts)| click(&mut mint, n, round, rows, texts)).collect()
+}
+
+fn click<'a>(mint: &mut ClickMint, n: u64, round: u64, rows: u64, texts: &'a Texts) -> Click<'a> {
     let at = EpochMs(START + n * 6 * HOUR_MS / rows);
     let small = |end: u64| u32::try_from(n % end).unwrap_or(0);
     // Golden ratio's bits: visitors in no order, as they come.
     let visitor = VisitorId((n / 2 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let link = 1 + small(120);
-    let (sub, campaign) = (format!("creative-{}", n % 500), format!("spring_sale_{}", n / 7 % 50));
-    let referrer = format!("blog{}.example", n % 300);
-    let partner_click_id = format!("{n:016x}");
-    let gclid = format!("EAIaIQobChMI{n:010}");
-    batch.click(&Click {
+    let incarnation = 1 + u32::try_from(round).unwrap_or(0);
+    Click {
         head: ClickHead {
-            origin: Origin {
-                writer: WriterId(1),
-                incarnation: 1 + u32::try_from(round).unwrap_or(0),
-                sequence: n + 1,
-            },
+            origin: Origin { writer: WriterId(1), incarnation, sequence: n + 1 },
             id: mint.mint(at, LinkId(link), visitor),
             kind: TouchKind::Click,
             verdict: if n.is_multiple_of(10) { Verdict::Bot } else { Verdict::Valid },
@@ -144,12 +155,12 @@ fn push(batch: &mut Batch, mint: &mut ClickMint, n: u64, round: u64, rows: u64) 
         user_agent_hash: n % 1_000,
         landing: LandingChoice::Stored,
         deep_link: "",
-        referrer_host: &referrer,
+        referrer_host: &texts.referrer,
         source: "newsletter",
-        partner_click_id: &partner_click_id,
-        subs: [(1, &*sub), (2, "mail")].into_iter().collect(),
-        tags: [("utm_source", "newsletter"), ("utm_campaign", &*campaign), ("gclid", &*gclid)]
+        partner_click_id: &texts.partner_click_id,
+        subs: [(1, &*texts.sub), (2, "mail")].into_iter().collect(),
+        tags: [("utm_source", "newsletter"), ("utm_campaign", &*texts.campaign), ("gclid", &*texts.gclid)]
             .into_iter()
             .collect(),
-    });
+    }
 }

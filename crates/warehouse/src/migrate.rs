@@ -15,6 +15,9 @@ use crate::{
     tables::Table,
 };
 
+/// A day that was rolled, of whatever zone there was then.
+const ANY_ROLLED_DAY: &str = "SELECT toString(day) AS value FROM (SELECT day FROM rolled_day UNION ALL SELECT day FROM rolled_partner_day) LIMIT 1";
+
 /// Rows of the self-test's insert.
 const SELF_TEST_ROWS: u64 = 3;
 
@@ -71,8 +74,7 @@ impl Warehouse {
         if found == zone {
             return Ok(());
         }
-        let rolled: Vec<Text> =
-            self.rows("SELECT toString(day) AS value FROM rolled_day LIMIT 1").await.map_err(failed)?;
+        let rolled: Vec<Text> = self.rows(ANY_ROLLED_DAY).await.map_err(failed)?;
         if !rolled.is_empty() {
             return Err(MigrateError::OtherZone {
                 database: self.database().to_owned(),

@@ -21,7 +21,7 @@ use crate::{
 
 mod sql;
 
-use sql::Dirty;
+use sql::{Days, Dirty};
 
 /// Quarters folded by one statement: about a million clicks where there are a hundred million a month.
 pub const QUARTERS_PER_STATEMENT: usize = 32;
@@ -40,14 +40,15 @@ const PAUSE_MAX: Duration = Duration::from_mins(1);
 pub struct RollerOptions {
     /// Between looks at the marks.
     pub interval: Duration,
-    /// Between rolls of days, today's among them: until then a day's sums come from its quarters, its visitors from its last roll.
+    /// Between rolls of day cells, today's among them: until then a day's sums come from its quarters, its visitors from its last roll. Days
+    /// by partner are rolled after each look at the marks, as long as they are cheap.
     pub day_interval: Duration,
     /// Between searches for what stale rollers left behind.
     pub sweep_interval: Duration,
 }
 
 impl Default for RollerOptions {
-    /// Clicks are in the rollups within 4 s (design.md 10), a day's visitors within a minute.
+    /// Clicks are in the rollups within 4 s (design.md 10), a day cell's visitors within a minute.
     fn default() -> Self {
         Self {
             interval: Duration::from_millis(1_500),
@@ -62,8 +63,10 @@ impl Default for RollerOptions {
 pub struct RollReport {
     /// Quarters rolled.
     pub quarters: usize,
-    /// Days rolled.
+    /// Days whose cells were rolled.
     pub days: usize,
+    /// Days rolled by partner.
+    pub partner_days: usize,
     /// Quarters marked because a stale roller had left cells there.
     pub swept: usize,
     /// Dirty quarters left over; at least that many.
@@ -98,6 +101,7 @@ pub struct Roller {
     options: RollerOptions,
     status: watch::Sender<RollerStatus>,
     days_due: Option<Instant>,
+    partner_days_due: Option<Instant>,
     sweep_due: Option<Instant>,
 }
 
@@ -116,7 +120,7 @@ impl Roller {
     #[must_use]
     pub fn new(warehouse: Warehouse, options: RollerOptions) -> Self {
         let (status, _) = watch::channel(RollerStatus::default());
-        Self { warehouse, options, status, days_due: None, sweep_due: None }
+        Self { warehouse, options, status, days_due: None, partner_days_due: None, sweep_due: None }
     }
 
     /// What it last did, for `/readyz` and metrics.
@@ -161,13 +165,9 @@ impl Roller {
             }
         }
         report.took = started.elapsed();
-        loop {
-            let (days, waiting) = self.roll_days(Duration::MAX).await?;
-            report.days += days;
-            if waiting == 0 {
-                return Ok(report);
-            }
-        }
+        report.partner_days = self.roll_all_days(Days::Partners).await?;
+        report.days = self.roll_all_days(Days::Cells).await?;
+        Ok(report)
     }
 
     /// A pass of [`Roller::run`]: it stops after one interval, so that the open quarter does not wait for a long backlog.
@@ -189,14 +189,42 @@ impl Roller {
         }
         report.took = started.elapsed();
         report.waiting = dirty.len() - report.quarters;
-        if report.waiting == 0 && self.days_due.is_none_or(|it| it <= Instant::now()) {
-            let started = Instant::now();
-            let (days, waiting) = self.roll_days(self.options.interval).await?;
-            report.days = days;
-            // Days left over are gone on with after the next look at the quarters.
-            self.days_due = (waiting == 0).then(|| due(self.options.day_interval, started));
+        if report.waiting > 0 {
+            return Ok(report);
         }
+        let interval = self.options.interval;
+        (report.partner_days, self.partner_days_due) =
+            self.roll_due_days(Days::Partners, self.partner_days_due, interval).await?;
+        (report.days, self.days_due) =
+            self.roll_due_days(Days::Cells, self.days_due, self.options.day_interval).await?;
         Ok(report)
+    }
+
+    /// Rolls days, if it is time, for about as long as a pass takes. Returns how many, and when they are due again.
+    async fn roll_due_days(
+        &self,
+        days: Days,
+        due_at: Option<Instant>,
+        interval: Duration,
+    ) -> Result<(usize, Option<Instant>), EngineError> {
+        let started = Instant::now();
+        if due_at.is_some_and(|it| it > started) {
+            return Ok((0, due_at));
+        }
+        let (rolled, waiting) = self.roll_days(days, self.options.interval).await?;
+        // Days left over are gone on with after the next look at the quarters.
+        Ok((rolled, (waiting == 0).then(|| due(interval, started))))
+    }
+
+    async fn roll_all_days(&self, days: Days) -> Result<usize, EngineError> {
+        let mut rolled = 0;
+        loop {
+            let (some, waiting) = self.roll_days(days, Duration::MAX).await?;
+            rolled += some;
+            if waiting == 0 {
+                return Ok(rolled);
+            }
+        }
     }
 
     fn note(&self, passed: Result<RollReport, EngineError>) {
@@ -251,44 +279,47 @@ impl Roller {
         self.warehouse.insert("rolled", "quarter, ver".to_owned(), &block).await
     }
 
-    async fn dirty_days(&self, zone: &str) -> Result<Vec<Dirty>, EngineError> {
+    async fn dirty_days(&self, days: Days, zone: &str) -> Result<Vec<Dirty>, EngineError> {
         let floor = self.warehouse.parked_before().await?;
-        self.warehouse.rows(&sql::dirty_days(floor, zone, DIRTY_PER_PASS_MAX)).await
+        self.warehouse.rows(&sql::dirty_days(days, floor, zone, DIRTY_PER_PASS_MAX)).await
     }
 
     /// Rolls days until `budget` is used up, one at least. Returns how many, and how many are left.
-    async fn roll_days(&self, budget: Duration) -> Result<(usize, usize), EngineError> {
+    async fn roll_days(&self, days: Days, budget: Duration) -> Result<(usize, usize), EngineError> {
         let started = Instant::now();
         let zone = self.warehouse.zone().await?.unwrap_or_else(|| "UTC".to_owned());
-        let days = self.dirty_days(&zone).await?;
+        let dirty = self.dirty_days(days, &zone).await?;
         let mut done = 0;
-        for day in &days {
-            self.warehouse.execute(&sql::day_cells(*day, &zone)).await?;
-            self.warehouse.execute(&sql::uniques(*day, &zone)).await?;
-            self.note_rolled_day(*day).await?;
+        for day in &dirty {
+            for statement in days.roll(*day, &zone) {
+                self.warehouse.execute(&statement).await?;
+            }
+            self.note_rolled_day(days, *day).await?;
             done += 1;
             if started.elapsed() >= budget {
                 break;
             }
         }
-        Ok((done, days.len() - done))
+        Ok((done, dirty.len() - done))
     }
 
-    async fn note_rolled_day(&self, day: Dirty) -> Result<(), EngineError> {
+    async fn note_rolled_day(&self, days: Days, day: Dirty) -> Result<(), EngineError> {
         let mut block = Columns::new(ROLLED_DAY);
         let number = u16::try_from(day.at).unwrap_or(u16::MAX);
         block.fixed(number.to_le_bytes());
         block.u64(day.ver);
         block.end_row();
-        self.warehouse.insert("rolled_day", "day, ver".to_owned(), &block).await
+        self.warehouse.insert(days.rolled(), "day, ver".to_owned(), &block).await
     }
 
     /// Marks every quarter in which a cell, or whose day's cell, is older than the last roll. Returns how many.
     async fn sweep(&self) -> Result<usize, EngineError> {
         let zone = self.warehouse.zone().await?.unwrap_or_else(|| "UTC".to_owned());
         let mut stale: Vec<Dirty> = self.warehouse.rows(&sql::stale_quarters()).await?;
-        let days: Vec<Dirty> = self.warehouse.rows(&sql::stale_days(&zone)).await?;
-        stale.extend(days);
+        for days in [Days::Cells, Days::Partners] {
+            let found: Vec<Dirty> = self.warehouse.rows(&sql::stale_days(days, &zone)).await?;
+            stale.extend(found);
+        }
         let mut marks = Columns::new(Table::Marks.columns());
         for it in &stale {
             rows::mark(&mut marks, it.at, "sweep", self.warehouse.next_nonce());

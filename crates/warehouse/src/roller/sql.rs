@@ -13,6 +13,43 @@ pub(super) struct Dirty {
     pub(super) ver: u64,
 }
 
+/// What days are rolled to. Each is rolled from quarter cells, and noted, apart from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Days {
+    /// `cells_day`, by all dimensions.
+    Cells,
+    /// `cells_partner_day` and `uniques_day`.
+    Partners,
+}
+
+impl Days {
+    /// Where it is noted which days are rolled.
+    pub(super) const fn rolled(self) -> &'static str {
+        match self {
+            Self::Cells => "rolled_day",
+            Self::Partners => "rolled_partner_day",
+        }
+    }
+
+    /// What a roll of a day runs, in this order.
+    pub(super) fn roll(self, day: Dirty, zone: &str) -> Vec<String> {
+        match self {
+            Self::Cells => vec![day_cells(day, zone)],
+            Self::Partners => vec![partner_cells(day, zone), uniques(day, zone)],
+        }
+    }
+
+    /// Days and the versions of their rows.
+    const fn versions(self) -> &'static str {
+        match self {
+            Self::Cells => "SELECT day, ver FROM cells_day FINAL",
+            Self::Partners => {
+                "SELECT day, ver FROM cells_partner_day FINAL UNION ALL SELECT day, ver FROM uniques_day FINAL"
+            }
+        }
+    }
+}
+
 /// Seconds in a quarter of an hour.
 const QUARTER_S: u32 = 900;
 
@@ -27,12 +64,13 @@ pub(super) fn dirty_quarters(floor: u32, limit: usize) -> String {
 }
 
 /// Days that begin at or after `floor`, whose quarters were rolled since the day was.
-pub(super) fn dirty_days(floor: u32, zone: &str, limit: usize) -> String {
+pub(super) fn dirty_days(days: Days, floor: u32, zone: &str, limit: usize) -> String {
     format!(
         "SELECT toUInt32(toUInt16(m.day)) AS at, v AS ver \
          FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS m \
-         LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS r USING (day) \
-         WHERE v > r.ver AND toDateTime(toString(m.day), '{zone}') >= toDateTime({floor}, 'UTC') ORDER BY at DESC LIMIT {limit} SETTINGS {READ_SETTINGS}"
+         LEFT JOIN (SELECT day, ver FROM {rolled} FINAL) AS r USING (day) \
+         WHERE v > r.ver AND toDateTime(toString(m.day), '{zone}') >= toDateTime({floor}, 'UTC') ORDER BY at DESC LIMIT {limit} SETTINGS {READ_SETTINGS}",
+        rolled = days.rolled(),
     )
 }
 
@@ -112,7 +150,7 @@ fn version_of(column: &str, dirty: &[Dirty]) -> String {
 }
 
 /// Folds a day's cells, and counts its visitors, who do not add up, from its clicks.
-pub(super) fn day_cells(day: Dirty, zone: &str) -> String {
+fn day_cells(day: Dirty, zone: &str) -> String {
     let (keys, sums) = (CELL_KEYS, CELL_SUMS.join(", "));
     format!(
         "INSERT INTO cells_day (day, {keys}, {sums}, visitors, is_empty, ver) SETTINGS {WRITE_SETTINGS} \
@@ -134,8 +172,27 @@ pub(super) fn day_cells(day: Dirty, zone: &str) -> String {
     )
 }
 
+/// Folds a day's cells by partner and currency.
+fn partner_cells(day: Dirty, zone: &str) -> String {
+    let sums = CELL_SUMS.join(", ");
+    format!(
+        "INSERT INTO cells_partner_day (day, partner_id, currency, {sums}, is_empty, ver) SETTINGS {WRITE_SETTINGS} \
+         SELECT toDate({day}) AS day, partner_id, currency, {outer}, {empty}, {ver} AS ver FROM (\
+         SELECT partner_id, currency, {sums} FROM cells FINAL WHERE {in_day} \
+         UNION ALL \
+         SELECT partner_id, currency, {zeros} FROM cells_partner_day FINAL WHERE day = toDate({day})\
+         ) GROUP BY partner_id, currency SETTINGS {READ_SETTINGS}",
+        day = day.at,
+        ver = day.ver,
+        outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
+        empty = empty(),
+        zeros = zeros(),
+        in_day = in_day("quarter", day.at, zone),
+    )
+}
+
 /// A day's visitors by partner.
-pub(super) fn uniques(day: Dirty, zone: &str) -> String {
+fn uniques(day: Dirty, zone: &str) -> String {
     format!(
         "INSERT INTO uniques_day (day, partner_id, visitors, state, ver) SETTINGS {WRITE_SETTINGS} \
          SELECT toDate({day}) AS day, partner_id, finalizeAggregation(merged), merged, {ver} AS ver FROM (\
@@ -169,12 +226,14 @@ pub(super) fn stale_quarters() -> String {
 }
 
 /// The same of days, by one quarter that was rolled in each.
-pub(super) fn stale_days(zone: &str) -> String {
+pub(super) fn stale_days(days: Days, zone: &str) -> String {
     format!(
         "SELECT toUInt32(max(quarter)) AS at, toUInt64(0) AS ver FROM rolled FINAL WHERE toDate(quarter, '{zone}') IN (\
          SELECT day FROM (\
-         SELECT day, min(ver) AS lo FROM (SELECT day, ver FROM cells_day FINAL UNION ALL SELECT day, ver FROM uniques_day FINAL) GROUP BY day\
-         ) AS c JOIN (SELECT day, ver AS rv FROM rolled_day FINAL) AS r USING (day) WHERE lo < rv\
-         ) GROUP BY toDate(quarter, '{zone}') SETTINGS {READ_SETTINGS}"
+         SELECT day, min(ver) AS lo FROM ({versions}) GROUP BY day\
+         ) AS c JOIN (SELECT day, ver AS rv FROM {rolled} FINAL) AS r USING (day) WHERE lo < rv\
+         ) GROUP BY toDate(quarter, '{zone}') SETTINGS {READ_SETTINGS}",
+        versions = days.versions(),
+        rolled = days.rolled(),
     )
 }

@@ -99,6 +99,14 @@ LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
 WHERE v > d.ver
 SETTINGS {final};
 
+CREATE OR REPLACE VIEW partner_days_behind
+COMMENT 'The same of days by partner.'
+AS
+SELECT day FROM (SELECT toDate(quarter, '{zone}') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
+LEFT JOIN (SELECT day, ver FROM rolled_partner_day FINAL) AS d USING (day)
+WHERE v > d.ver
+SETTINGS {final};
+
 CREATE OR REPLACE VIEW rollup_daily
 COMMENT 'rollup_quarter by day of the program. visitors: of the row, error 1.6 %, at most a minute old for days still growing, not to be added up.'
 AS
@@ -132,18 +140,15 @@ FROM (
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW partner_daily
-COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %; not to be added up over days (merge uniques_day.state for that).'
+COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %, seconds old for days still growing; not to be added up over days (merge uniques_day.state for that).'
 AS
-WITH (SELECT groupArray(day) FROM days_behind) AS behind
+WITH (SELECT groupArray(day) FROM partner_days_behind) AS behind
 SELECT day, partner_id, {partner_name}, {partner_kind}, currency, {measures}
 FROM (
-  SELECT day, partner_id, currency, {sums}
-  FROM (
-    SELECT day, partner_id, currency, {cell_sums} FROM cells_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
-    UNION ALL
-    SELECT toDate(quarter, '{zone}') AS day, partner_id, currency, {cell_sums} FROM cells FINAL
-    WHERE {quarters_behind} AND NOT is_empty
-  )
+  SELECT day, partner_id, currency, {cell_sums} FROM cells_partner_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
+  UNION ALL
+  SELECT toDate(quarter, '{zone}') AS day, partner_id, currency, {sums} FROM cells FINAL
+  WHERE {quarters_behind} AND NOT is_empty
   GROUP BY day, partner_id, currency
 ) AS sums
 LEFT JOIN (SELECT day, partner_id, visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)

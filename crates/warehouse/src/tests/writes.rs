@@ -28,7 +28,25 @@ fn migrating_again_changes_nothing() {
             "SELECT groupArray(number) FROM (SELECT number FROM schema_migrations FINAL ORDER BY number)",
         )
         .await;
-        assert_eq!(done, "[1,2,3]");
+        assert_eq!(done, "[1,2,3,4,5]");
+    });
+}
+
+#[test]
+fn a_click_twice_in_one_insert_counts_once() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = batch(3);
+        for sequence in 1..=3 {
+            batch.click(&click(sequence, NOON));
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        let stored = "SELECT (SELECT count() FROM clicks_log), (SELECT count() FROM clicks)";
+        let kept = "SELECT uniqExact(event_id), count() FROM clicks";
+        assert_eq!(column(&warehouse, kept).await, ["(3,3)"]);
+        let parts = "SELECT count(), max(level), any(toString(part_type)) FROM system.parts WHERE table = 'clicks_log' AND active AND database = currentDatabase()";
+        assert_eq!(column(&warehouse, parts).await, ["(1,0,'Compact')"], "as they came, and no merge yet");
+        assert_eq!(column(&warehouse, stored).await, ["(6,3)"]);
     });
 }
 

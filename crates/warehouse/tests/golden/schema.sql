@@ -275,6 +275,37 @@ CREATE TABLE IF NOT EXISTS self_test_distinct (
 ORDER BY (run, n)
 SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
+CREATE TABLE IF NOT EXISTS cells_partner_day (
+  day Date,
+  partner_id UInt32,
+  currency LowCardinality(String),
+  clicks UInt64,
+  clicks_valid UInt64,
+  clicks_unique UInt64,
+  views UInt64,
+  pending_ppm UInt64,
+  approved_ppm UInt64,
+  rejected_ppm UInt64,
+  partly_refunded_ppm UInt64,
+  refunded_ppm UInt64,
+  revenue_minor Int64,
+  revenue_approved_minor Int64,
+  is_empty Bool,
+  ver UInt64
+) ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, partner_id, currency)
+SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480;
+
+CREATE TABLE IF NOT EXISTS rolled_partner_day (
+  day Date,
+  ver UInt64
+) ENGINE = ReplacingMergeTree(ver)
+ORDER BY day
+SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480;
+
+ALTER TABLE clicks_log MODIFY SETTING min_bytes_for_wide_part = 67108864;
+
 CREATE OR REPLACE VIEW clicks
 COMMENT 'One row per click or view, of any verdict; is_click counts among clicks, is_valid among clicks_valid, is_unique among clicks_unique. Filter by at.'
 AS
@@ -372,6 +403,14 @@ LEFT JOIN (SELECT day, ver FROM rolled_day FINAL) AS d USING (day)
 WHERE v > d.ver
 SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
+CREATE OR REPLACE VIEW partner_days_behind
+COMMENT 'The same of days by partner.'
+AS
+SELECT day FROM (SELECT toDate(quarter, 'UTC') AS day, sum(ver) AS v FROM rolled FINAL GROUP BY day) AS q
+LEFT JOIN (SELECT day, ver FROM rolled_partner_day FINAL) AS d USING (day)
+WHERE v > d.ver
+SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
+
 CREATE OR REPLACE VIEW rollup_daily
 COMMENT 'rollup_quarter by day of the program. visitors: of the row, error 1.6 %, at most a minute old for days still growing, not to be added up.'
 AS
@@ -405,18 +444,15 @@ FROM (
 SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW partner_daily
-COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %; not to be added up over days (merge uniques_day.state for that).'
+COMMENT 'rollup_daily by partner and currency. visitors: distinct over the day and all currencies, error 1.6 %, seconds old for days still growing; not to be added up over days (merge uniques_day.state for that).'
 AS
-WITH (SELECT groupArray(day) FROM days_behind) AS behind
+WITH (SELECT groupArray(day) FROM partner_days_behind) AS behind
 SELECT day, partner_id, joinGet('tributary.partner_names', 'name', partner_id) AS partner_name, joinGet('tributary.partner_names', 'kind', partner_id) AS partner_kind, currency, clicks, clicks_valid, clicks_unique, views, visitors, CAST((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders, CAST(pending_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_pending, CAST(approved_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_approved, CAST(rejected_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_rejected, CAST(partly_refunded_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_partly_refunded, CAST(refunded_ppm AS Decimal(18, 0)) * CAST('0.000001' AS Decimal(18, 6)) AS orders_refunded, CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue, revenue_minor, CAST(revenue_approved_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue_approved, revenue_approved_minor, if(clicks_valid = 0, 0, (pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000 / clicks_valid) AS cr, if(clicks_valid = 0, 0, toFloat64(CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))) / clicks_valid) AS epc, if(((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000) = 0, 0, toFloat64(CAST(revenue_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))) / ((pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm) / 1000000)) AS aov
 FROM (
-  SELECT day, partner_id, currency, sum(clicks) AS clicks, sum(clicks_valid) AS clicks_valid, sum(clicks_unique) AS clicks_unique, sum(views) AS views, sum(pending_ppm) AS pending_ppm, sum(approved_ppm) AS approved_ppm, sum(rejected_ppm) AS rejected_ppm, sum(partly_refunded_ppm) AS partly_refunded_ppm, sum(refunded_ppm) AS refunded_ppm, sum(revenue_minor) AS revenue_minor, sum(revenue_approved_minor) AS revenue_approved_minor
-  FROM (
-    SELECT day, partner_id, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor FROM cells_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
-    UNION ALL
-    SELECT toDate(quarter, 'UTC') AS day, partner_id, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor FROM cells FINAL
-    WHERE has(behind, toDate(quarter, 'UTC')) AND quarter >= if(empty(behind), toDateTime('2106-01-01 00:00:00', 'UTC'), toDateTime(toString(arrayMin(behind)), 'UTC')) AND NOT is_empty
-  )
+  SELECT day, partner_id, currency, clicks, clicks_valid, clicks_unique, views, pending_ppm, approved_ppm, rejected_ppm, partly_refunded_ppm, refunded_ppm, revenue_minor, revenue_approved_minor FROM cells_partner_day FINAL WHERE NOT has(behind, day) AND NOT is_empty
+  UNION ALL
+  SELECT toDate(quarter, 'UTC') AS day, partner_id, currency, sum(clicks) AS clicks, sum(clicks_valid) AS clicks_valid, sum(clicks_unique) AS clicks_unique, sum(views) AS views, sum(pending_ppm) AS pending_ppm, sum(approved_ppm) AS approved_ppm, sum(rejected_ppm) AS rejected_ppm, sum(partly_refunded_ppm) AS partly_refunded_ppm, sum(refunded_ppm) AS refunded_ppm, sum(revenue_minor) AS revenue_minor, sum(revenue_approved_minor) AS revenue_approved_minor FROM cells FINAL
+  WHERE has(behind, toDate(quarter, 'UTC')) AND quarter >= if(empty(behind), toDateTime('2106-01-01 00:00:00', 'UTC'), toDateTime(toString(arrayMin(behind)), 'UTC')) AND NOT is_empty
   GROUP BY day, partner_id, currency
 ) AS sums
 LEFT JOIN (SELECT day, partner_id, visitors FROM uniques_day FINAL) AS uniques USING (day, partner_id)
