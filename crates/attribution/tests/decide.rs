@@ -261,11 +261,12 @@ fn a_version_that_takes_effect_after_the_order_does_not_name_its_click() {
 #[test]
 fn windows_are_overridden_by_type_and_then_by_partner() {
     let mut catalog = catalog(1, 0, 100);
-    catalog.overrides = vec![
+    let overrides = vec![
         override_of(OverrideFor::Partner(PartnerId(4)), 300),
         override_of(OverrideFor::PartnerKind("coupon".into()), 200),
         override_of(OverrideFor::PartnerKind("content".into()), 50),
     ];
+    catalog.overrides.insert(OfferId(10), overrides);
     for (partner_id, window) in [(1, 50), (4, 300)] {
         for (age, want) in [(window - 1, partner_id), (window, 0)] {
             let touches = [touch(T - age, partner_id, 7, 1)];

@@ -27,7 +27,7 @@ pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
     rows("link", &old.links, &new.links, |id| id.0, link, &mut lines);
     rows("coupon", &old.coupons, &new.coupons, |(id, code)| format!("{id}/{code}"), coupon, &mut lines);
     let by_key = |catalog: &Catalog| -> HashMap<String, Override> {
-        catalog.overrides.iter().map(|it| (override_name(it), it.clone())).collect()
+        catalog.overrides.values().flatten().map(|it| (override_name(it), it.clone())).collect()
     };
     rows("override of", &by_key(old), &by_key(new), Clone::clone, override_fields, &mut lines);
     lines

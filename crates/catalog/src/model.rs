@@ -1,6 +1,9 @@
 //! One version of the catalog, as everybody reads it: tables by id, immutable once built.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use units::{AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, OfferId, PartnerId};
 
@@ -25,8 +28,8 @@ pub struct Catalog {
     pub links_by_code: HashMap<Box<str>, LinkId>,
     /// By advertiser and upper-case code: two advertisers may both have a `SUMMER10`.
     pub coupons: HashMap<(AdvertiserId, Box<str>), Coupon>,
-    /// Rules that replace an offer's for a partner type or a partner.
-    pub overrides: Vec<Override>,
+    /// Rules that replace an offer's for a partner type or a partner, by offer: a decision looks at one offer's.
+    pub overrides: BTreeMap<OfferId, Vec<Override>>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.
@@ -299,7 +302,7 @@ impl Catalog {
     }
 
     fn override_of(&self, offer: OfferId, whom: impl Fn(&&Override) -> bool) -> Option<&Override> {
-        self.overrides.iter().filter(|it| it.offer == offer).find(whom)
+        self.overrides.get(&offer)?.iter().find(whom)
     }
 
     /// The longest window any rule grants: how far back a timeline is asked.
@@ -308,7 +311,8 @@ impl Catalog {
         let offers = self.offers.values().map(|it| it.rules.click_window_ms.max(it.rules.view_window_ms));
         let overrides = self
             .overrides
-            .iter()
+            .values()
+            .flatten()
             .map(|it| it.click_window_ms.unwrap_or(0).max(it.view_window_ms.unwrap_or(0)));
         offers.chain(overrides).max().unwrap_or(0)
     }

@@ -57,7 +57,10 @@ fn summary(catalog: &Catalog) -> String {
     add(catalog.partners.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
     add(catalog.links.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
     add(catalog.coupons.values().map(|it| (it.partner.0, format!("{it:?}"))).collect());
-    add((0..).zip(&catalog.overrides).map(|(index, it)| (index, format!("{it:?}"))).collect());
+    add((0..)
+        .zip(catalog.overrides.values().flatten())
+        .map(|(index, it)| (index, format!("{it:?}")))
+        .collect());
     text
 }
 

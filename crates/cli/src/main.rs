@@ -12,7 +12,6 @@ mod load;
 mod logs;
 mod output;
 mod roles;
-mod secrets;
 mod settings;
 mod shutdown;
 mod supervisor;

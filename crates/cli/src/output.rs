@@ -4,6 +4,7 @@ use std::{process::ExitStatus, time::Duration};
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
+use units::{Currency, Money};
 
 /// Where a command's words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,4 +78,31 @@ impl Output {
 fn write_line(to: &mut impl std::io::Write, line: &str) {
     let written = to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush());
     drop(written);
+}
+
+/// An amount of `ClickHouse`, which leaves zeros at the end out, as people write money: `5291.80 EUR`. What is no amount stays as it is.
+pub(crate) fn money(amount: &str, currency: &str) -> String {
+    let known = Currency::parse(currency).ok().and_then(|it| Money::parse(amount, it).ok());
+    known.map_or_else(|| format!("{amount} {currency}").trim_end().to_owned(), |it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_has_the_decimals_of_its_currency() {
+        let cases = [
+            ("5291.8", "EUR", "5291.80 EUR"),
+            ("400", "EUR", "400.00 EUR"),
+            ("-0.5", "USD", "-0.50 USD"),
+            ("1200", "JPY", "1200 JPY"),
+            ("1.5", "KWD", "1.500 KWD"),
+            ("", "", ""),
+            ("much", "EUR", "much EUR"),
+        ];
+        for (amount, currency, want) in cases {
+            assert_eq!(money(amount, currency), want, "{amount} {currency}");
+        }
+    }
 }

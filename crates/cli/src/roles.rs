@@ -5,13 +5,16 @@ pub(crate) mod engine;
 pub(crate) mod pipeline;
 pub(crate) mod warehouse;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 
 use crate::{
     commands::{Mirror, Place},
-    logs, secrets,
+    logs,
     settings::{Settings, Source},
     shutdown,
 };
@@ -41,11 +44,17 @@ pub(crate) fn complete(settings: &mut Settings) -> anyhow::Result<()> {
     if is_embedded(settings) {
         for (key, name) in [("clickhouse.password", "clickhouse"), ("engine.reader_password", "reader")] {
             if settings.optional(key).is_none() {
-                settings.set(key, secrets::keep(&data, name)?, Source::Default)?;
+                settings.set(key, password(&data, name)?, Source::Default)?;
             }
         }
     }
     Ok(())
+}
+
+/// A password of the embedded engine, in the data folder, made at its first use.
+pub(crate) fn password(data: &Path, name: &str) -> anyhow::Result<String> {
+    let path = data.join("keys").join(format!("{name}.key"));
+    ::edge::keys::load_or_create_password(&path).context("cannot use the engine's passwords")
 }
 
 /// Whether `ClickHouse` is the engine of this machine.

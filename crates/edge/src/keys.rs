@@ -1,7 +1,7 @@
 //! The secrets of an installation: made once, kept in files only their owner reads.
 //!
 //! In: the `keys` folder. Out: [`Keys`]. `click.key` signs click ids; `click.previous.key`, where there is one, is accepted still, under the other
-//! number; `identity.key` is behind cookies and customers' hashes. To rotate: stop, move `click.key` to `click.previous.key`, start.
+//! number; `identity.key` is behind cookies and customers' hashes. Passwords of an installation are kept in the same way. To rotate: stop, move `click.key` to `click.previous.key`, start.
 
 use std::{
     fs::{self, OpenOptions},
@@ -71,16 +71,35 @@ fn load_or_make(path: &Path, number: u8) -> Result<ClickSecret, KeysError> {
     if let Some(found) = read(path)? {
         return Ok(found);
     }
-    make(path, number)?;
+    let mut bytes = vec![number];
+    bytes.extend_from_slice(&random::<SECRET_BYTES>()?);
+    make(path, &bytes)?;
     // Another process may have been faster: what is in the file counts.
     read(path)?.ok_or_else(|| KeysError::Malformed { path: path.to_owned() })
 }
 
+/// A password as text: 64 hexadecimal digits, from the file at `path`, which is made if it is not there. For secrets
+/// that people type, beside the keys of an edge.
+pub fn load_or_create_password(path: &Path) -> Result<String, KeysError> {
+    let read = || match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|it| !it.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(KeysError::Io { path: path.to_owned(), source }),
+    };
+    if let Some(found) = read()? {
+        return Ok(found);
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|source| KeysError::Io { path: folder.to_owned(), source })?;
+    let digits = random::<SECRET_BYTES>()?.into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let text: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+    make(path, text.as_bytes())?;
+    read()?.ok_or_else(|| KeysError::Malformed { path: path.to_owned() })
+}
+
 /// Writes the whole file under another name and links it into place, so that a kill leaves a key or none.
-fn make(path: &Path, number: u8) -> Result<(), KeysError> {
+fn make(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     let failed = |source| KeysError::Io { path: path.to_owned(), source };
-    let mut bytes = vec![number];
-    bytes.extend_from_slice(&random::<SECRET_BYTES>()?);
     let temporary = path.with_extension(format!("new.{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
@@ -89,7 +108,7 @@ fn make(path: &Path, number: u8) -> Result<(), KeysError> {
         .mode(0o600)
         .open(&temporary)
         .map_err(failed)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary).map_err(failed)?;
     match linked {
@@ -134,6 +153,22 @@ mod tests {
         for entry in fs::read_dir(folder.path()).unwrap() {
             assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_password_is_made_once_and_read_only_by_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys").join("reader.key");
+        let made = load_or_create_password(&path).unwrap();
+        assert_eq!(made.len(), 2 * SECRET_BYTES);
+        assert_eq!(load_or_create_password(&path).unwrap(), made);
+        assert_ne!(load_or_create_password(&path.with_file_name("other.key")).unwrap(), made);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, " \n").unwrap();
+        assert!(
+            matches!(load_or_create_password(&path), Err(KeysError::Malformed { .. })),
+            "never overwritten"
+        );
     }
 
     #[test]

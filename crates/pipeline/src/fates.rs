@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use journal::StreamId;
+use telemetry::{Balance, PipelineFate};
 use units::{Origin, WriterId};
 
-/// Writers' runs remembered to tell repeats, per partition: 65,536 runs of 24 bytes. Beyond it the lowest are forgotten, and their
+/// Writers' runs remembered to tell repeats, per partition: 65,536 runs of 32 bytes, clicks and reports apart. Beyond it the lowest are forgotten, and their
 /// repeats count as applied; the counts still add up and nothing else depends on them.
 pub const RUNS_MAX: usize = 65_536;
 
@@ -76,15 +77,16 @@ pub struct Fates {
     pub by_fate: BTreeMap<(Input, Fate), u64>,
     /// Of the quarantined, by stable code. Invariant: the values add up to the quarantined.
     pub by_reason: BTreeMap<&'static str, u64>,
-    /// Highest sequence seen of each writer's run. A shipper repeats a run's tail in order, never its middle alone.
-    highest: BTreeMap<(WriterId, u32), u64>,
+    /// Highest sequence seen of each kind in each writer's run. A shipper repeats a run's tail in order, never its middle alone; clicks and reports
+    /// of one run come by topics of their own, which are not read in step.
+    highest: BTreeMap<(Input, WriterId, u32), u64>,
 }
 
 impl Fates {
     /// Counts a record that a machine took.
     pub fn note(&mut self, input: Input, origin: Option<Origin>) {
         let fate = match origin {
-            Some(origin) if self.is_repeat(origin) => Fate::Repeated,
+            Some(origin) if self.is_repeat(input, origin) => Fate::Repeated,
             _ => Fate::Applied,
         };
         self.count(input, fate);
@@ -105,6 +107,23 @@ impl Fates {
             && self.by_reason.values().sum::<u64>() == quarantined
     }
 
+    /// In the words of all roles: what was received, and what became of it.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        let mut balance = Balance::empty::<PipelineFate>();
+        balance.received = self.consumed;
+        for ((input, fate), count) in &self.by_fate {
+            let met = match (input, fate) {
+                (_, Fate::Quarantined) => PipelineFate::Quarantined,
+                (Input::Claim, _) => PipelineFate::Control,
+                (_, Fate::Applied) => PipelineFate::Applied,
+                (_, Fate::Repeated) => PipelineFate::Repeated,
+            };
+            balance.met(met, *count);
+        }
+        balance
+    }
+
     /// Records of one fate.
     #[must_use]
     pub fn of(&self, fate: Fate) -> u64 {
@@ -117,8 +136,8 @@ impl Fates {
         debug_assert!(self.add_up());
     }
 
-    fn is_repeat(&mut self, origin: Origin) -> bool {
-        let highest = self.highest.entry((origin.writer, origin.incarnation)).or_default();
+    fn is_repeat(&mut self, input: Input, origin: Origin) -> bool {
+        let highest = self.highest.entry((input, origin.writer, origin.incarnation)).or_default();
         let repeat = origin.sequence <= *highest;
         *highest = origin.sequence.max(*highest);
         if self.highest.len() > RUNS_MAX {
@@ -151,9 +170,21 @@ mod tests {
         fates.note(Input::Claim, None);
         fates.note_quarantined(Input::Unreadable, "no_envelope");
         assert!(fates.add_up());
+        let balance = fates.balance();
+        assert!(balance.holds(), "{balance:?}");
+        assert_eq!(balance.fates, [("applied", 4), ("repeated", 2), ("quarantined", 1), ("control", 1)]);
         let counts = [fates.of(Fate::Applied), fates.of(Fate::Repeated), fates.of(Fate::Quarantined)];
         assert_eq!(counts, [5, 2, 1]);
         assert_eq!(fates.consumed, 8);
+    }
+
+    #[test]
+    fn a_click_behind_a_later_report_of_its_run_is_no_repeat() {
+        let mut fates = Fates::default();
+        fates.note(Input::Report, Some(origin(9)));
+        fates.note(Input::Click, Some(origin(7)));
+        fates.note(Input::Click, Some(origin(7)));
+        assert_eq!([fates.of(Fate::Applied), fates.of(Fate::Repeated)], [2, 1]);
     }
 
     #[test]

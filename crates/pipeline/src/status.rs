@@ -9,6 +9,7 @@ use std::{
 };
 
 use journal::StreamId;
+use telemetry::{Balance, PipelineFate};
 use units::EpochMs;
 
 use crate::fates::Fates;
@@ -94,6 +95,8 @@ impl Progress {
 #[derive(Debug, Default)]
 pub struct Status {
     partitions: Mutex<BTreeMap<u32, Progress>>,
+    /// Of owners that have ended: counters only grow.
+    past: Mutex<Option<Balance>>,
     /// Why the pipeline cannot go on by itself, if so.
     failure: Mutex<Option<String>>,
 }
@@ -105,12 +108,32 @@ pub const TURN_MS_MAX: u64 = 60_000;
 impl Status {
     /// Puts what a worker saw.
     pub fn set(&self, partition: u32, progress: Progress) {
-        locked(&self.partitions).insert(partition, progress);
+        let read = progress.fates.consumed;
+        let before = locked(&self.partitions).insert(partition, progress);
+        // The next owner counts from zero.
+        self.retire(before.filter(|it| read < it.fates.consumed));
     }
 
     /// Forgets a partition that another process owns now.
     pub fn remove(&self, partition: u32) {
-        locked(&self.partitions).remove(&partition);
+        let before = locked(&self.partitions).remove(&partition);
+        self.retire(before);
+    }
+
+    fn retire(&self, ended: Option<Progress>) {
+        if let Some(ended) = ended {
+            locked(&self.past).get_or_insert_with(Balance::empty::<PipelineFate>).add(&ended.fates.balance());
+        }
+    }
+
+    /// What all owners of this process have read, and what became of it.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        let mut sum = locked(&self.past).clone().unwrap_or_else(Balance::empty::<PipelineFate>);
+        for progress in locked(&self.partitions).values() {
+            sum.add(&progress.fates.balance());
+        }
+        sum
     }
 
     /// Notes why the pipeline stops.
@@ -326,6 +349,28 @@ mod tests {
         assert!(said.starts_with("partition 2 has not moved"), "{said}");
         status.set(2, Progress { phase: Phase::Released, ..live(0) });
         assert!(status.live(EpochMs(u64::MAX)).is_ok());
+    }
+
+    #[test]
+    fn the_balance_holds_and_only_grows_whoever_owns() {
+        let status = Status::default();
+        let mut progress = live(0);
+        progress.fates.note(Input::Click, None);
+        progress.fates.note(Input::Claim, None);
+        status.set(0, progress.clone());
+        status.set(1, progress.clone());
+        let counts = |status: &Status| {
+            let balance = status.balance();
+            assert!(balance.holds(), "{balance:?}");
+            (balance.received, balance.count(PipelineFate::Control))
+        };
+        assert_eq!(counts(&status), (4, 2));
+        status.remove(1);
+        assert_eq!(counts(&status), (4, 2), "a partition that left");
+        status.set(0, live(0));
+        assert_eq!(counts(&status), (4, 2), "an owner that began again");
+        status.set(0, progress);
+        assert_eq!(counts(&status), (6, 3));
     }
 
     /// Names, labels and units are promises to dashboards.

@@ -165,6 +165,16 @@ impl Balance {
         }
     }
 
+    /// Adds that so many met `fate`. Not to what was received, which is counted apart, or the sum would prove nothing.
+    pub fn met(&mut self, fate: impl Fate, count: u64) {
+        let name = word(fate);
+        let cell = self.fates.iter_mut().find(|(it, _)| *it == name);
+        debug_assert!(cell.is_some(), "a balance is of one role's fates");
+        if let Some((_, sum)) = cell {
+            *sum += count;
+        }
+    }
+
     /// How many met a fate.
     #[must_use]
     pub fn settled(&self) -> u64 {

@@ -18,4 +18,4 @@ pub use labels::{
 pub use latency::{LATENCY_NS_MAX, LATENCY_NS_MIN, Latency, LatencySnapshot};
 pub use metrics::{Counter as CounterHandle, Gauge as GaugeHandle, Histogram as HistogramHandle};
 pub use names::{Counter, Gauge, Histogram};
-pub use page::{LatencyMetric, ProcessSample, Telemetry, UPKEEP_MS};
+pub use page::{LatencyMetric, ProcessSample, Telemetry, UPKEEP_MS, balance_page};

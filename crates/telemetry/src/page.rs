@@ -264,6 +264,14 @@ fn render_latency(metric: LatencyMetric, snapshot: &LatencySnapshot, page: &mut 
     line(page, format_args!("{name}_sum {}\n{name}_count {count}", seconds(snapshot.sum_ns())));
 }
 
+/// The lines of one role's balance, for a page that is made without [`Telemetry`].
+#[must_use]
+pub fn balance_page<F: Fate>(balance: Balance) -> String {
+    let mut page = String::new();
+    render_balances(&[Some((F::ROLE, balance))], &mut page);
+    page
+}
+
 fn render_balances(balances: &[Option<(&'static str, Balance)>], page: &mut String) {
     let running = || balances.iter().flatten();
     head(page, "tributary_received_total", "counter", "Requests or records received, by role.");

@@ -157,7 +157,7 @@ fn overrides(rows: Vec<(Override, Spot<'_>)>, catalog: &mut Catalog, errors: &mu
         if window <= entry.minimum_time_ms.unwrap_or(rules.minimum_time_ms) {
             empty_window("[[override]]", spot, errors);
         }
-        catalog.overrides.push(entry);
+        catalog.overrides.entry(entry.offer).or_default().push(entry);
     }
 }
 

@@ -32,16 +32,17 @@ use crate::{clock, output::Output, settings::Settings};
 pub(crate) enum CatalogCommand {
     /// Show every error in a catalog, with file, line and what to do; changes nothing
     #[command(
-        after_help = "Examples:\n  tributary catalog check catalog.toml\n  tributary catalog check catalog.d --json\n\n\
-        Each error is one line: FILE:LINE: CODE: what is wrong; what to do. Exit status 1 if there is any."
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary catalog check catalog.toml\n  tributary catalog check catalog.d --json\n  \
+        tributary catalog check --config tributary.toml\n\n\
+        Without a path, what the setting `catalog` names is checked. Each error is one line: FILE:LINE: CODE: what is wrong; what to do. Exit status 1 if there is any."
     )]
     Check {
         /// A file, or a folder whose *.toml files are read together
         #[arg(value_name = "FILE|DIR")]
-        path: PathBuf,
-        /// JSON lines instead of tables and sentences
-        #[arg(long)]
-        json: bool,
+        path: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
     },
     /// Make a catalog the next version in the log; all roles take it up by themselves
     #[command(
@@ -79,7 +80,11 @@ impl CatalogCommand {
     /// `false`: there are errors.
     pub(super) fn run(self) -> anyhow::Result<bool> {
         match self {
-            Self::Check { path, json } => check(&path, Output::new(json)),
+            Self::Check { path, common } => {
+                let settings = common.settings()?;
+                let path = path.or_else(|| settings.optional("catalog").map(PathBuf::from));
+                check(&path.context("name a catalog, or a --config whose `catalog` does")?, common.output())
+            }
             Self::Apply { path, effective_at, dry_run, common } => {
                 let (settings, output) = (common.settings()?, common.output());
                 apply(&settings, &path, effective_at, dry_run, output)
@@ -128,7 +133,7 @@ fn check(path: &Path, output: Output) -> anyhow::Result<bool> {
         ("partners", catalog.partners.len()),
         ("links", catalog.links.len()),
         ("coupons", catalog.coupons.len()),
-        ("overrides", catalog.overrides.len()),
+        ("overrides", catalog.overrides.values().map(Vec::len).sum()),
     ];
     output.say(&format!("{}: no errors", path.display()));
     if output == Output::People {
@@ -169,12 +174,14 @@ fn apply(
             for line in &changes {
                 output.text(line);
             }
-            let verb = if dry_run { "would be" } else { "is" };
-            output.say(&format!(
-                "version {version} {verb} in force {}, {} changes",
-                since(effective_at),
-                changes.len()
-            ));
+            // They look for a new version several times a second (`edge::snapshots`, `pipeline::catalogs`).
+            let (verb, taken) = if dry_run {
+                ("would hold", "")
+            } else {
+                ("holds", "; running edges and pipelines take it within a second")
+            };
+            let (since, count) = (since(effective_at), changes.len());
+            output.say(&format!("version {version} {verb} {since}, {count} changes{taken}"));
             output.event(&json!({
                 "event": if dry_run { "would_apply" } else { "applied" }, "version": version,
                 "effective_at": effective_at.to_string(), "changes": changes,

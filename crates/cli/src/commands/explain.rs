@@ -15,7 +15,7 @@ use super::{
     Common,
     place::{self, Place},
 };
-use crate::output::Output;
+use crate::output::{Output, money};
 
 /// Orders of nearly the same id that are proposed.
 const NEAR_MAX: usize = 5;
@@ -120,9 +120,11 @@ fn as_json(order: &str, found: &Explanation) -> Value {
 
 fn show(order: &ExplainedOrder, found: &Explanation, output: Output) {
     let trace: Value = serde_json::from_str(&order.trace).unwrap_or_default();
-    let amount = if order.amount.is_empty() { "no amount" } else { &order.amount };
+    let money = |amount: &str| money(amount, &order.currency);
+    let amount = if order.amount.is_empty() { "no amount".to_owned() } else { money(&order.amount) };
+    let has_refused = trace.get("refused_clicks").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
     let whose = if order.partner_id == 0 {
-        format!("nobody's: {}", words::unattributed(&order.unattributed))
+        format!("nobody's: {}", words::unattributed(&order.unattributed, has_refused))
     } else {
         format!(
             "partner {} {}, for offer {} {}, found by {}",
@@ -142,7 +144,7 @@ fn show(order: &ExplainedOrder, found: &Explanation, output: Output) {
         ("whose", whose),
         (
             "money",
-            format!("{amount}, refunded {}, revenue {} {}", order.refunded, order.revenue, order.currency),
+            format!("{amount}, refunded {}, revenue {}", money(&order.refunded), money(&order.revenue)),
         ),
         ("time", format!("{}, {}", order.at, words::time_source(&order.time_source))),
         ("rules", format!("catalog version {}, payable from {}", order.catalog_version, order.payable_at)),
@@ -210,8 +212,7 @@ fn show_refused(trace: &Value, output: Output) {
 
 fn show_reports(reports: &[ExplainedReport], output: Output) {
     let row = |it: &ExplainedReport| {
-        let money =
-            if it.amount.is_empty() { String::new() } else { format!("{} {}", it.amount, it.currency) };
+        let money = if it.amount.is_empty() { String::new() } else { money(&it.amount, &it.currency) };
         let says = [it.statement.as_str(), it.refund_id.as_str(), money.as_str(), it.status.as_str()];
         let names = [it.click_id.as_str(), it.refused_click.as_str(), it.visitor_id.as_str()];
         let joined =

@@ -94,7 +94,7 @@ impl Demo {
             .with_context(|| format!("cannot write {}", catalog.display()))?;
         let [edge, admin, engine, pipeline, warehouse] = free_ports::<5>()?;
         let mut chance = Chance::new(options.seed ^ clock::now().0).fork(9);
-        let password = |name: &str| crate::secrets::keep(&data, name);
+        let password = |name: &str| crate::roles::password(&data, name);
         let (writer, reader) = (password("clickhouse")?, password("reader")?);
         let settings = [
             ("data", data.display().to_string()),

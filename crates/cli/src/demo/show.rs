@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{compare::Difference, program::Program, reader::Reader, run::Addresses, traffic::Counts};
-use crate::output::Output;
+use crate::output::{Output, money};
 
 /// Links that are printed for programs.
 const LINKS_SHOWN: usize = 12;
@@ -129,7 +129,14 @@ pub(crate) async fn partners(output: Output, reader: &Reader) -> anyhow::Result<
                if(sum(clicks_valid) = 0, '-', toString(round(100 * o / sum(clicks_valid), 2))), \
                if(sum(clicks_valid) = 0, '-', toString(round(toFloat64(sum(revenue)) / sum(clicks_valid), 3))) \
                FROM partner_daily GROUP BY 1, 2, 3 ORDER BY sum(clicks) DESC LIMIT 40";
-    let rows = reader.rows(sql).await?;
+    let mut rows = reader.rows(sql).await?;
+    for row in &mut rows {
+        if let [_, _, currency, _, _, _, revenue, ..] = row.as_mut_slice() {
+            // The currency has a column of its own.
+            let whole = money(revenue, currency);
+            whole.trim_end_matches(currency.as_str()).trim_end().clone_into(revenue);
+        }
+    }
     output.table(
         &[
             "partner",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::pipeline::{KafkaOptions, Log, Options, Pipeline, Status, outlet::Topics};
 use anyhow::Context as _;
+use telemetry::{PipelineFate, balance_page};
 
 use super::asked_to_end;
 use crate::{admin, clock, commands::Place, settings::Settings};
@@ -23,7 +24,7 @@ impl admin::Page for Page {
     }
 
     fn metrics(&self) -> String {
-        self.0.metrics()
+        self.0.metrics() + &balance_page::<PipelineFate>(self.0.balance())
     }
 }
 

@@ -47,6 +47,17 @@ fn check_says_what_a_good_catalog_holds_and_reads_a_folder_as_one() {
 }
 
 #[test]
+fn check_finds_the_catalog_that_the_settings_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = write(folder.path(), "shop.toml", GOOD);
+    let config = write(folder.path(), "tributary.toml", &format!("catalog = {catalog:?}\n"));
+    let said = with_token(&["catalog", "check", "--config", &config, "--json"]).expect(0);
+    assert_eq!(said.events("checked")[0]["errors"], 0);
+    let nothing = with_token(&["catalog", "check"]).expect(1);
+    assert!(nothing.err.contains("name a catalog"), "{}", nothing.err);
+}
+
+#[test]
 fn a_secret_that_cannot_be_fetched_is_an_error_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "c.toml", GOOD);
@@ -74,8 +85,7 @@ fn apply_makes_versions_that_list_shows_and_repeats_nothing() {
 
     let said = with_token(&["catalog", "apply", &file, "--data", &data]).expect(0);
     assert!(
-        said.out.contains("partner 100: new")
-            && said.err.contains("version 1 is in force from the beginning"),
+        said.out.contains("partner 100: new") && said.err.contains("version 1 holds from the beginning"),
         "{}{}",
         said.out,
         said.err

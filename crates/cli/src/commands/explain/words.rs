@@ -3,10 +3,13 @@
 use events::{CandidateVerdict, MatchedKey, TimeSource, Unattributed};
 use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-pub(super) fn unattributed(code: &str) -> &str {
+pub(super) fn unattributed(code: &str, has_refused: bool) -> &str {
     let Some(known) = Unattributed::ALL.iter().find(|it| it.as_str() == code) else { return code };
     match known {
         Unattributed::NoCatalog => "no catalog version was in force at the order's time",
+        Unattributed::NoKey if has_refused => {
+            "every click id that was reported is refused, and no visitor was named"
+        }
         Unattributed::NoKey => "no report named a click or a visitor",
         Unattributed::NoTouch => "nobody's link of this advertiser was followed by the visitors named",
         Unattributed::NoneEligible => "none of the touches below may be credited",
@@ -106,6 +109,7 @@ mod tests {
             assert!(candidate(it.as_str()) != it.as_str(), "{}", it.as_str());
         }
         assert_eq!(candidate("of_tomorrow"), "of_tomorrow");
-        assert!(unattributed(Unattributed::NoKey.as_str()).contains("no report"));
+        assert!(unattributed(Unattributed::NoKey.as_str(), false).contains("no report"));
+        assert!(unattributed(Unattributed::NoKey.as_str(), true).contains("refused"));
     }
 }
