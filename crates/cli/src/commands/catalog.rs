@@ -39,7 +39,7 @@ pub(crate) enum CatalogCommand {
     )]
     Check {
         /// A file, or a folder whose *.toml files are read together
-        #[arg(value_name = "FILE|DIR")]
+        #[arg(value_name = "FILE|DIR", required_unless_present = "config")]
         path: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
@@ -83,7 +83,7 @@ impl CatalogCommand {
             Self::Check { path, common } => {
                 let settings = common.settings()?;
                 let path = path.or_else(|| settings.optional("catalog").map(PathBuf::from));
-                check(&path.context("name a catalog, or a --config whose `catalog` does")?, common.output())
+                check(&path.context("the settings name no `catalog`: give its path")?, common.output())
             }
             Self::Apply { path, effective_at, dry_run, common } => {
                 let (settings, output) = (common.settings()?, common.output());

@@ -53,8 +53,9 @@ fn check_finds_the_catalog_that_the_settings_name() {
     let config = write(folder.path(), "tributary.toml", &format!("catalog = {catalog:?}\n"));
     let said = with_token(&["catalog", "check", "--config", &config, "--json"]).expect(0);
     assert_eq!(said.events("checked")[0]["errors"], 0);
-    let nothing = with_token(&["catalog", "check"]).expect(1);
-    assert!(nothing.err.contains("name a catalog"), "{}", nothing.err);
+    let other = write(folder.path(), "other.toml", "data = \"here\"\n");
+    let nothing = with_token(&["catalog", "check", "--config", &other]).expect(1);
+    assert!(nothing.err.contains("the settings name no `catalog`"), "{}", nothing.err);
 }
 
 #[test]
