@@ -36,8 +36,11 @@ impl<'a> Plain<'a> {
         else {
             return None;
         };
-        let target =
-            request.path.filter(|it| it.len() <= TARGET_BYTES_MAX && it.bytes().all(is_unambiguous))?;
+        let target = request.path.filter(|it| it.len() <= TARGET_BYTES_MAX)?;
+        // Without an early end these are a few wide comparisons.
+        if !target.bytes().fold(true, |all, byte| all & is_unambiguous(byte)) {
+            return None;
+        }
         if request.version != Some(1) || head_bytes > HEAD_BYTES_MAX {
             return None;
         }
