@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) use self::{
     catalog::{Mirror, apply_at_start},
-    place::Place,
+    place::{Place, block_on},
 };
 
 /// A command beside the roles.

@@ -2,6 +2,7 @@
 
 pub(crate) mod edge;
 pub(crate) mod engine;
+mod keeper;
 pub(crate) mod pipeline;
 pub(crate) mod warehouse;
 

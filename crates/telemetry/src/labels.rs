@@ -126,6 +126,14 @@ labels! {
         Broken "broken",
     }
 
+    /// Why a record left the spool.
+    SpoolDeletion "reason" {
+        /// ClickHouse has it.
+        Confirmed "confirmed",
+        /// The budget forced it out, whoever may still have needed it.
+        Budget "budget",
+    }
+
     /// What became of a record on its way to Kafka.
     ShipResult "result" {
         /// Acknowledged.

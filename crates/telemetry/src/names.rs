@@ -4,7 +4,7 @@
 
 use crate::labels::{
     Bucket, ConnectionRefusal, EdgeOutcome, InsertFailure, Label, MatchResult, Partition, ReportResult, Role,
-    ShipResult, Stage, Table, Topic, UnrecordedReason, VerdictLabel, VersionResult,
+    ShipResult, SpoolDeletion, Stage, Table, Topic, UnrecordedReason, VerdictLabel, VersionResult,
 };
 
 /// Name and value of each label of a series.
@@ -85,6 +85,7 @@ metrics! {
         SpoolFrames "spool_frames_total" "Frames appended to the spool.",
         SpoolBytes "spool_bytes_total" "Bytes appended to the spool.",
         SpoolSyncs "spool_syncs_total" "Times the spool was synced to disk.",
+        SpoolDeleted(reason: SpoolDeletion) "spool_deleted_records_total" "Records deleted from the spool with their segments, by reason.",
         SpoolDamagedRanges "spool_damaged_ranges_total" "Damaged ranges found by recovery.",
         Shipped(topic: Topic, result: ShipResult) "shipped_records_total" "Records on their way to Kafka, by result.",
         ShipPauses "ship_pauses_total" "Times the producer's queue was full.",

@@ -127,16 +127,34 @@ struct Count {
     count: u64,
 }
 
-/// The first sequence of each that is not stored, or one more than its last: below it, the spool is no longer needed.
-pub async fn stored_before(warehouse: &Warehouse, of: &[Expected]) -> Result<Vec<u64>, EngineError> {
-    let writers = writers(warehouse, of).await?;
-    let first_missing = |(it, audit): (&Expected, &WriterAudit)| {
-        audit
-            .gaps
-            .first()
-            .map_or(if audit.found < audit.expected { it.first } else { it.last + 1 }, |gap| gap.first)
+/// The first sequence of each that is not stored, or one more than its last: below it, the spool is no longer needed. `since` is no later than
+/// any of the records.
+pub async fn stored_before(
+    warehouse: &Warehouse,
+    of: &[Expected],
+    since: EpochMs,
+) -> Result<Vec<u64>, EngineError> {
+    let writers = writers(warehouse, of, &inputs_since(since)).await?;
+    let first_missing = |(it, audit): (&Expected, &WriterAudit)| match audit.gaps.first() {
+        Some(gap) => gap.first,
+        None if audit.found < audit.expected => it.first,
+        None => it.last + 1,
     };
     Ok(of.iter().zip(&writers).map(first_missing).collect())
+}
+
+/// What could not be read counts as well, where quarantine knows its place in a spool.
+fn inputs_since(since: EpochMs) -> String {
+    let since = seconds(since);
+    format!(
+        "SELECT writer, incarnation, sequence FROM clicks_log WHERE at >= toDateTime64({since}, 3, 'UTC') \
+         UNION ALL SELECT writer, incarnation, sequence FROM reports_log WHERE received_at >= toDateTime64({since}, 3, 'UTC') \
+         UNION ALL SELECT toUInt32OrZero(it[1]) AS writer, toUInt32OrZero(it[2]) AS incarnation, toUInt64OrZero(it[3]) AS sequence FROM (\
+         SELECT extractGroups(place, '^spool:(\\\\d+):(\\\\d+)@(\\\\d+)$') AS it FROM quarantine_log WHERE startsWith(place, 'spool:')) WHERE length(it) = 3 \
+         UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
+         reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
+         reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM quarantine_log WHERE sequence > 0"
+    )
 }
 
 /// Compares sequences, and the cells of the quarters from `from` up to, not including, `to`. `now` is when, for the log.
@@ -147,7 +165,8 @@ pub async fn audit(
     to: EpochMs,
     now: EpochMs,
 ) -> Result<AuditReport, EngineError> {
-    let mut report = AuditReport { writers: writers(warehouse, expected).await?, ..AuditReport::default() };
+    let mut report =
+        AuditReport { writers: writers(warehouse, expected, INPUTS).await?, ..AuditReport::default() };
     let (from, to) = (seconds(from), seconds(to));
     let count: Vec<Count> = warehouse
         .rows(&format!("{} SETTINGS {READ_SETTINGS}", dirty_in(from, to, "count() AS count")))
@@ -179,8 +198,12 @@ const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION
 const INPUTS_WITH_TIMES: &str = "SELECT writer, incarnation, sequence, at AS made_at FROM clicks_log \
      UNION ALL SELECT writer, incarnation, sequence, received_at AS made_at FROM reports_log";
 
-async fn writers(warehouse: &Warehouse, expected: &[Expected]) -> Result<Vec<WriterAudit>, EngineError> {
-    let found: Vec<Found> = warehouse.rows(&counts(expected)).await?;
+async fn writers(
+    warehouse: &Warehouse,
+    expected: &[Expected],
+    inputs: &str,
+) -> Result<Vec<WriterAudit>, EngineError> {
+    let found: Vec<Found> = warehouse.rows(&counts(expected, inputs)).await?;
     let found: BTreeMap<(u32, u32), Found> =
         found.into_iter().map(|it| ((it.writer, it.incarnation), it)).collect();
     let mut writers = Vec::new();
@@ -188,7 +211,7 @@ async fn writers(warehouse: &Warehouse, expected: &[Expected]) -> Result<Vec<Wri
         let (within, beyond) =
             found.get(&(it.writer.0, it.incarnation)).map_or((0, 0), |it| (it.within, it.beyond));
         let count = (it.last + 1).saturating_sub(it.first);
-        let gaps = if within < count { gaps(warehouse, it).await? } else { Vec::new() };
+        let gaps = if within < count { gaps(warehouse, it, inputs).await? } else { Vec::new() };
         writers.push(WriterAudit {
             writer: it.writer.0,
             incarnation: it.incarnation,
@@ -212,7 +235,7 @@ async fn writers(warehouse: &Warehouse, expected: &[Expected]) -> Result<Vec<Wri
     Ok(writers)
 }
 
-fn counts(expected: &[Expected]) -> String {
+fn counts(expected: &[Expected], inputs: &str) -> String {
     let within = expected.iter().map(|it| {
         format!(
             "(writer = {} AND incarnation = {} AND sequence BETWEEN {} AND {})",
@@ -223,13 +246,13 @@ fn counts(expected: &[Expected]) -> String {
     let within = if within.is_empty() { "0".to_owned() } else { within.join(" OR ") };
     format!(
         "SELECT writer, incarnation, countIf(is_within) AS within, countIf(NOT is_within) AS beyond \
-         FROM (SELECT DISTINCT writer, incarnation, sequence, ({within}) AS is_within FROM ({INPUTS})) \
+         FROM (SELECT DISTINCT writer, incarnation, sequence, ({within}) AS is_within FROM ({inputs})) \
          GROUP BY writer, incarnation ORDER BY writer, incarnation"
     )
 }
 
 /// Where a sequence is followed by one that is not the next. The range's own ends stand at both sides.
-async fn gaps(warehouse: &Warehouse, of: &Expected) -> Result<Vec<Gap>, EngineError> {
+async fn gaps(warehouse: &Warehouse, of: &Expected, inputs: &str) -> Result<Vec<Gap>, EngineError> {
     let Expected { writer, incarnation, first, last } = of;
     let missing: Vec<Missing> = warehouse
         .rows(&format!(
@@ -237,7 +260,7 @@ async fn gaps(warehouse: &Warehouse, of: &Expected) -> Result<Vec<Gap>, EngineEr
              SELECT sequence, leadInFrame(sequence) OVER (ORDER BY sequence ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next \
              FROM (SELECT DISTINCT sequence FROM (\
              SELECT toUInt64(arrayJoin([{before}, {after}])) AS sequence UNION ALL \
-             SELECT sequence FROM ({INPUTS}) WHERE writer = {writer} AND incarnation = {incarnation} AND sequence BETWEEN {first} AND {last}))) \
+             SELECT sequence FROM ({inputs}) WHERE writer = {writer} AND incarnation = {incarnation} AND sequence BETWEEN {first} AND {last}))) \
              WHERE next > sequence + 1 ORDER BY first LIMIT {GAPS_MAX}",
             before = first.saturating_sub(1),
             after = last + 1,

@@ -1,48 +1,20 @@
 //! `tributary edge`: redirects and reports.
 
-use std::time::Duration;
-
 use ::edge::{ClickSecret, KafkaOptions, Options, keys::Keys};
 use anyhow::Context as _;
 use journal::spool::Durability;
 use telemetry::Telemetry;
 
-use super::asked_to_end;
+use super::{asked_to_end, keeper::Keeper};
 use crate::{clock, settings::Settings};
 
 /// Serves until asked to end.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let options = options(&settings)?;
     super::follow_catalog(&settings);
-    keep_within_budget(&settings);
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
+    Keeper::new(&settings, &telemetry).start().context("cannot start the thread that keeps the spool")?;
     ::edge::serve(options, clock::now, telemetry, asked_to_end()).await.context("the edge cannot serve")
-}
-
-/// Between two looks at the spool's size: at 20 000 clicks a second it grows by some 200 MB in this time.
-const BUDGET_EVERY: Duration = Duration::from_secs(30);
-
-/// Keeps the spool below `edge.spool_max_mib` by deleting its oldest segments, on a thread that ends with the process. Every record that
-/// goes is counted and told: what was not read by then is lost to the pipeline, which refuses to go on in silence.
-fn keep_within_budget(settings: &Settings) {
-    let root = super::data(settings).join("spool");
-    let bytes_max = settings.number("edge.spool_max_mib") << 20;
-    std::thread::spawn(move || {
-        loop {
-            match journal::spool::enforce_budget(&root, bytes_max) {
-                Ok(deleted) if deleted.records > 0 => {
-                    tracing::warn!(
-                        records = deleted.records,
-                        bytes = deleted.bytes,
-                        "spool over its budget: oldest segments deleted"
-                    );
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "spool's size not looked at"),
-            }
-            std::thread::park_timeout(BUDGET_EVERY);
-        }
-    });
 }
 
 fn options(settings: &Settings) -> anyhow::Result<Options> {

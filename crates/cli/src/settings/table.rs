@@ -96,6 +96,12 @@ pub(crate) const TABLE: &[Setting] = &[
         "size at which the spool's oldest segments are deleted, each record counted; keep it far above the longest outage",
     ),
     setting(
+        "edge.spool_keep_hours",
+        Kind::Number,
+        "24",
+        "hours after which a segment of the spool goes, once ClickHouse is found to have all its records",
+    ),
+    setting(
         "edge.click_key",
         Kind::Secret,
         "",

@@ -26,7 +26,7 @@ pub use disk::{Call, Disk, Fault, Script};
 pub use inspect::{Report, StreamReport, inspect};
 pub use note::{EndState, Ending};
 pub use reader::Reader;
-pub use retention::{Deleted, MARKS_MAX, beginnings, delete_below, enforce_budget};
+pub use retention::{Closed, Deleted, MARKS_MAX, beginnings, closed, delete_below, enforce_budget};
 pub use settings::{
     AppendError, BATCH_BYTES_MAX, Durability, OpenError, Options, SEGMENT_BYTES, UNSYNCED_BYTES_MAX,
 };

@@ -12,7 +12,7 @@ use std::{
     time::SystemTime,
 };
 
-use units::WriterId;
+use units::{EpochMs, WriterId};
 
 use super::{ends, files::io_error, layout};
 use crate::{PollError, Position, StreamId};
@@ -53,6 +53,41 @@ pub fn delete_below(
     let mut segments = deletable(root, writer)?;
     segments.retain(|it| it.incarnation == incarnation && it.sequences.end <= sequence);
     delete(root, segments)
+}
+
+/// A segment that nobody writes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Its writer.
+    pub writer: WriterId,
+    /// Which life.
+    pub incarnation: u32,
+    /// Its first record.
+    pub first: u64,
+    /// One more than its last.
+    pub end: u64,
+    /// When its last record was written, by the clock of its file.
+    pub written_at: EpochMs,
+}
+
+/// All of them, by writer, life and sequence: what [`delete_below`] may delete.
+pub fn closed(root: &Path) -> Result<Vec<Closed>, PollError> {
+    let mut found = Vec::new();
+    for writer in layout::writers(root).map_err(|source| io_error(root, source))? {
+        found.extend(deletable(root, writer)?.into_iter().map(|it| Closed {
+            writer,
+            incarnation: it.incarnation,
+            first: it.sequences.start,
+            end: it.sequences.end,
+            written_at: it.modified.map_or(EpochMs(u64::MAX), epoch_ms),
+        }));
+    }
+    Ok(found)
+}
+
+fn epoch_ms(at: SystemTime) -> EpochMs {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    EpochMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Deletes the oldest segments below `root` until all together have at most `bytes_max` bytes. The files being written

@@ -4,7 +4,7 @@ use events::{Candidate, CandidateVerdict, Channel, Report, ReportedClick, Statem
 use units::{AdvertiserId, CatalogVersion, EpochMs, Money, Origin, WriterId};
 
 use super::world::{NOON, click, click_of, column, later, order, run, warehouse};
-use crate::{Batch, Expected, Gap, Roller, RollerOptions, Warehouse, audit, explain};
+use crate::{Batch, Expected, Gap, Roller, RollerOptions, Warehouse, audit, explain, stored_before};
 
 const NOW: EpochMs = EpochMs(NOON.0 + 86_400_000);
 
@@ -47,6 +47,25 @@ fn an_audit_names_each_gap_exactly() {
             column(&warehouse, "SELECT what, subject, expected, found, ok, detail FROM audit ORDER BY what")
                 .await;
         assert_eq!(view, ["('cells','',2,2,1,'')", "('sequences','1-1',10,5,0,'1-1 4-6 10-10')"]);
+    });
+}
+
+#[test]
+fn what_is_stored_without_a_gap_is_found_from_its_first_record_on() {
+    run(async {
+        let warehouse = rolled(&[2, 3, 4, 6, 7]).await;
+        let mut batch = Batch::new();
+        let place = "spool:1:1@5".into();
+        let quarantined = events::Quarantined { reason: "no_envelope".into(), place, bytes: Vec::new() };
+        batch.quarantined(&quarantined);
+        warehouse.write("a", &batch).await.unwrap();
+        let cases = [((2, 7), NOON, 8), ((2, 4), NOON, 5), ((1, 7), NOON, 1), ((2, 9), NOON, 8)];
+        for ((first, last), since, want) in cases {
+            let found = stored_before(&warehouse, &[of_writer_1(first, last)], since).await.unwrap();
+            assert_eq!(found, [want], "{first} to {last}");
+        }
+        let too_late = stored_before(&warehouse, &[of_writer_1(2, 4)], later(9)).await.unwrap();
+        assert_eq!(too_late, [2], "nothing so late was stored");
     });
 }
 

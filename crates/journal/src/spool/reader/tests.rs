@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    super::{DamageKind, Options, Writer, delete_below, enforce_budget, frame, segment},
+    super::{Closed, DamageKind, Options, Writer, closed, delete_below, enforce_budget, frame, segment},
     *,
 };
 use units::EpochMs;
@@ -411,6 +411,22 @@ fn segments_deleted_with_their_folder_under_a_reader_are_named() {
     let named: Vec<_> = reader.take_damage().into_iter().map(|it| it.sequences).collect();
     assert_eq!(named, [read + 1..301]);
     drop(second);
+}
+
+#[test]
+fn closed_segments_are_all_but_the_one_being_written() {
+    let root = tempfile::tempdir().unwrap();
+    append(&mut open(root.path()), 100);
+    let mut second = open(root.path());
+    append(&mut second, 300);
+    let found = closed(root.path()).unwrap();
+    let of = |incarnation| found.iter().filter(move |it| it.incarnation == incarnation);
+    let is_dense = |all: Vec<_>| all.windows(2).all(|pair: &[&Closed]| pair[0].end == pair[1].first);
+    assert_eq!((of(5).next().unwrap().first, of(5).next_back().unwrap().end), (1, 101), "it is over");
+    assert!(of(6).count() > 1 && of(6).next_back().unwrap().end <= 300, "its last one is written");
+    assert!(is_dense(of(5).collect()) && is_dense(of(6).collect()));
+    let age_ms = |it: &Closed| it.written_at.0;
+    assert!(found.iter().all(|it| age_ms(it) > 1_600_000_000_000), "by the clock of the files");
 }
 
 #[test]
