@@ -5,9 +5,9 @@
 //! click and whether it is within the window: less work, and what people do without us. Both must credit the same orders.
 
 mod files;
-mod ours;
+pub(crate) mod ours;
 mod peer;
-mod world;
+pub(crate) mod world;
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -43,7 +43,7 @@ impl Default for Options {
 pub(crate) fn run(options: &Options, scale: f64) -> Result<Vec<Row>> {
     let scaled = |count: u64| ((count as f64 * scale) as u64).max(1);
     let (clicks, orders) = (scaled(options.clicks), scaled(options.orders));
-    let world = world::make(clicks, orders);
+    let world = world::make(clicks, orders, world::NEW_VISITORS);
     // What the machines hold at the end is dropped after the measurement: a pipeline goes on with it.
     let (machines, ours_seconds) = crate::process::cpu_seconds(|| ours::attribute(&world));
     let ours = machines?.outcome;

@@ -9,6 +9,7 @@ mod engine;
 mod process;
 mod redirect;
 mod report;
+mod restart;
 mod row;
 mod sink;
 
@@ -52,6 +53,8 @@ enum Bench {
     Sink,
     /// A report by partner over 30 days of 100 million clicks
     Report,
+    /// A pipeline's restart with 10 M visitors, from its checkpoint and from the log
+    Restart,
     /// A server of a measurement
     #[command(subcommand, hide = true)]
     Serve(redirect::Serve),
@@ -61,11 +64,12 @@ enum Bench {
 type Run = fn(f64) -> Result<Vec<Row>>;
 
 /// What `cargo xtask bench` measures.
-const BENCHES: [Run; 4] = [
+const BENCHES: [Run; 5] = [
     |scale| redirect::run(&redirect::Options::default(), scale),
     |scale| attribution::run(&attribution::Options::default(), scale),
     sink::run,
     report::run,
+    restart::run,
 ];
 
 fn main() -> Result<ExitCode> {
@@ -76,6 +80,7 @@ fn main() -> Result<ExitCode> {
         Some(Bench::Redirect(options)) => rows = redirect::run(options, cli.scale)?,
         Some(Bench::Sink) => rows = sink::run(cli.scale)?,
         Some(Bench::Report) => rows = report::run(cli.scale)?,
+        Some(Bench::Restart) => rows = restart::run(cli.scale)?,
         Some(Bench::Serve(what)) => {
             redirect::serve(what)?;
             return Ok(ExitCode::SUCCESS);

@@ -15,8 +15,6 @@ use super::{
 
 /// Records of one poll, as `pipeline`'s limits have it.
 const RECORDS_AT_A_TIME: usize = 8_192;
-/// What the pipeline keeps of the newest touches in memory.
-const RECENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What came of it.
 pub(super) struct Outcome {
@@ -39,7 +37,8 @@ pub(super) struct Machines {
 
 pub(super) fn attribute(world: &World) -> Result<Machines> {
     let claim = Stamp::new(1, 1)?;
-    let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?.keeping(RECENT_BYTES);
+    let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?
+        .keeping(pipeline::RECENT_BYTES_MAX);
     let mut machines = Machines {
         orders: Orders::new(claim),
         timelines: Timelines::new(claim, store),
@@ -113,7 +112,7 @@ impl Machines {
     }
 }
 
-fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     let rules = Rules {
         click_window_ms: WINDOW_MS,
         view_window_ms: 0,

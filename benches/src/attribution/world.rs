@@ -19,13 +19,15 @@ pub(super) const WINDOW_MS: u64 = 7 * DAY_MS;
 pub(super) const PARTNERS: u32 = 40;
 pub(super) const OFFER: OfferId = OfferId(10);
 pub(super) const SHOP: AdvertiserId = AdvertiserId(1);
-/// Two of five clicks are a new visitor's; the others are of one of the latest so many.
+/// Of five clicks so many are a new visitor's.
+pub(crate) const NEW_VISITORS: u64 = 2;
+/// The others are of one of the latest so many.
 const RECENT_VISITORS: u64 = 1_000_000;
 
 /// The log and its columns.
-pub(super) struct World {
+pub(crate) struct World {
     /// Records, each behind its length in four bytes, by time.
-    pub(super) log: Vec<u8>,
+    pub(crate) log: Vec<u8>,
     /// `(visitor, ms, partner, valid)` in `RowBinary`.
     pub(super) clicks: Vec<u8>,
     /// `(visitor, ms)` in `RowBinary`.
@@ -53,7 +55,8 @@ fn visitor(index: u64) -> VisitorId {
     VisitorId(Random(index).next())
 }
 
-pub(super) fn make(clicks: u64, orders: u64) -> World {
+/// Of five clicks, `new_visitors` are a new visitor's.
+pub(crate) fn make(clicks: u64, orders: u64, new_visitors: u64) -> World {
     let mut random = Random(7);
     let mut mint = ClickMint::new(ClickKey::new(0, b"benches"), 1);
     let mut world = World { log: Vec::new(), clicks: Vec::new(), orders: Vec::new() };
@@ -69,7 +72,7 @@ pub(super) fn make(clicks: u64, orders: u64) -> World {
             sequence += 1;
             world.order(due, order, click, sequence, &mut random);
         }
-        let is_new = visitors == 0 || random.below(5) < 2;
+        let is_new = visitors == 0 || random.below(5) < new_visitors;
         visitors += u64::from(is_new);
         let who = if is_new { visitors } else { visitors - random.below(visitors.min(RECENT_VISITORS)) };
         let partner = 1 + u32::try_from(random.below(u64::from(PARTNERS))).unwrap_or(0);

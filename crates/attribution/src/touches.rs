@@ -30,6 +30,8 @@ pub use self::{
 /// Touches of one visitor that one question looks at, newest arrivals first. A robot's chain of a million would otherwise be read for each
 /// order that names it; what lies behind this many later arrivals is not seen, and counted in [`TouchStore::walks_cut`].
 pub const WALK_MAX: usize = 65_536;
+/// Records whose places in the index are read ahead while it is rebuilt.
+const HASHES_AT_A_TIME: usize = 64;
 /// Numbers in use at a time; distances between them take 32 bits. At 64 bytes each that is 275 GB of one partition: the oldest slice is
 /// dropped early there.
 const NUMBERS_MAX: u64 = u32::MAX as u64;
@@ -160,7 +162,7 @@ impl<S: Slices> TouchStore<S> {
     /// Tells that touches of visitors with `hashes` are about to be appended: a hint, worth it for many at a time,
     /// since the index's cache misses then overlap (the share of the index in a sampled profile fell by more than half).
     pub(crate) fn warm(&self, hashes: &[VisitorHash]) {
-        self.index.warm(hashes);
+        self.index.warm(hashes.iter().copied());
     }
 
     /// Adds to `found` every touch of `visitor` from `from` to `to`, both inclusive: in no order, with repeats.
@@ -281,15 +283,32 @@ impl<S: Slices> TouchStore<S> {
             let size = usize::try_from(wanted_bytes - offset).map_or(BLOCK_BYTES, |it| it.min(BLOCK_BYTES));
             let part = buffer.get_mut(..size).unwrap_or_default();
             self.slices.read_at(slice, offset, part)?;
-            for bytes in part.chunks_exact(RECORD_BYTES) {
-                let number = first + u64::from(rebuilt.records);
-                let record = Record::decode(bytes).ok_or(StoreError::Damaged { number })?;
-                self.index.replace(self.index.hash(record.touch.visitor), number, number);
-                rebuilt.note(record.touch.at);
+            for some in part.chunks(HASHES_AT_A_TIME * RECORD_BYTES) {
+                self.index_records(some, first, &mut rebuilt)?;
             }
             offset += size as u64;
         }
         self.live.push_back(rebuilt);
+        Ok(())
+    }
+
+    /// Puts at most [`HASHES_AT_A_TIME`] records into the index. `first` is the number of the slice's first record.
+    fn index_records(&mut self, bytes: &[u8], first: u64, slice: &mut Slice) -> Result<(), StoreError> {
+        let mut found = [(VisitorHash::default(), EpochMs(0)); HASHES_AT_A_TIME];
+        let mut count = 0;
+        for (place, bytes) in found.iter_mut().zip(bytes.chunks_exact(RECORD_BYTES)) {
+            let number = first + u64::from(slice.records) + count;
+            let Record { touch, .. } = Record::decode(bytes).ok_or(StoreError::Damaged { number })?;
+            *place = (self.index.hash(touch.visitor), touch.at);
+            count += 1;
+        }
+        let found = found.iter().zip(0..count).map(|(it, _)| *it);
+        self.index.warm(found.clone().map(|(hash, _)| hash));
+        for (hash, at) in found {
+            let number = first + u64::from(slice.records);
+            self.index.replace(hash, number, number);
+            slice.note(at);
+        }
         Ok(())
     }
 

@@ -40,7 +40,7 @@ use crate::{
 const CALM: Duration = Duration::from_mins(1);
 /// The newest touches, kept in memory as well as on disk, in bytes of one process that owns every partition: a million touches, of which most
 /// orders' clicks are. What is older is read from files, which the system keeps in memory as far as it has any.
-const RECENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const RECENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Between two looks at the stop flag while waiting to begin again.
 const STOP_LOOK: Duration = Duration::from_millis(50);
 
@@ -115,7 +115,7 @@ impl Owner {
         };
         let claim = Stamp::new(options.generation, opened.claim)?;
         let timelines =
-            timelines(&folder.join("touches"), claim, &store, options.nonce, self.recent_bytes())?;
+            open_timelines(&folder.join("touches"), claim, &store, options.nonce, self.recent_bytes())?;
         let setup = Setup {
             partition: self.partition,
             claim,
@@ -201,8 +201,9 @@ fn open_spool(
     Ok(Opened { claim, barrier, catalog, input, positions, is_rebuild, outlet: Outlet::Here })
 }
 
-/// The timelines over the touches of the last checkpoint, with everybody's questions.
-fn timelines(
+/// The timelines over the touches of the last checkpoint, with everybody's questions. `seed` is random; `recent_bytes` is what the newest
+/// touches may take in memory. For the role itself and for those who measure it.
+pub fn open_timelines(
     folder: &Path,
     claim: Stamp,
     store: &Store,

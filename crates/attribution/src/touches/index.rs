@@ -80,9 +80,9 @@ impl Index {
 
     /// Reads the places of visitors who are about to be put in. The reads do not wait for one another, as those of [`Index::replace`] do,
     /// so that the processor fetches many lines of memory at a time.
-    pub(super) fn warm(&self, hashes: &[VisitorHash]) {
-        let place = |it: &VisitorHash| self.places.get(it.place(self.bits)).copied().unwrap_or(0);
-        std::hint::black_box(hashes.iter().map(place).fold(0, u64::wrapping_add));
+    pub(super) fn warm(&self, hashes: impl Iterator<Item = VisitorHash>) {
+        let place = |it: VisitorHash| self.places.get(it.place(self.bits)).copied().unwrap_or(0);
+        std::hint::black_box(hashes.map(place).fold(0, u64::wrapping_add));
     }
 
     /// Forgets numbers below `first`.
