@@ -8,6 +8,27 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use chdb::testing::Shared;
 
+/// Where an engine is, and who asks it.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    /// `http://HOST:PORT`.
+    pub(crate) url: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+impl From<&Shared> for Login {
+    fn from(engine: &Shared) -> Self {
+        let Shared { url, user, password, .. } = engine;
+        Self { url: url.clone(), user: user.clone(), password: password.clone() }
+    }
+}
+
+/// One statement to an engine of another process; the body of the answer as text.
+pub(crate) fn post_to(engine: &Login, statement: &str, body: &[u8]) -> Result<String> {
+    Ok(String::from_utf8(answer(engine, statement, body)?)?)
+}
+
 /// One statement; the body of the answer as text.
 pub(crate) fn post(engine: &Shared, statement: &str, body: &[u8]) -> Result<String> {
     Ok(String::from_utf8(post_bytes(engine, statement, body)?)?)
@@ -15,6 +36,10 @@ pub(crate) fn post(engine: &Shared, statement: &str, body: &[u8]) -> Result<Stri
 
 /// The same, for formats that are no text.
 pub(crate) fn post_bytes(engine: &Shared, statement: &str, body: &[u8]) -> Result<Vec<u8>> {
+    answer(&engine.into(), statement, body)
+}
+
+fn answer(engine: &Login, statement: &str, body: &[u8]) -> Result<Vec<u8>> {
     let address = engine.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
     write!(

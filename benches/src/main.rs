@@ -6,6 +6,7 @@
 
 mod attribution;
 mod engine;
+mod freshness;
 mod process;
 mod redirect;
 mod report;
@@ -51,6 +52,8 @@ enum Bench {
     Redirect(redirect::Options),
     /// Clicks into ClickHouse, against one plain INSERT of the same rows
     Sink,
+    /// From a click's answer to its showing in `clicks` and in the rollups, under load
+    Freshness,
     /// A report by partner over 30 days of 100 million clicks
     Report,
     /// A pipeline's restart with 10 M visitors, from its checkpoint and from the log
@@ -64,10 +67,11 @@ enum Bench {
 type Run = fn(f64) -> Result<Vec<Row>>;
 
 /// What `cargo xtask bench` measures.
-const BENCHES: [Run; 5] = [
+const BENCHES: [Run; 6] = [
     |scale| redirect::run(&redirect::Options::default(), scale),
     |scale| attribution::run(&attribution::Options::default(), scale),
     sink::run,
+    freshness::run,
     report::run,
     restart::run,
 ];
@@ -79,6 +83,7 @@ fn main() -> Result<ExitCode> {
         Some(Bench::Attribution(options)) => rows = attribution::run(options, cli.scale)?,
         Some(Bench::Redirect(options)) => rows = redirect::run(options, cli.scale)?,
         Some(Bench::Sink) => rows = sink::run(cli.scale)?,
+        Some(Bench::Freshness) => rows = freshness::run(cli.scale)?,
         Some(Bench::Report) => rows = report::run(cli.scale)?,
         Some(Bench::Restart) => rows = restart::run(cli.scale)?,
         Some(Bench::Serve(what)) => {

@@ -7,7 +7,7 @@
 
 mod answers;
 mod bare;
-mod client;
+pub(crate) mod client;
 mod nginx;
 mod ours;
 mod requests;

@@ -67,7 +67,7 @@ async fn connection(to: SocketAddr, made: Rc<Cell<u64>>, end: u64, cookies: Rc<[
 }
 
 /// Whether `answer` is a redirect with all its bytes.
-fn is_whole(answer: &[u8]) -> Result<bool> {
+pub(crate) fn is_whole(answer: &[u8]) -> Result<bool> {
     ensure!(answer.len() < 12 || answer.starts_with(b"HTTP/1.1 302"), "not a redirect");
     let Some(head_bytes) = find(answer, b"\r\n\r\n").map(|at| at + 4) else { return Ok(false) };
     let head = answer.get(..head_bytes).unwrap_or_default();

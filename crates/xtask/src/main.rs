@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         Chore::Tidy => suite::run(&["tidy".to_owned()]),
         Chore::Sim { args } => suite::run_optimised("sim", &args),
         Chore::Kill { targets, sample, seed } => kill::run(&kill::Options { targets, sample, seed }),
-        Chore::Bench { args } => suite::run_optimised("benches", &args),
+        Chore::Bench { args } => suite::bench(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

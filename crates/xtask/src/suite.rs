@@ -104,6 +104,13 @@ pub(crate) fn build_programs() -> Result<()> {
     Ok(())
 }
 
+/// The measurements; one of them starts the product beside them.
+pub fn bench(args: &[String]) -> Result<()> {
+    let built = cargo::passes(&["build", "--quiet", "--release", "--package", "cli"].map(str::to_owned))?;
+    ensure!(built, "the product does not build");
+    run_optimised("benches", args)
+}
+
 /// For people, on the standard output that the steps' programs write to as well.
 fn say(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();

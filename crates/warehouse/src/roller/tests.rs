@@ -27,6 +27,23 @@ const CELLS: &str =
     "SELECT toUInt32(quarter), partner_id, clicks, orders, revenue_minor FROM rollup_quarter ORDER BY ALL";
 
 #[test]
+fn dearer_rolls_come_less_often_and_the_rollups_stay_fresh() {
+    let cases = [
+        ("cheap", 10, 1_500),
+        ("a twentieth of the interval", 75, 1_500),
+        ("dearer", 100, 2_000),
+        ("as dear as the promise allows", 120, 2_400),
+        ("on a busy machine", 480, 2_400),
+        ("beyond what the promise is worth", 1_000, 5_000),
+        ("hopeless", 60_000, 60_000),
+    ];
+    for (name, took, want) in cases {
+        let found = pause(Duration::from_millis(took), Duration::from_millis(1_500));
+        assert_eq!(found, Duration::from_millis(want), "{name}");
+    }
+}
+
+#[test]
 fn nothing_dirty_is_nothing_to_do() {
     run(async {
         let warehouse = warehouse().await;
