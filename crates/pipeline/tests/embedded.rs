@@ -180,6 +180,39 @@ fn an_empty_spool_is_caught_up_at_once() {
     running.stop().expect("stops");
 }
 
+/// A shop tries again every half an hour; from the second try on we are down, edge and pipeline, for two hours, and its tries meet nobody.
+// fault 114
+#[test]
+fn an_order_that_is_sent_again_around_a_downtime_is_one_order() {
+    let world = World::new();
+    let half_hour_ms = 30 * units::MINUTE_MS;
+    let send = |edge: &mut Edge, tries: std::ops::RangeInclusive<u64>| {
+        for number in tries {
+            edge.report(NOON.forth(number * half_hour_ms), "A-1", 700, Who::Visitor(7));
+        }
+    };
+    let mut edge = Edge::open(&world.data(), 0);
+    edge.click(NOON.back(1_000), 7, 2);
+    send(&mut edge, 0..=1);
+    let running = world.start();
+    running.caught_up(3);
+    running.stop().expect("stops");
+    drop(edge);
+
+    let mut edge = Edge::open(&world.data(), 0);
+    send(&mut edge, 6..=8);
+    let running = world.start();
+    running.caught_up(3);
+    running.stop().expect("stops");
+    assert_eq!(orders(&world), ["('A-1',2,700,'visitor')"]);
+    let one = |query: &str| column(&world.warehouse, query);
+    assert_eq!(
+        one("SELECT toString(tuple(report_count, at)) FROM orders"),
+        ["(5,'2025-11-22 12:00:00.000')"]
+    );
+    assert_eq!(one("SELECT toString(tuple(count(), sum(share), sum(revenue))) FROM credits"), ["(1,1,7)"]);
+}
+
 // fault 70
 #[test]
 fn a_spool_that_lost_what_was_not_read_is_refused() {

@@ -4,7 +4,9 @@ mod common;
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::PathBuf,
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -14,6 +16,8 @@ use events::{ClickId, ClickKey, ClickMint};
 use journal::{
     Position, Sink, StreamId,
     kafka::{KafkaSettings, KafkaSink, KafkaSource, topics},
+    shipper::{self, Route, Shipper},
+    spool,
 };
 use pipeline::{KafkaOptions, Log, Options, RunError, outlet::Topics};
 use units::{EpochMs, LinkId, Origin, VisitorId, WriterId};
@@ -421,4 +425,137 @@ fn a_topic_that_lost_what_was_not_read_is_refused() {
     cloud.trim();
     let error = Running::start(cloud.member("a")).ended().expect_err("refused");
     assert!(matches!(error, RunError::LogIncomplete { .. }), "{error}");
+}
+
+/// What the child process is told by its environment: spool, brokers, topic of clicks.
+const CHILD: [&str; 3] = ["PIPELINE_TEST_SPOOL", "PIPELINE_TEST_BROKERS", "PIPELINE_TEST_TOPIC"];
+/// Records one child appends at most.
+const CHILD_RECORDS: u64 = 2_000;
+
+#[expect(clippy::disallowed_methods, reason = "the parent names the spool in the environment")]
+fn told_by_parent() -> Option<[String; 3]> {
+    let [spool, brokers, topic] = CHILD.map(std::env::var);
+    Some([spool.ok()?, brokers.ok()?, topic.ok()?])
+}
+
+/// Clicks, by visitor.
+struct ToClicks(String);
+
+impl Route for ToClicks {
+    fn route(&self, bytes: &[u8], key: &mut Vec<u8>) -> Result<&str, &'static str> {
+        let head = events::ClickHead::peek(bytes).map_err(|error| error.code())?;
+        key.extend_from_slice(&head.visitor().0.to_be_bytes());
+        Ok(&self.0)
+    }
+
+    fn quarantine(&self, _: &StreamId, _: u64, _: &[u8], _: &str, _: &mut Vec<u8>, _: &mut Vec<u8>) -> &str {
+        &self.0
+    }
+}
+
+fn shipper(data: &std::path::Path, brokers: &str, topic: &str) -> Shipper {
+    let settings = shipper::Settings {
+        root: data.join("spool"),
+        cursor: data.join("cursor"),
+        kafka: settings(brokers),
+        records_per_second_max: None,
+    };
+    Shipper::start(settings, ToClicks(topic.to_owned())).expect("a thread")
+}
+
+/// Spools, tells what is answered for, and ships at the same time, until it is killed.
+fn spool_and_ship([data, brokers, topic]: &[String; 3]) -> ! {
+    let data = std::path::Path::new(data);
+    let mut writer =
+        spool::Writer::open(&data.join("spool"), WriterId::new(1, 0), NOON, spool::Options::default())
+            .expect("a spool");
+    let mut mint = ClickMint::new(ClickKey::new(0, &[7; 32]), writer.incarnation());
+    let shipper = shipper(data, brokers, topic);
+    let (incarnation, mut told) = (writer.incarnation(), 0);
+    let mut answers = std::io::stdout();
+    loop {
+        for _ in 0..50.min(CHILD_RECORDS - writer.last_sequence()) {
+            let fill = |sequence, bytes: &mut Vec<u8>| {
+                let origin = Origin { writer: WriterId::new(1, 0), incarnation, sequence };
+                let id = mint.mint(NOON.forth(sequence), LinkId(1), VisitorId(sequence));
+                click(origin, id, 1).encode(bytes).expect("encodes");
+            };
+            writer.append_with(fill).expect("appended");
+        }
+        let acknowledged = shipper.counters().acknowledged;
+        if acknowledged > told || writer.last_sequence() < CHILD_RECORDS {
+            told = acknowledged;
+            let answered = writer.last_sequence();
+            writeln!(answers, "\nanswered {incarnation} {answered} shipped {acknowledged} end")
+                .expect("the parent listens");
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Kills a child when its shipper has been acknowledged `shipped` records; what it had answered for by then.
+fn run_and_kill(told: &[String; 3], shipped: u64) -> (u32, u64) {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "a_killed_shipper_loses_nothing_and_its_repeats_count_once", "--nocapture"])
+        .envs(CHILD.iter().zip(told))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut answered = (0, 0);
+    for line in lines.map_while(Result::ok) {
+        let words: Vec<&str> = line.split(' ').collect();
+        // A line may be cut, so it must be exactly what a whole one is.
+        let ["answered", incarnation, sequence, "shipped", acknowledged, "end"] = words.as_slice() else {
+            continue;
+        };
+        answered = (incarnation.parse().expect("a number"), sequence.parse().expect("a number"));
+        if acknowledged.parse::<u64>().expect("a number") >= shipped {
+            // Repeated kills of a process that is gone are nothing.
+            child.kill().expect("killed");
+        }
+    }
+    child.wait().expect("ended");
+    answered
+}
+
+// fault 65
+#[test]
+fn a_killed_shipper_loses_nothing_and_its_repeats_count_once() {
+    if let Some(told) = told_by_parent() {
+        spool_and_ship(&told);
+    }
+    let cloud = Cloud::new();
+    let running = Running::start(cloud.member("a"));
+    running.until_quiet(0);
+    let (data, topic) = (cloud.data("edge"), cloud.kafka.topics.clicks.to_string());
+    fs::create_dir_all(&data).expect("a folder");
+    let brokers = xtask::kafka::shared();
+    let told = [data.to_str().expect("text").to_owned(), brokers.to_owned(), topic.clone()];
+    // In the middle of batches, right after the first acknowledgement, and when nearly all is acknowledged.
+    let answered: Vec<(u32, u64)> =
+        [1, 40, 400, 1, 900, 1_500, 150, 1_999].into_iter().map(|it| run_and_kill(&told, it)).collect();
+
+    let last = shipper(&data, brokers, &topic);
+    let spooled: u64 =
+        spool::inspect(&data.join("spool")).expect("read").streams.iter().map(|it| it.records).sum();
+    assert!(answered.iter().map(|it| it.1).sum::<u64>() <= spooled && answered.iter().all(|it| it.1 > 0));
+    let count = |query: &str| column(&cloud.world.warehouse, query)[0].parse::<u64>().expect("a number");
+    until("everything spooled is a fact", || {
+        (count("SELECT toString(uniqExact(event_id)) FROM clicks_log") >= spooled).then_some(())
+    });
+    drop(last);
+    assert_eq!(count("SELECT toString(count()) FROM clicks"), spooled, "once each");
+    for (incarnation, sequence) in &answered {
+        let query = format!(
+            "SELECT toString(uniqExact(sequence)) FROM clicks WHERE incarnation = {incarnation} AND sequence <= {sequence}"
+        );
+        assert_eq!(count(&query), *sequence, "all that incarnation {incarnation} answered for");
+    }
+    let source = KafkaSource::open(&cloud.kafka.settings).expect("a consumer");
+    let shipped: u64 =
+        (0..PARTITIONS.cast_signed()).map(|it| source.range(&topic, it).expect("a range").1).sum();
+    assert!(shipped >= spooled, "at least once: {shipped} of {spooled}");
+    running.stop().expect("stops");
 }
