@@ -13,8 +13,11 @@ use units::EpochMs;
 
 mod keys;
 mod label;
+mod making;
 
 pub use label::{Label, LabelError};
+
+use making::Making;
 
 /// Write-ahead bytes that fjall keeps, in bytes. Its default of 512 MiB made a reopen take 7.0 s, this one 1.8 s.
 const JOURNAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -121,6 +124,7 @@ impl Store {
     pub fn open(directory: &Path, label: &Label, durability: Durability) -> Result<Self, StoreError> {
         label::check_or_write(directory, label)?;
         let path = directory.join("state");
+        let making = Making::begin(directory, &path)?;
         let failed = |doing| {
             let path = path.clone();
             move |source| match source {
@@ -138,16 +142,18 @@ impl Store {
             let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
             database.keyspace(name, options).map_err(failed("opened"))
         };
-        Ok(Self {
+        let opened = Self {
             positions: keyspace("positions")?,
             orders: keyspace("orders")?,
             order_times: keyspace("order_times")?,
             timelines: keyspace("timelines")?,
             meta: keyspace("meta")?,
-            database,
+            database: database.clone(),
             durability,
-            path,
-        })
+            path: path.clone(),
+        };
+        making.end()?;
+        Ok(opened)
     }
 
     /// How far each input was read when the last checkpoint was taken.

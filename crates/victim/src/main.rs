@@ -8,9 +8,14 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 
+mod catalog_log;
+mod checkpoint;
+mod facts;
 mod said;
+mod shipper;
 mod spool;
 mod verdict;
+mod world;
 
 /// What a target can be asked.
 struct Target {
@@ -23,8 +28,29 @@ struct Target {
     judge: fn(&Path, &str) -> Result<String>,
 }
 
-const TARGETS: &[Target] =
-    &[Target { name: "spool", prepare: |_| Ok(()), cycle: spool::cycle, judge: spool::judge }];
+const TARGETS: &[Target] = &[
+    Target { name: "spool", prepare: |_| Ok(()), cycle: spool::cycle, judge: spool::judge },
+    Target {
+        name: "catalog",
+        prepare: catalog_log::prepare,
+        cycle: catalog_log::cycle,
+        judge: catalog_log::judge,
+    },
+    Target {
+        name: "checkpoint",
+        prepare: checkpoint::prepare,
+        cycle: checkpoint::cycle,
+        judge: checkpoint::judge,
+    },
+    Target { name: "shipper", prepare: shipper::prepare, cycle: shipper::cycle, judge: shipper::judge },
+    Target { name: "sink", prepare: facts::sink_prepare, cycle: facts::sink_cycle, judge: facts::judge },
+    Target {
+        name: "roller",
+        prepare: facts::roller_prepare,
+        cycle: facts::roller_cycle,
+        judge: facts::judge,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -2,6 +2,8 @@
 //!
 //! In: findings. Out: one line of numbers, or an error that names them. Start at [`Verdict::close`].
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 
 /// Examples that an error names of each kind.
@@ -21,6 +23,23 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Every line of `wanted` must be found once, and nothing else.
+    pub(crate) fn compare(&mut self, wanted: &[String], found: &[String]) {
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        wanted.iter().for_each(|it| counts.entry(it).or_default().0 += 1);
+        found.iter().for_each(|it| counts.entry(it).or_default().1 += 1);
+        for (line, count) in counts {
+            match count {
+                (1.., 0) => self.lost.push(line.to_owned()),
+                (0, 1..) => self.invented.push(line.to_owned()),
+                (wanted, found) if wanted != found => {
+                    self.doubled.push(format!("{line}: {found} times, {wanted} wanted"));
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// `note` says what was compared.
     pub(crate) fn close(self, note: &str) -> Result<String> {
         let kinds = [

@@ -21,6 +21,7 @@ use self::{
 use crate::{host, suite};
 
 mod coverage;
+mod engine;
 mod plan;
 mod stage;
 mod target;

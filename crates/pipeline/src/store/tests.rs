@@ -109,6 +109,23 @@ fn state_of_a_later_build_is_refused() {
     assert!(matches!(error, StoreError::Label(LabelError::Unreadable { .. })), "{error}");
 }
 
+// Found by killing the first start at its write of fjall's `version`: the file stayed half written, and every later start was refused.
+#[test]
+fn a_state_that_was_not_wholly_made_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(open(folder.path()));
+    let mark = folder.path().join("state.making");
+    assert!(!mark.exists());
+    std::fs::write(folder.path().join("state/version"), b"FJ").expect("written");
+    assert!(
+        Store::open(folder.path(), &label(), Durability::Process).is_err(),
+        "a whole state is not thrown away"
+    );
+    std::fs::write(&mark, b"").expect("written");
+    assert_eq!(open(folder.path()).claim().expect("claim"), 0);
+    assert!(!mark.exists());
+}
+
 #[test]
 fn two_owners_cannot_share_one_state() {
     let folder = tempfile::tempdir().expect("a folder");

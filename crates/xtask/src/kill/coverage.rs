@@ -111,6 +111,7 @@ mod tests {
             count: 1,
             count_on_path: 1,
             path: "a".into(),
+            kind: "a".into(),
             phase: "p".into(),
         };
         let calls = [call("fsync"), call("rename"), call("write")];

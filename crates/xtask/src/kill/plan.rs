@@ -8,7 +8,7 @@ use std::{
     fmt,
 };
 
-use super::trace::{Call, kind};
+use super::trace::{Call, SOCKET};
 
 /// A row of the table: calls that are alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(call: &Call) -> Self {
-        Self { call: call.name.clone(), kind: kind(&call.path), phase: call.phase.clone() }
+        Self { call: call.name.clone(), kind: call.kind.clone(), phase: call.phase.clone() }
     }
 }
 
@@ -66,6 +66,10 @@ impl fmt::Display for Point {
 /// Every point of a cycle, each once.
 pub(super) fn points(calls: &[Call], aim: Aim) -> Vec<Point> {
     let points = calls.iter().map(|call| match aim {
+        // A socket has no name to aim at.
+        Aim::Path if call.path == SOCKET => {
+            Point { call: call.name.clone(), when: call.count, path: None, row: Row::of(call) }
+        }
         Aim::Count => Point { call: call.name.clone(), when: call.count, path: None, row: Row::of(call) },
         Aim::Path => Point {
             call: call.name.clone(),
@@ -126,7 +130,14 @@ mod tests {
     use super::*;
 
     fn call(name: &str, count: usize, path: &str) -> Call {
-        Call { name: name.into(), count, count_on_path: 1, path: path.into(), phase: "p".into() }
+        Call {
+            name: name.into(),
+            count,
+            count_on_path: 1,
+            path: path.into(),
+            kind: path.into(),
+            phase: "p".into(),
+        }
     }
 
     #[test]

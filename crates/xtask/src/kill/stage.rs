@@ -4,6 +4,7 @@
 //! the file `said` of its folder, which survives it. Not here: which points (`plan`). Start at [`Stage`].
 
 use std::{
+    cell::{Cell, RefCell},
     fs::{self, File, OpenOptions},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
@@ -14,11 +15,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
     PATIENCE, copy,
+    engine::Engine,
     plan::{Aim, Point, Row},
-    target::{How, Target},
-    trace::{self, Call},
+    target::{Beside, How, Target},
+    trace::{self, Call, Names},
 };
-use crate::host;
+use crate::{
+    host,
+    kafka::{Cluster, Options, SHARED_VARIABLE},
+};
 
 /// SIGKILL's number.
 const KILL: i32 = 9;
@@ -35,12 +40,48 @@ pub(super) enum Ended {
 pub(super) struct Stage<'a> {
     target: &'a Target,
     scratch: PathBuf,
+    /// Lives on beside the target; its folder's file is copied into every folder.
+    address: Option<(&'static str, String)>,
+    _engine: Option<Engine>,
+    _kafka: Option<Cluster>,
+    /// Cycles so far, so that each has names of its own in what lives on.
+    runs: Cell<usize>,
+    /// What paths' random parts stand for, as the preparation said.
+    names: RefCell<Names>,
 }
 
 impl<'a> Stage<'a> {
     pub(super) fn open(target: &'a Target, scratch: &Path) -> Result<Self> {
         // Names in logs are as the kernel sees them.
-        Ok(Self { target, scratch: scratch.canonicalize()? })
+        let scratch = scratch.canonicalize()?;
+        let (mut engine, mut kafka, mut address) = (None, None, None);
+        match target.beside {
+            Beside::Nothing => {}
+            Beside::Engine => {
+                let folder = scratch.join("beside");
+                fs::create_dir(&folder)?;
+                let started = Engine::start(&folder)?;
+                address = Some(("url", started.url.clone()));
+                engine = Some(started);
+            }
+            Beside::Kafka => {
+                let shared = host::variable(SHARED_VARIABLE);
+                if shared.is_none() {
+                    kafka = Some(Cluster::start(&Options::default())?);
+                }
+                let own = kafka.as_ref().map(|it| it.bootstrap().to_owned());
+                address = own.or(shared).map(|it| ("kafka", it));
+            }
+        }
+        Ok(Self {
+            target,
+            scratch,
+            address,
+            _engine: engine,
+            _kafka: kafka,
+            runs: Cell::new(0),
+            names: RefCell::default(),
+        })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -55,7 +96,9 @@ impl<'a> Stage<'a> {
     pub(super) fn prepare(&self) -> Result<()> {
         let base = self.scratch.join("base");
         fs::create_dir(&base)?;
-        self.victim("prepare", &base).map(drop)
+        let said = self.with_engine(&base, || self.victim("prepare", &base))?;
+        *self.names.borrow_mut() = Names::said(&said);
+        Ok(())
     }
 
     /// That state, in a folder of its own. Folders have the same name in every run, since it is part of what is aimed at.
@@ -63,22 +106,45 @@ impl<'a> Stage<'a> {
         let folder = self.scratch.join(name);
         ensure!(!folder.exists(), "{} was not taken away", folder.display());
         copy(&self.scratch.join("base"), &folder)?;
+        self.runs.set(self.runs.get() + 1);
+        fs::write(
+            folder.join("run"),
+            format!("{}-{}", std::process::id(), self.runs.get()).replace('-', "_"),
+        )?;
+        if let Some((file, address)) = &self.address {
+            fs::write(folder.join(file), address)?;
+        }
         Ok(folder)
     }
 
     /// Runs a cycle, killed at `point`.
     pub(super) fn cycle(&self, folder: &Path, point: Option<&Point>) -> Result<Ended> {
-        let log = self.scratch.join("strace.log");
-        let How::Launched(program, arguments) = self.target.how;
+        match self.target.how {
+            How::Launched(program, arguments) => self.launched(program, arguments, folder, point),
+            How::Engine => self.attached(folder, point),
+        }
+    }
+
+    /// Restarts what died and has it compared. Returns what the judge says.
+    pub(super) fn judge(&self, folder: &Path) -> Result<String> {
+        self.with_engine(folder, || self.victim("judge", folder))
+    }
+
+    fn launched(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        folder: &Path,
+        point: Option<&Point>,
+    ) -> Result<Ended> {
+        let (log, errors) = (self.scratch.join("strace.log"), self.scratch.join("errors.log"));
         let mut command = strace(&log, folder, point);
         command.arg("--").arg(beside_us(program)?);
         command.args(arguments.iter().map(|it| it.replace("{folder}", &folder.display().to_string())));
-        let said = OpenOptions::new().create(true).append(true).open(folder.join("said"))?;
-        let errors = self.scratch.join("errors.log");
-        command.stdin(Stdio::null()).stdout(said).stderr(File::create(&errors)?);
+        command.stdin(Stdio::null()).stdout(said(folder)?).stderr(File::create(&errors)?);
         let mut child = command.spawn().context("cannot run strace")?;
         let status = end(&mut child, self.target.name)?;
-        let calls = trace::read(&fs::read_to_string(&log)?, folder);
+        let calls = self.read(&log, folder)?;
         match (status.signal(), point) {
             (Some(KILL), Some(point)) => Ok(Ended::Killed(hit(&calls, point))),
             (None, _) if status.success() => Ok(Ended::Whole(calls)),
@@ -86,9 +152,53 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Restarts what died and has it compared. Returns what the judge says.
-    pub(super) fn judge(&self, folder: &Path) -> Result<String> {
-        self.victim("judge", folder)
+    fn attached(&self, folder: &Path, point: Option<&Point>) -> Result<Ended> {
+        let (log, errors) = (self.scratch.join("strace.log"), self.scratch.join("errors.log"));
+        let mut engine = Engine::start(folder)?;
+        let mut command = strace(&log, folder, point);
+        command.args(["-p", &engine.child.id().to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
+        let mut tracer = command.spawn().context("cannot run strace")?;
+        host::wait_for("strace to attach (may you trace your own processes?)", PATIENCE, || {
+            let said = fs::read_to_string(&errors)?;
+            ensure!(tracer.try_wait()?.is_none(), "strace ends: {said}");
+            Ok(said.contains("attached").then_some(()))
+        })?;
+        let mut client = Command::new(beside_us("victim")?);
+        client.args([self.target.name, "cycle"]).arg(folder).stdin(Stdio::null());
+        let output = client.stdout(said(folder)?).stderr(Stdio::piped()).output()?;
+        let ended = if output.status.success() {
+            engine.child.try_wait()?
+        } else {
+            let why = || String::from_utf8_lossy(&output.stderr).into_owned();
+            Some(end(&mut engine.child, "an engine whose client failed").with_context(why)?)
+        };
+        // Before the log is read: what is killed by us now is not part of it.
+        engine.kill()?;
+        end(&mut tracer, "strace")?;
+        let calls = self.read(&log, folder)?;
+        match (ended.map(|it| it.signal()), point) {
+            (Some(Some(KILL)), Some(point)) => Ok(Ended::Killed(hit(&calls, point))),
+            (None, _) => Ok(Ended::Whole(calls)),
+            (Some(_), _) => bail!("the engine ended by itself"),
+        }
+    }
+
+    fn read(&self, log: &Path, folder: &Path) -> Result<Vec<Call>> {
+        let log = fs::read(log)?;
+        Ok(trace::read(&String::from_utf8_lossy(&log), folder, &self.names.borrow()))
+    }
+
+    /// With the folder's own engine running, for targets that have one.
+    fn with_engine<T>(&self, folder: &Path, action: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.target.how != How::Engine {
+            return action();
+        }
+        let engine = Engine::start(folder)?;
+        let done = action()?;
+        let status = engine.stop()?;
+        ensure!(status.success(), "the engine ended with {status}");
+        Ok(done)
     }
 
     fn victim(&self, action: &str, folder: &Path) -> Result<String> {
@@ -100,6 +210,11 @@ impl<'a> Stage<'a> {
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// What a cycle says goes behind what was said before.
+fn said(folder: &Path) -> Result<File> {
+    Ok(OpenOptions::new().create(true).append(true).open(folder.join("said"))?)
 }
 
 /// The row of the call that a point fell on.
@@ -129,7 +244,7 @@ fn strace(log: &Path, folder: &Path, point: Option<&Point>) -> Command {
 }
 
 /// Waits for a process of ours; one that does not end is ended.
-fn end(child: &mut Child, name: &str) -> Result<ExitStatus> {
+pub(super) fn end(child: &mut Child, name: &str) -> Result<ExitStatus> {
     let ended = host::wait_for(&format!("the end of {name}"), PATIENCE, || Ok(child.try_wait()?));
     if ended.is_err() {
         child.kill()?;
@@ -138,6 +253,7 @@ fn end(child: &mut Child, name: &str) -> Result<ExitStatus> {
     ended
 }
 
-fn beside_us(program: &str) -> Result<PathBuf> {
+/// A program of this workspace.
+pub(super) fn beside_us(program: &str) -> Result<PathBuf> {
     Ok(std::env::current_exe().context("cannot find this program's folder")?.with_file_name(program))
 }

@@ -15,6 +15,8 @@ pub struct Target {
     pub(super) how: How,
     /// Where its calls are counted.
     pub(super) aim: Aim,
+    /// What must run beside it, and lives on.
+    pub(super) beside: Beside,
 }
 
 /// How the process that dies is run.
@@ -22,12 +24,65 @@ pub struct Target {
 pub(super) enum How {
     /// Under strace from its start: a program beside us and its arguments, `{folder}` standing for the folder.
     Launched(&'static str, &'static [&'static str]),
+    /// The engine, on the folder's own data: strace is attached once it answers, and the victim's cycle is its client.
+    Engine,
+}
+
+/// What a target needs besides its folder. Its address is a file of the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    Nothing,
+    /// An engine: `url`.
+    Engine,
+    /// A broker: `kafka`.
+    Kafka,
 }
 
 /// In the order of their cost.
-pub const TARGETS: &[Target] = &[Target {
-    name: "spool",
-    claim: "an answered record is there once, whenever its writer dies",
-    how: How::Launched("victim", &["spool", "cycle", "{folder}"]),
-    aim: Aim::Count,
-}];
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "catalog",
+        claim: "a version of the catalog is whole or absent, whenever `catalog apply` dies",
+        how: How::Launched(
+            "tributary",
+            &["catalog", "apply", "{folder}/catalog.toml", "--data", "{folder}/data", "--json"],
+        ),
+        aim: Aim::Count,
+        beside: Beside::Nothing,
+    },
+    Target {
+        name: "spool",
+        claim: "an answered record is there once, whenever its writer dies",
+        how: How::Launched("victim", &["spool", "cycle", "{folder}"]),
+        aim: Aim::Count,
+        beside: Beside::Nothing,
+    },
+    Target {
+        name: "checkpoint",
+        claim: "the next owner decides the same, whenever the pipeline dies",
+        how: How::Launched("victim", &["checkpoint", "cycle", "{folder}"]),
+        aim: Aim::Path,
+        beside: Beside::Engine,
+    },
+    Target {
+        name: "shipper",
+        claim: "the broker gets every record, whenever the shipper dies",
+        how: How::Launched("victim", &["shipper", "cycle", "{folder}"]),
+        aim: Aim::Path,
+        beside: Beside::Kafka,
+    },
+    Target {
+        name: "sink",
+        claim: "facts are there once and their quarters rolled, whenever the engine dies under the sink",
+        how: How::Engine,
+        aim: Aim::Path,
+        beside: Beside::Nothing,
+    },
+    Target {
+        name: "roller",
+        claim: "cells equal the fold over facts, whenever the engine dies under the roller",
+        how: How::Engine,
+        aim: Aim::Path,
+        beside: Beside::Nothing,
+    },
+];

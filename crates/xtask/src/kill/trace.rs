@@ -29,7 +29,12 @@ pub(super) const CALLS: &[&str] = &[
     "ftruncate",
     "openat",
     "open",
+    "sendto",
+    "sendmsg",
 ];
+
+/// The kind of what is written to a socket.
+pub(super) const SOCKET: &str = "socket";
 
 /// By which victims say what they promise; never killed. Some of what they say names the part that begins.
 pub(super) const SAYS: &str = "writev";
@@ -45,12 +50,26 @@ pub(super) struct Call {
     pub(super) count_on_path: usize,
     /// From the folder on.
     pub(super) path: String,
+    /// The path with its numbers and random parts left out.
+    pub(super) kind: String,
     /// The part of the cycle.
     pub(super) phase: String,
 }
 
-/// Reads a log. Calls on other files are counted, since strace does, and left out.
-pub(super) fn read(log: &str, folder: &Path) -> Vec<Call> {
+/// What random parts of paths stand for: a table's number and its name.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<String, String>);
+
+impl Names {
+    /// From lines `table NUMBER NAME`.
+    pub(super) fn said(text: &str) -> Self {
+        let words = text.lines().filter_map(|line| line.strip_prefix("table ")?.split_once(' '));
+        Self(words.map(|(number, name)| (number.to_owned(), name.to_owned())).collect())
+    }
+}
+
+/// Reads a log. Calls on other files are counted, since strace does, and left out; so is what goes to sockets but for its kind.
+pub(super) fn read(log: &str, folder: &Path, names: &Names) -> Vec<Call> {
     let root = format!("{}/", folder.display());
     let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
     let mut on_path: HashMap<(&str, &str, String), usize> = HashMap::new();
@@ -67,10 +86,7 @@ pub(super) fn read(log: &str, folder: &Path) -> Vec<Call> {
         let count = counts.entry((thread, name)).or_default();
         *count += 1;
         let count = *count;
-        let Some(path) = path(name, arguments).and_then(|it| Some(it.strip_prefix(&root)?.to_owned())) else {
-            continue;
-        };
-        let path = path.trim_end_matches(" (deleted)").to_owned();
+        let Some(path) = path(name, arguments).and_then(|it| below(&it, &root)) else { continue };
         let count_on_path = on_path.entry((thread, name, path.clone())).or_default();
         *count_on_path += 1;
         let makes_a_file = !name.starts_with("open") || arguments.contains("O_CREAT");
@@ -79,12 +95,21 @@ pub(super) fn read(log: &str, folder: &Path) -> Vec<Call> {
                 name: name.to_owned(),
                 count,
                 count_on_path: *count_on_path,
+                kind: kind(&path, names),
                 path,
                 phase: phase.clone(),
             });
         }
     }
     calls
+}
+
+/// The path from `root` on; sockets have none.
+fn below(path: &str, root: &str) -> Option<String> {
+    if path.starts_with("socket:[") || path.starts_with("TCP:[") {
+        return Some(SOCKET.to_owned());
+    }
+    Some(path.strip_prefix(root)?.trim_end_matches(" (deleted)").to_owned())
 }
 
 /// `1234  fsync(5</a/b>) = 0` as thread, name and what follows; `None` for signals, ends and second halves.
@@ -116,12 +141,18 @@ fn said_phase(arguments: &str) -> Option<&str> {
 }
 
 /// A path's kind: numbers and random parts do not matter, what they stand in does.
-pub(super) fn kind(path: &str) -> String {
-    let parts: Vec<String> = path.split('/').map(kind_of_part).collect();
+fn kind(path: &str, names: &Names) -> String {
+    let parts: Vec<String> = path.split('/').map(|part| kind_of_part(part, names)).collect();
     parts.join("/")
 }
 
-fn kind_of_part(part: &str) -> String {
+fn kind_of_part(part: &str, names: &Names) -> String {
+    if let Some(name) = names.0.get(part) {
+        return name.clone();
+    }
+    if part.starts_with(".tmp") {
+        return ".tmp*".to_owned();
+    }
     let is_uuid = part.len() == 36 && part.bytes().filter(|it| *it == b'-').count() == 4;
     let is_hex = 3 <= part.len() && part.bytes().all(|it| it.is_ascii_hexdigit());
     if is_uuid || is_hex {
@@ -157,7 +188,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_per_thread_and_named_by_their_file() {
-        let calls = read(LOG, Path::new("/t/d"));
+        let calls = read(LOG, Path::new("/t/d"), &Names::default());
         let shown: Vec<String> =
             calls.iter().map(|it| format!("{} {} {} {}", it.name, it.count, it.path, it.phase)).collect();
         let want = [
@@ -173,7 +204,9 @@ mod tests {
 
     #[test]
     fn numbers_and_random_names_are_one_kind() {
+        let names = Names::said("table 0ab1c2d3-0000-4000-8000-0123456789ac marks\nphase x");
         let cases = [
+            ("store/0ab/0ab1c2d3-0000-4000-8000-0123456789ac/all_1_1_0", "store/*/marks/all_#_#_#"),
             ("spool/65536/1763812800/00000000000000000001.seg", "spool/*/*/#.seg"),
             (
                 "store/0ab/0ab1c2d3-0000-4000-8000-0123456789ab/tmp_insert_20251122_7_7_0",
@@ -182,7 +215,7 @@ mod tests {
             ("state/journals/12", "state/journals/#"),
         ];
         for (path, want) in cases {
-            assert_eq!(kind(path), want, "{path}");
+            assert_eq!(kind(path, &names), want, "{path}");
         }
     }
 }
