@@ -172,7 +172,7 @@ fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Rules>
     let mut rules = catalog.offers.get(&offer)?.rules;
     let kind = catalog.partners.get(&partner).map(|it| it.kind.clone());
     for by_partner in [false, true] {
-        for it in catalog.overrides.iter().filter(|it| it.offer == offer) {
+        for it in catalog.overrides.get(&offer).into_iter().flatten() {
             let applies = match &it.whom {
                 catalog::OverrideFor::Partner(id) => by_partner && *id == partner,
                 catalog::OverrideFor::PartnerKind(of) => !by_partner && Some(of) == kind.as_ref(),

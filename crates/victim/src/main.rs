@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 mod catalog_log;
 mod checkpoint;
+mod disk;
 mod facts;
 mod said;
 mod shipper;
@@ -42,6 +43,7 @@ const TARGETS: &[Target] = &[
         cycle: checkpoint::cycle,
         judge: checkpoint::judge,
     },
+    Target { name: "disk", prepare: catalog_log::prepare, cycle: disk::cycle, judge: disk::judge },
     Target { name: "shipper", prepare: shipper::prepare, cycle: shipper::cycle, judge: shipper::judge },
     Target { name: "sink", prepare: facts::sink_prepare, cycle: facts::sink_cycle, judge: facts::judge },
     Target {

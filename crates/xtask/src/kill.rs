@@ -21,13 +21,14 @@ use self::{
 use crate::{host, suite};
 
 mod coverage;
+mod disk;
 mod engine;
 mod plan;
 mod stage;
 mod target;
 mod trace;
 
-pub use target::TARGETS;
+use target::TARGETS;
 
 /// Broken points after which a target is given up: the first ones tell enough.
 const BROKEN_MAX: usize = 3;
@@ -37,18 +38,37 @@ const ROUNDS_MAX: usize = 3;
 /// What to kill, and how often.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Names from [`TARGETS`]; all when empty.
+    /// From [`names`]; all when empty.
     pub targets: Vec<String>,
-    /// Points per target; every one there is when absent.
-    pub sample: Option<usize>,
-    /// Chooses the sample.
+    /// How many points of each.
+    pub points: Points,
+    /// Chooses a sample.
     pub seed: u64,
+    /// A broker that runs already; one is started where a target needs it and there is none.
+    pub kafka: Option<String>,
+}
+
+/// How many points of each target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Points {
+    /// Every one there is.
+    All,
+    /// At most so many.
+    Sample(usize),
+    /// As many as the target can afford in a minute or less.
+    Short,
 }
 
 /// One point that broke a promise.
 struct Broken {
     point: Point,
     error: anyhow::Error,
+}
+
+/// What [`Options::targets`] may hold.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    TARGETS.iter().map(|target| target.name).chain([disk::NAME]).collect()
 }
 
 /// Kills each target at its points; says what was hit.
@@ -60,29 +80,42 @@ pub fn run(options: &Options) -> Result<()> {
 /// The same with programs that are built already. Returns a note for a table of steps.
 pub(crate) fn run_built(options: &Options) -> Result<String> {
     host::run_quietly("strace", &["--version"], "install strace (its name in Debian)")?;
-    let unknown =
-        options.targets.iter().find(|name| !TARGETS.iter().any(|target| target.name == name.as_str()));
-    if let Some(unknown) = unknown {
-        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
-        bail!("there is no target `{unknown}`; the targets are {}", names.join(", "));
+    if let Some(unknown) = options.targets.iter().find(|name| !names().contains(&name.as_str())) {
+        bail!("there is no target `{unknown}`; the targets are {}", names().join(", "));
     }
     let is_wanted = |name: &str| options.targets.is_empty() || options.targets.iter().any(|it| it == name);
     let mut kills = 0;
     for target in TARGETS.iter().filter(|it| is_wanted(it.name)) {
         say(&format!("\n{}: {}", target.name, target.claim))?;
-        let scratch = tempfile::Builder::new().prefix("kill-").tempdir()?;
-        let stage = Stage::open(target, scratch.path())?;
-        let coverage = attack(&stage, options);
-        if coverage.is_err() {
-            // Whoever looks into it needs what it left.
-            say(&format!("left for you: {}", scratch.keep().display()))?;
-        }
-        kills += coverage?.kills();
+        kills += in_scratch(|scratch| {
+            let stage = Stage::open(target, scratch, options.kafka.clone())?;
+            let most = match options.points {
+                Points::All => None,
+                Points::Sample(most) => Some(most),
+                Points::Short => Some(target.short),
+            };
+            Ok(attack(&stage, most, options.seed)?.kills())
+        })?;
     }
-    Ok(format!("{kills} kills"))
+    let mut failed = 0;
+    if is_wanted(disk::NAME) {
+        say(&format!("\n{}: {}", disk::NAME, disk::CLAIM))?;
+        failed = in_scratch(disk::run)?;
+    }
+    Ok(format!("{kills} kills, {failed} calls failed"))
 }
 
-fn attack(stage: &Stage, options: &Options) -> Result<Coverage> {
+/// In a folder that vanishes, unless somebody must look into it.
+fn in_scratch<T>(action: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let scratch = tempfile::Builder::new().prefix("kill-").tempdir()?;
+    let done = action(scratch.path());
+    if done.is_err() {
+        say(&format!("left for you: {}", scratch.keep().display()))?;
+    }
+    done
+}
+
+fn attack(stage: &Stage, most: Option<usize>, seed: u64) -> Result<Coverage> {
     let begun = Instant::now();
     stage.prepare().context("the state before")?;
     let whole = stage.fresh("whole")?;
@@ -92,8 +125,8 @@ fn attack(stage: &Stage, options: &Options) -> Result<Coverage> {
 
     let mut coverage = Coverage::new(&calls);
     let mut points = plan::points(&calls, stage.aim());
-    if let Some(most) = options.sample {
-        points = plan::sample(points, most, options.seed);
+    if let Some(most) = most {
+        points = plan::sample(points, most, seed);
         coverage.expect(&points);
     }
     let mut broken = Vec::new();
@@ -111,7 +144,7 @@ fn attack(stage: &Stage, options: &Options) -> Result<Coverage> {
         // By the other aim: a name may differ from run to run, and so may the order of threads.
         points = plan::points(&calls, stage.aim().other());
         points.retain(|point| missed.contains(&point.row));
-        points = plan::sample(points, 4 * missed.len(), options.seed + round as u64);
+        points = plan::sample(points, 4 * missed.len(), seed + round as u64);
     }
     say(&coverage.table(stage.name(), begun.elapsed()))?;
     if let Some(Broken { point, error }) = broken.into_iter().next() {

@@ -80,8 +80,9 @@ Missing system packages are installed when this is root, else named. Fetched too
   cargo xtask kill --target spool            every write, rename, sync... of a spool's whole life
   cargo xtask kill --sample 20               twenty points of each target
 
-A table says which calls were hit (call, kind of file, part of the cycle); a row without a hit fails, and so does a
-record lost, invented or doubled. Needs strace, and the right to trace one's own processes.")]
+A table says which calls were hit (call, kind of file, part of the cycle). A row without a hit fails, and so does
+a record lost, invented or doubled. The target `disk` makes calls fail instead (ENOSPC, EIO, EROFS...). Needs strace,
+and the right to trace one's own processes. All points of all targets take hours, those of spool two minutes.")]
     Kill {
         /// These targets alone
         #[arg(long = "target", num_args = 1.., value_name = "TARGET", value_parser = targets())]
@@ -109,7 +110,10 @@ fn main() -> ExitCode {
         Chore::Test { only, .. } => suite::run(&only),
         Chore::Tidy => suite::run(&["tidy".to_owned()]),
         Chore::Sim { args } => suite::run_optimised("sim", &args),
-        Chore::Kill { targets, sample, seed } => kill::run(&kill::Options { targets, sample, seed }),
+        Chore::Kill { targets, sample, seed } => {
+            let points = sample.map_or(kill::Points::All, kill::Points::Sample);
+            kill::run(&kill::Options { targets, points, seed, kafka: None })
+        }
         Chore::Bench { args } => suite::bench(&args),
     };
     match outcome {
@@ -122,7 +126,7 @@ fn main() -> ExitCode {
 }
 
 fn targets() -> PossibleValuesParser {
-    PossibleValuesParser::new(kill::TARGETS.iter().map(|target| target.name))
+    PossibleValuesParser::new(kill::names())
 }
 
 fn list() -> Result<()> {

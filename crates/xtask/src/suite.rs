@@ -44,6 +44,11 @@ pub const STEPS: &[Step] = &[
     Step { name: "kafka", claim: "a real broker answers", run: prepare::kafka },
     Step { name: "tests", claim: "every test of the workspace passes", run: gates::tests },
     Step { name: "sim", claim: "a thousand simulated worlds end as the plain model says", run: product::sim },
+    Step {
+        name: "kill",
+        claim: "nothing is lost, wherever a process dies in its file calls",
+        run: product::kill,
+    },
     Step { name: "demo", claim: "nothing differs while processes are killed", run: product::demo },
     Step { name: "demo-kafka", claim: "nor with Kafka as the log", run: product::demo_kafka },
 ];

@@ -51,7 +51,8 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn open(target: &'a Target, scratch: &Path) -> Result<Self> {
+    /// `broker` is one that runs already.
+    pub(super) fn open(target: &'a Target, scratch: &Path, broker: Option<String>) -> Result<Self> {
         // Names in logs are as the kernel sees them.
         let scratch = scratch.canonicalize()?;
         let (mut engine, mut kafka, mut address) = (None, None, None);
@@ -65,7 +66,7 @@ impl<'a> Stage<'a> {
                 engine = Some(started);
             }
             Beside::Kafka => {
-                let shared = host::variable(SHARED_VARIABLE);
+                let shared = broker.or_else(|| host::variable(SHARED_VARIABLE));
                 if shared.is_none() {
                     kafka = Some(Cluster::start(&Options::default())?);
                 }

@@ -6,17 +6,19 @@ use super::plan::Aim;
 
 /// Something whose files must survive its process.
 #[derive(Debug)]
-pub struct Target {
+pub(super) struct Target {
     /// For `--target` and the table.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What holds when every point passes.
-    pub claim: &'static str,
+    pub(super) claim: &'static str,
     /// How the process that dies is run.
     pub(super) how: How,
     /// Where its calls are counted.
     pub(super) aim: Aim,
     /// What must run beside it, and lives on.
     pub(super) beside: Beside,
+    /// Points that it can afford in less than a minute.
+    pub(super) short: usize,
 }
 
 /// How the process that dies is run.
@@ -39,7 +41,7 @@ pub(super) enum Beside {
 }
 
 /// In the order of their cost.
-pub const TARGETS: &[Target] = &[
+pub(super) const TARGETS: &[Target] = &[
     Target {
         name: "catalog",
         claim: "a version of the catalog is whole or absent, whenever `catalog apply` dies",
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
         ),
         aim: Aim::Count,
         beside: Beside::Nothing,
+        short: 9,
     },
     Target {
         name: "spool",
@@ -56,6 +59,7 @@ pub const TARGETS: &[Target] = &[
         how: How::Launched("victim", &["spool", "cycle", "{folder}"]),
         aim: Aim::Count,
         beside: Beside::Nothing,
+        short: 48,
     },
     Target {
         name: "checkpoint",
@@ -63,6 +67,7 @@ pub const TARGETS: &[Target] = &[
         how: How::Launched("victim", &["checkpoint", "cycle", "{folder}"]),
         aim: Aim::Path,
         beside: Beside::Engine,
+        short: 4,
     },
     Target {
         name: "shipper",
@@ -70,6 +75,7 @@ pub const TARGETS: &[Target] = &[
         how: How::Launched("victim", &["shipper", "cycle", "{folder}"]),
         aim: Aim::Path,
         beside: Beside::Kafka,
+        short: 4,
     },
     Target {
         name: "sink",
@@ -77,6 +83,7 @@ pub const TARGETS: &[Target] = &[
         how: How::Engine,
         aim: Aim::Path,
         beside: Beside::Nothing,
+        short: 4,
     },
     Target {
         name: "roller",
@@ -84,5 +91,6 @@ pub const TARGETS: &[Target] = &[
         how: How::Engine,
         aim: Aim::Path,
         beside: Beside::Nothing,
+        short: 3,
     },
 ];

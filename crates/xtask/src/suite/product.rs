@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::World;
-use crate::{host, kafka::SHARED_VARIABLE};
+use crate::{host, kafka::SHARED_VARIABLE, kill};
 
 /// Simulated worlds: some seconds of an unoptimised build.
 const SIM_SEEDS: &str = "1000";
@@ -37,6 +37,17 @@ pub(super) fn demo_kafka(world: &mut World) -> Result<String> {
     let kills = ["--kill-every", "5", "--kill-all", "--rate", "60"];
     pass(world, "tributary", &[["demo", "--seconds", "30", "--kafka", &broker].as_slice(), &kills].concat())?;
     Ok("30 s, a kill every 5 s".to_owned())
+}
+
+/// A few points of each target; all of them take hours.
+pub(super) fn kill(world: &mut World) -> Result<String> {
+    let kafka = world.variables.iter().find(|(name, _)| *name == SHARED_VARIABLE);
+    kill::run_built(&kill::Options {
+        targets: Vec::new(),
+        points: kill::Points::Short,
+        seed: 0,
+        kafka: kafka.map(|(_, address)| address.clone()),
+    })
 }
 
 fn pass(world: &World, program: &str, args: &[&str]) -> Result<()> {

@@ -10,6 +10,8 @@ use units::{EpochMs, PartnerId};
 use super::*;
 use crate::tests::world::click_of;
 
+mod zombies;
+
 /// Quarters that the random worlds live in; they lie in two days.
 const QUARTERS: u64 = 4;
 
