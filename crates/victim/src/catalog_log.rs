@@ -13,17 +13,16 @@ use units::{CatalogVersion, EpochMs};
 use crate::{verdict::Verdict, world::NOON};
 
 fn text(version: u32) -> String {
-    let mut text = String::from(
-        "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR\"\n\n[[offer]]\nid = 1\nadvertiser = 1\nname = \"Offer\"\n\
-         destination = \"https://shop.example/\"\nclick_window = \"30d\"\n",
-    );
-    for id in 1..=4 {
-        text += &format!(
+    let program = "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR\"\n\n[[offer]]\nid = 1\nadvertiser = 1\nname = \"Offer\"\n\
+                   destination = \"https://shop.example/\"\nclick_window = \"30d\"\n";
+    let partner = |id: u32| {
+        format!(
             "\n[[partner]]\nid = {id}\nname = \"Partner {id} of {version}\"\ntype = \"content\"\n\n\
              [[link]]\nid = {id}\ncode = \"link-{id}\"\npartner = {id}\noffer = 1\n"
-        );
-    }
-    text
+        )
+    };
+    let partners: Vec<String> = (1..=4).map(partner).collect();
+    program.to_owned() + &partners.concat()
 }
 
 /// A version as it lies in the log.

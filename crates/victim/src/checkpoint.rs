@@ -77,7 +77,7 @@ fn append_report(writer: &mut Writer, order: u64, after_ms: u64) -> Result<()> {
     let incarnation = writer.incarnation();
     let (number, at, partner) = clicks(order)[1];
     let id = click_id(number, at, partner, order);
-    let click = (order % 2 == 0).then_some(id);
+    let click = order.is_multiple_of(2).then_some(id);
     writer.append_with(|sequence, bytes| {
         let origin = Origin { writer: WRITER, incarnation, sequence };
         report(origin, order_time(order).forth(after_ms), &order.to_string(), minor(order), click, order)

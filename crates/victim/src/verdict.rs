@@ -26,8 +26,12 @@ impl Verdict {
     /// Every line of `wanted` must be found once, and nothing else.
     pub(crate) fn compare(&mut self, wanted: &[String], found: &[String]) {
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        wanted.iter().for_each(|it| counts.entry(it).or_default().0 += 1);
-        found.iter().for_each(|it| counts.entry(it).or_default().1 += 1);
+        for line in wanted {
+            counts.entry(line).or_default().0 += 1;
+        }
+        for line in found {
+            counts.entry(line).or_default().1 += 1;
+        }
         for (line, count) in counts {
             match count {
                 (1.., 0) => self.lost.push(line.to_owned()),
@@ -54,8 +58,8 @@ impl Verdict {
             return Ok(format!("{counts}; {note}"));
         }
         let first = |(name, it): &(&str, &Vec<String>)| {
-            it.iter().take(EXAMPLES_MAX).map(|example| format!("\n  {name}: {example}")).collect::<String>()
+            it.iter().take(EXAMPLES_MAX).map(|example| format!("\n  {name}: {example}")).collect::<Vec<_>>()
         };
-        bail!("{counts}; {note}{}", kinds.iter().map(first).collect::<String>())
+        bail!("{counts}; {note}{}", kinds.iter().flat_map(first).collect::<Vec<_>>().concat())
     }
 }
