@@ -10,7 +10,7 @@ use std::{
 
 use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
 use anyhow::Context as _;
-use telemetry::Telemetry;
+use telemetry::{Gauge, Telemetry};
 use tokio::sync::watch;
 
 use super::asked_to_end;
@@ -18,6 +18,9 @@ use crate::{admin, clock, settings::Settings};
 
 /// Between tries while ClickHouse does not answer yet.
 const RETRY: Duration = Duration::from_millis(300);
+
+/// Between two looks at what the last audit noted.
+const COMPLETENESS_EVERY: Duration = Duration::from_secs(30);
 
 /// After the machine went down with us, every quarter of this long is rolled again: marks may be missing that the disk never got.
 const ROLL_AFTER_BOOT_MS: u64 = units::DAY_MS;
@@ -76,9 +79,24 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     page.is_set_up.store(true, Ordering::Release);
     tracing::info!("tables are ready");
+    let completeness = tokio::spawn(show_completeness(warehouse, page.telemetry.clone()));
     roller.run(end).await;
+    completeness.abort();
     admin.abort();
     Ok(())
+}
+
+/// What the last audit noted, among the metrics.
+async fn show_completeness(warehouse: Warehouse, telemetry: Telemetry) {
+    loop {
+        // A warehouse that does not answer leaves what was last known; the roller says that it is away.
+        if let Ok(Some((complete, _))) = warehouse.noted_complete().await {
+            let gauge = telemetry.gauge(Gauge::CompleteUpTo);
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of an epoch are far below 2^53")]
+            gauge.set(complete.at.0 as f64 / units::SECOND_MS as f64);
+        }
+        tokio::time::sleep(COMPLETENESS_EVERY).await;
+    }
 }
 
 async fn set_up(warehouse: &Warehouse, settings: &Settings) -> anyhow::Result<()> {
@@ -106,4 +124,36 @@ async fn mark_after_boot(warehouse: &Warehouse, settings: &Settings) -> anyhow::
     }
     // Written after the marks, so that a kill in between marks once more, which is harmless.
     std::fs::write(&path, boot).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ::warehouse::{Complete, Options};
+    use units::EpochMs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_last_audit_found_complete_is_among_the_metrics() {
+        let server = chdb::testing::shared();
+        let warehouse = Warehouse::new(Options {
+            url: server.url.clone(),
+            user: server.user.clone(),
+            password: server.password.clone(),
+            database: server.fresh_database(),
+            ..Options::default()
+        });
+        warehouse.migrate().await.expect("migrated");
+        let complete = Complete { at: EpochMs(1_763_812_800_500), held_by: None };
+        warehouse.note_complete(complete, EpochMs(1_763_812_900_000)).await.expect("noted");
+        let telemetry = Telemetry::new("1");
+        let task = tokio::spawn(show_completeness(warehouse, telemetry.clone()));
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let line = "tributary_pipeline_complete_up_to_timestamp_seconds 1763812800.5";
+        while !telemetry.render(None).contains(line) {
+            assert!(std::time::Instant::now() < deadline, "{}", telemetry.render(None));
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+    }
 }
