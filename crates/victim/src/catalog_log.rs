@@ -49,7 +49,7 @@ pub(crate) fn judge(folder: &Path, said: &str) -> Result<String> {
     let log = folder.join("data").join("catalog");
     let mut verdict = Verdict::default();
     let before = versions::newest(&log)?;
-    if before == 0 && said.contains("is in force") {
+    if before == 0 && said.contains("\"applied\"") {
         verdict.lost.push("the version that the command said is in force".to_owned());
     }
     for version in before + 1..=2 {

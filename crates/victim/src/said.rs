@@ -37,3 +37,15 @@ fn parse<const N: usize>(words: &str) -> Option<[u64; N]> {
     let numbers: Option<Vec<u64>> = words.split(' ').map(|word| word.parse().ok()).collect();
     numbers?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_says_nothing() {
+        let said = "opened 5\nanswered 5 1\nphase answered 5 7\nanswered 5 12\nanswered 5";
+        assert_eq!(numbers::<2>(said, "answered"), [[5, 1], [5, 12]]);
+        assert_eq!(numbers::<1>(said, "opened"), [[5]]);
+    }
+}

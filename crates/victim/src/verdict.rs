@@ -63,3 +63,36 @@ impl Verdict {
         bail!("{counts}; {note}{}", kinds.iter().flat_map(first).collect::<Vec<_>>().concat())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(wanted: &[&str], found: &[&str]) -> Result<String> {
+        let owned = |of: &[&str]| of.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let mut verdict = Verdict::default();
+        verdict.compare(&owned(wanted), &owned(found));
+        verdict.close("compared")
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_counted_and_named() {
+        assert_eq!(
+            compared(&["a", "b"], &["b", "a"]).unwrap(),
+            "lost 0, invented 0, doubled 0, wrong 0; compared"
+        );
+        let cases: [(&[&str], &[&str], &str); 4] = [
+            (&["a", "b"], &["a"], "lost 1, invented 0, doubled 0, wrong 0; compared\n  lost: b"),
+            (&["a"], &["a", "c"], "lost 0, invented 1, doubled 0, wrong 0; compared\n  invented: c"),
+            (
+                &["a"],
+                &["a", "a"],
+                "lost 0, invented 0, doubled 1, wrong 0; compared\n  doubled: a: 2 times, 1 wanted",
+            ),
+            (&["a"], &["b"], "lost 1, invented 1, doubled 0, wrong 0; compared\n  lost: a\n  invented: b"),
+        ];
+        for (wanted, found, want) in cases {
+            assert_eq!(compared(wanted, found).unwrap_err().to_string(), want);
+        }
+    }
+}

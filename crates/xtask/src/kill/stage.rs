@@ -233,7 +233,7 @@ fn hit(calls: &[Call], point: &Point) -> Row {
 fn strace(log: &Path, folder: &Path, point: Option<&Point>) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-s", "128", "-o"]).arg(log);
-    command.args(["-e", "signal=none", "-e", &format!("trace={},{}", trace::CALLS.join(","), trace::SAYS)]);
+    command.args(["-e", "signal=none", "-e", &format!("trace={}", trace::CALLS.join(","))]);
     if let Some(Point { call, when, path, .. }) = point {
         command.args(["-e", &format!("inject={call}:signal=KILL:when={when}")]);
         if let Some(path) = path {

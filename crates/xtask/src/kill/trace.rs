@@ -31,12 +31,13 @@ pub(super) const CALLS: &[&str] = &[
     "open",
     "sendto",
     "sendmsg",
+    SAYS,
 ];
 
 /// The kind of what is written to a socket.
 pub(super) const SOCKET: &str = "socket";
 
-/// By which victims say what they promise; never killed. Some of what they say names the part that begins.
+/// By which victims say what they promise, and write to sockets. What is said is never aimed at; some of it names the part that begins.
 pub(super) const SAYS: &str = "writev";
 
 /// One call that changes a file below the folder.
@@ -77,15 +78,14 @@ pub(super) fn read(log: &str, folder: &Path, names: &Names) -> Vec<Call> {
     let mut phase = String::new();
     for line in log.lines() {
         let Some((thread, name, arguments)) = parse(line) else { continue };
-        if name == SAYS {
-            if let Some(begins) = said_phase(arguments) {
-                begins.clone_into(&mut phase);
-            }
-            continue;
-        }
         let count = counts.entry((thread, name)).or_default();
         *count += 1;
         let count = *count;
+        if name == SAYS
+            && let Some(begins) = said_phase(arguments)
+        {
+            begins.clone_into(&mut phase);
+        }
         let Some(path) = path(name, arguments).and_then(|it| below(&it, &root)) else { continue };
         let count_on_path = on_path.entry((thread, name, path.clone())).or_default();
         *count_on_path += 1;
@@ -117,7 +117,7 @@ fn parse(line: &str) -> Option<(&str, &str, &str)> {
     let (thread, rest) = line.split_once(' ')?;
     let (name, arguments) = rest.trim_start().split_once('(')?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (is_name && (CALLS.contains(&name) || name == SAYS)).then_some((thread, name, arguments))
+    (is_name && CALLS.contains(&name)).then_some((thread, name, arguments))
 }
 
 /// `3</a/b>, ...`, `"/a/b", ...`, or of calls on a name in a folder `AT_FDCWD</a>, "/a/b", ...` and `5</a>, "b", ...`.
@@ -181,6 +181,7 @@ mod tests {
 7  pwrite64(3</t/d/spool/1/007.seg>, "x", 1, 9) = 1
 8  <... pwrite64 resumed>) = 9
 7  unlinkat(5</t/d/spool>, "1", AT_REMOVEDIR) = 0
+7  writev(9<socket:[4711]>, [{iov_base="POST", iov_len=4}], 1) = 4
 7  --- SIGCHLD {si_signo=SIGCHLD} ---
 7  fsync(4</t/d/spool/1 (deleted)>) = ?
 7  +++ killed by SIGKILL +++
@@ -197,6 +198,7 @@ mod tests {
             "pwrite64 1 spool/1/007.seg open it",
             "pwrite64 1 spool/1/007.seg open it",
             "unlinkat 1 spool/1 open it",
+            "writev 2 socket open it",
             "fsync 1 spool/1 open it",
         ];
         assert_eq!(shown, want);
