@@ -161,6 +161,24 @@ fn a_restart_goes_on_at_the_cursor_and_a_lost_cursor_repeats() {
     assert_all_arrived(&mock.settings(), 110);
 }
 
+// fault 42
+#[test]
+fn segments_that_the_cursor_does_not_know_are_shipped_once() {
+    let (mock, mut bench) = (mock(), Bench::new());
+    bench.append(100);
+    let shipper = bench.start(mock.settings());
+    eventually("all is acknowledged", || acknowledged(&shipper, 1) == 100);
+    assert_eq!(shipper.stop(PATIENCE).sent, 100);
+    let segments = |bench: &Bench| fs::read_dir(bench.root.path().join("spool/3/1")).unwrap().count();
+    let known = segments(&bench);
+    bench.append(6_000);
+    assert!(known + 2 <= segments(&bench), "there are new files");
+    let shipper = bench.start(mock.settings());
+    eventually("all is acknowledged", || acknowledged(&shipper, 1) == 6_100);
+    assert_eq!(shipper.stop(PATIENCE).sent, 6_000);
+    assert_all_arrived(&mock.settings(), 6_100);
+}
+
 // fault 56
 #[test]
 fn brokers_that_are_down_and_back_cost_nothing_but_time() {
