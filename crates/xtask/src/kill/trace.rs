@@ -96,8 +96,9 @@ pub(super) fn read(log: &str, folder: &Path, names: &Names) -> Vec<Call> {
                 count,
                 count_on_path: *count_on_path,
                 kind: kind(&path, names),
+                // What a client library's threads send falls into another part in every run.
+                phase: if path == SOCKET { String::new() } else { phase.clone() },
                 path,
-                phase: phase.clone(),
             });
         }
     }
@@ -198,7 +199,7 @@ mod tests {
             "pwrite64 1 spool/1/007.seg open it",
             "pwrite64 1 spool/1/007.seg open it",
             "unlinkat 1 spool/1 open it",
-            "writev 2 socket open it",
+            "writev 2 socket ",
             "fsync 1 spool/1 open it",
         ];
         assert_eq!(shown, want);
