@@ -31,6 +31,8 @@ pub struct Writer {
     boot: [u8; 16],
     seed: Seed,
     dir: PathBuf,
+    /// The folder is there and survives what it must; made with the first segment that the disk takes.
+    has_dir: bool,
     options: Options,
     /// Released by the kernel when the process ends, however it ends.
     _lock: File,
@@ -61,7 +63,7 @@ struct Active {
 impl Writer {
     /// Opens the spool of `writer` below `root` and begins a new incarnation in it.
     ///
-    /// A disk that is full or read-only does not prevent it once the folders exist: appends fail until it is well.
+    /// A disk that is full or read-only does not prevent it once the writer's folder exists: appends fail until it is well.
     pub fn open(root: &Path, writer: WriterId, now: EpochMs, options: Options) -> Result<Self, OpenError> {
         let dir = layout::writer_dir(root, writer);
         let io_error = |source| OpenError::Io { dir: dir.clone(), source };
@@ -79,15 +81,13 @@ impl Writer {
         let boot = options.boot.unwrap_or_else(power::boot_id);
         let endings = recover(&dir, boot);
         let incarnation_dir = dir.join(incarnation.to_string());
-        options.disk.make_dir(&incarnation_dir).map_err(io_error)?;
-        options.disk.sync_dir(&dir).map_err(io_error)?;
-        options.disk.sync_dir(root).map_err(io_error)?;
         let mut opened = Self {
             id: writer,
             incarnation,
             boot,
             seed: Seed::of(writer, incarnation, boot),
             dir: incarnation_dir,
+            has_dir: false,
             _lock: lock,
             active: None,
             next_sequence: 1,
@@ -300,7 +300,8 @@ impl Writer {
     }
 
     /// Makes the segment that begins with record `first`, with what is not synced in it and room for more.
-    fn new_segment(&self, first: u64, room_bytes: u64) -> io::Result<Active> {
+    fn new_segment(&mut self, first: u64, room_bytes: u64) -> io::Result<Active> {
+        self.make_dir()?;
         let path = layout::segment_path(&self.dir, first);
         let file = self.create(&path)?;
         let filled = self.fill_new(&file, first, room_bytes).and_then(|active_bytes| {
@@ -315,6 +316,23 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Makes the incarnation's folder, unless an earlier call has.
+    fn make_dir(&mut self) -> io::Result<()> {
+        if self.has_dir {
+            return Ok(());
+        }
+        match self.options.disk.make_dir(&self.dir) {
+            // By a call that failed behind it. Nobody else makes it: we hold the lock.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
+        for parent in self.dir.ancestors().skip(1).take(2) {
+            self.options.disk.sync_dir(parent)?;
+        }
+        self.has_dir = true;
+        Ok(())
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {

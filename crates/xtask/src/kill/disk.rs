@@ -37,6 +37,8 @@ const BROWSER: &str =
 struct Weather {
     name: &'static str,
     durability: &'static str,
+    /// It reigns already when the edge starts, on folders of an earlier life.
+    from_start: bool,
     /// As strace takes them; each ends by itself.
     inject: &'static [&'static str],
 }
@@ -45,25 +47,46 @@ const WEATHERS: &[Weather] = &[
     Weather {
         name: "writes find the disk full",
         durability: "process",
+        from_start: false,
         inject: &["pwrite64:error=ENOSPC:when=3..30"],
     },
-    Weather { name: "writes fail", durability: "process", inject: &["pwrite64:error=EIO:when=3..30"] },
+    Weather {
+        name: "writes fail",
+        durability: "process",
+        from_start: false,
+        inject: &["pwrite64:error=EIO:when=3..30"],
+    },
     Weather {
         name: "writes are interrupted",
         durability: "process",
+        from_start: false,
         inject: &["pwrite64:error=EINTR:when=2..30+2"],
     },
     Weather {
         name: "no room for a segment",
         durability: "process",
+        from_start: false,
         inject: &["pwrite64:error=ENOSPC:when=3", "fallocate:error=ENOSPC:when=1..40"],
     },
     Weather {
         name: "the disk turns read-only",
         durability: "process",
+        from_start: false,
         inject: &["pwrite64:error=EROFS:when=3", "openat:error=EROFS:when=1..30"],
     },
-    Weather { name: "syncs fail", durability: "power", inject: &["fdatasync:error=EIO:when=2..12"] },
+    Weather {
+        name: "no room at the start",
+        durability: "process",
+        from_start: true,
+        // The fourth makes this life's folder; the ones before find theirs, which a full disk does not prevent.
+        inject: &["mkdir:error=ENOSPC:when=4..30", "fallocate:error=ENOSPC:when=1..10"],
+    },
+    Weather {
+        name: "syncs fail",
+        durability: "power",
+        from_start: false,
+        inject: &["fdatasync:error=EIO:when=2..12"],
+    },
 ];
 
 /// Tries every weather. Returns how many calls were made to fail.
@@ -90,17 +113,27 @@ fn endure(weather: &Weather, folder: &Path) -> Result<usize> {
     let (catalog, data) = (format!("{path}/catalog.toml"), format!("{path}/data"));
     host::run_quietly(&program, &["catalog", "apply", &catalog, "--data", &data], "it is the product")?;
 
-    let edge = Edge::start(folder, weather.durability)?;
+    let mut edge = Edge::start(folder, weather.durability, Command::new(beside_us("tributary")?))?;
     edge.clicks(BEFORE)?;
     let log = folder.join("strace.log");
-    let mut tracer = attach(&log, edge.child.id(), weather.inject, folder)?;
+    let mut tracer = None;
+    if weather.from_start {
+        edge.stop()?;
+        let mut under = strace(&log, weather.inject);
+        under.arg("--").arg(beside_us("tributary")?);
+        edge = Edge::start(folder, weather.durability, under)?;
+    } else {
+        tracer = Some(attach(&log, edge.child.id(), weather.inject, folder)?);
+    }
     edge.clicks(DURING)?;
     let during = edge.unrecorded()?;
     edge.clicks(AFTER)?;
     let unrecorded = edge.unrecorded()?;
     ensure!(unrecorded == during, "it does not record again: {during} unrecorded, then {unrecorded}");
     edge.stop()?;
-    end(&mut tracer, "strace")?;
+    if let Some(tracer) = &mut tracer {
+        end(tracer, "strace")?;
+    }
 
     let hits = fs::read_to_string(&log)?.matches("(INJECTED)").count();
     ensure!(hits > 0, "no call was hit");
@@ -109,8 +142,8 @@ fn endure(weather: &Weather, folder: &Path) -> Result<usize> {
     Ok(hits)
 }
 
-fn attach(log: &Path, pid: u32, inject: &[&str], folder: &Path) -> Result<Child> {
-    let errors = folder.join("strace.errors");
+/// Makes calls fail, and logs those of their names.
+fn strace(log: &Path, inject: &[&str]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-e", "signal=none", "-o"]).arg(log);
     let calls: Vec<&str> = inject.iter().filter_map(|it| Some(it.split_once(':')?.0)).collect();
@@ -118,6 +151,12 @@ fn attach(log: &Path, pid: u32, inject: &[&str], folder: &Path) -> Result<Child>
     for it in inject {
         command.args(["-e", &format!("inject={it}")]);
     }
+    command
+}
+
+fn attach(log: &Path, pid: u32, inject: &[&str], folder: &Path) -> Result<Child> {
+    let errors = folder.join("strace.errors");
+    let mut command = strace(log, inject);
     command.args(["-p", &pid.to_string()]);
     let mut tracer = command.stdin(Stdio::null()).stderr(File::create(&errors)?).spawn()?;
     host::wait_for("strace to attach (may you trace your own processes?)", PATIENCE, || {
@@ -137,12 +176,12 @@ struct Edge {
 }
 
 impl Edge {
-    fn start(folder: &Path, durability: &str) -> Result<Self> {
+    /// By `command`, which is the program or runs it.
+    fn start(folder: &Path, durability: &str, mut command: Command) -> Result<Self> {
         // Both are held while they are looked for, so that they differ.
         let held = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
         let [listen, admin] = [held[0].local_addr()?, held[1].local_addr()?];
         drop(held);
-        let mut command = Command::new(beside_us("tributary")?);
         command.args(["edge", "--edge-threads", "1", "--edge-durability", durability, "--data"]);
         command.arg(folder.join("data"));
         command.args(["--edge-listen", &listen.to_string(), "--edge-admin", &admin.to_string()]);

@@ -315,13 +315,17 @@ fn a_nearly_full_disk_gets_smaller_segments() {
 // fault 45 at boot
 #[test]
 fn a_disk_that_is_full_at_the_start_does_not_prevent_the_start() {
-    let root = tempfile::tempdir().unwrap();
-    let script = Arc::new(Script::default());
-    script.push(Call::Create, Fault::Fail(Errno::NOSPC.raw_os_error()));
-    let mut writer = open(root.path(), Options { disk: Disk::scripted(&script), ..options() });
-    assert!(!writer.is_writable());
-    append_through(&mut writer, 3);
-    assert_exact(root.path(), 3);
+    for call in [Call::MakeDir, Call::SyncDir, Call::Create, Call::Allocate, Call::Write] {
+        let root = tempfile::tempdir().unwrap();
+        let script = Arc::new(Script::default());
+        // A segment may be smaller where there is no room for a whole one, so that its refusal must be another.
+        let errno = if call == Call::Allocate { Errno::ROFS } else { Errno::NOSPC };
+        script.push(call, Fault::Fail(errno.raw_os_error()));
+        let mut writer = open(root.path(), Options { disk: Disk::scripted(&script), ..options() });
+        assert!(!writer.is_writable(), "{call:?}");
+        append_through(&mut writer, 3);
+        assert_exact(root.path(), 3);
+    }
 }
 
 // fault 43
