@@ -16,6 +16,7 @@ mod options;
 pub mod outlet;
 mod owner;
 pub mod partition;
+pub mod reach;
 mod resume;
 mod run;
 mod sink;

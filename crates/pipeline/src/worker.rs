@@ -4,7 +4,6 @@
 //! round. Not here: which partitions are owned (`run`), what a record does (`partition`). Start at [`Worker::run`].
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +13,7 @@ use std::{
 
 use attribution::Timelines;
 use events::OrderKey;
-use journal::{PollError, Position, Record, Source, StreamId};
+use journal::{PollError, Position, Record, Source};
 use units::{Clock, Stamp};
 use warehouse::{Batch, Warehouse};
 
@@ -24,6 +23,7 @@ use crate::{
     notes::Notes,
     outlet::{Outlet, OutletError},
     partition::{Outbox, Partition, PartitionError, States},
+    reach::{Pending, Reach},
     sink::{Sink, SinkStopped},
     slices::FileSlices,
     status::{Freshness, Phase, Progress, Status},
@@ -34,7 +34,7 @@ mod progress;
 mod rebuild;
 mod upkeep;
 
-use self::progress::{is_over, reached};
+use self::progress::is_over;
 pub use self::rebuild::RebuildError;
 
 /// The longest wait for the sink before a stop, an acknowledgement or the clock is looked at again.
@@ -137,13 +137,9 @@ pub(crate) struct Worker {
     /// What is gathered since the last cut.
     gathered: Gathered,
     first_at: Option<Instant>,
-    /// How far each input was read.
-    positions: BTreeMap<StreamId, u64>,
-    /// Inputs that moved since the last checkpoint was cut.
-    moved: BTreeMap<StreamId, u64>,
+    reach: Reach,
     /// To be committed when the batch in flight is acknowledged.
-    pending: Option<Pending>,
-    live: bool,
+    pending: Option<InFlight>,
     /// Where to go on deciding orders on disk again; `None` when there is nothing to do.
     redecide_from: Option<OrderPlace>,
     /// Over all versions of the catalog, in ms.
@@ -156,10 +152,8 @@ pub(crate) struct Worker {
 
 /// What the batch in flight stands for.
 #[derive(Debug)]
-struct Pending {
-    checkpoint: Checkpoint,
-    /// The warehouse has acknowledged it.
-    written: bool,
+struct InFlight {
+    pending: Pending,
     rows: usize,
     inputs_at: Option<(units::EpochMs, units::EpochMs)>,
 }
@@ -173,11 +167,11 @@ impl Worker {
         runtime: &tokio::runtime::Handle,
     ) -> Self {
         let inner = setup.outlet.inner();
-        let positions: BTreeMap<StreamId, u64> =
-            std::mem::take(&mut setup.positions).into_iter().map(|it| (it.stream, it.next)).collect();
+        let (positions, barrier) = (std::mem::take(&mut setup.positions), std::mem::take(&mut setup.barrier));
         let (warehouse, source) = (setup.warehouse.clone(), setup.source_name.clone());
         let sink = Sink::start(runtime, warehouse.clone(), source.clone());
-        let notes = Notes::new(runtime.clone(), warehouse, source, positions.clone());
+        let read = positions.iter().map(|it| (it.stream.clone(), it.next)).collect();
+        let notes = Notes::new(runtime.clone(), warehouse, source, read);
         Self {
             partition: Partition::new(setup.claim, timelines, inner),
             sink,
@@ -186,10 +180,8 @@ impl Worker {
             spare: None,
             gathered: Gathered::default(),
             first_at: None,
-            positions,
-            moved: BTreeMap::new(),
+            reach: Reach::new(positions, barrier, setup.catalog),
             pending: None,
-            live: false,
             redecide_from: None,
             longest_window_ms: 0,
             expired_at: None,
@@ -249,24 +241,17 @@ impl Worker {
         self.gathered.input_bytes += records.iter().map(|it| it.bytes.len()).sum::<usize>();
         for run in records.chunk_by(|left, right| left.stream == right.stream) {
             if let Some(last) = run.last() {
-                self.positions.insert(last.stream.clone(), last.position + 1);
-                self.moved.insert(last.stream.clone(), last.position + 1);
+                self.reach.read(&last.stream, last.position + 1);
             }
         }
         Ok(())
     }
 
     fn speak_if_due(&mut self) -> Result<(), WorkerError> {
-        if self.live {
+        let Setup { catalogs, input, .. } = &self.setup;
+        if !self.reach.begins_to_speak(catalogs.newest(), |stream| is_over(input, stream)) {
             return Ok(());
         }
-        let (positions, input) = (&self.positions, &self.setup.input);
-        // A stream that is over may end in damage, whose sequences no record will show.
-        self.setup.barrier.retain(|end| !reached(positions, end) && !is_over(input, &end.stream));
-        if !self.setup.barrier.is_empty() || self.setup.catalogs.newest() < self.setup.catalog {
-            return Ok(());
-        }
-        self.live = true;
         self.first_at.get_or_insert_with(Instant::now);
         // Counts as gathered, so that what is said now is cut even when no record follows.
         self.gathered.records += 1;
@@ -280,8 +265,8 @@ impl Worker {
         self.send_messages()?;
         let checkpoint = self.checkpoint()?;
         let rows = self.out.batch.rows();
-        self.pending =
-            Some(Pending { checkpoint, rows, inputs_at: self.out.inputs_at.take(), written: rows == 0 });
+        let pending = Pending::new(checkpoint, rows);
+        self.pending = Some(InFlight { pending, rows, inputs_at: self.out.inputs_at.take() });
         self.gathered = Gathered::default();
         self.first_at = None;
         if rows == 0 {
@@ -291,29 +276,19 @@ impl Worker {
         Ok(self.sink.write(std::mem::replace(&mut self.out.batch, next))?)
     }
 
-    /// What changed up to this cut; the machines go on while the batch is being written. A silent owner keeps states, so that they may
-    /// leave memory, but no positions: what it will say of these inputs is not said yet.
+    /// What changed up to this cut; the machines go on while the batch is being written.
     fn checkpoint(&mut self) -> Result<Checkpoint, WorkerError> {
         let dirty = self.partition.take_dirty()?;
-        let moved = if self.live { std::mem::take(&mut self.moved) } else { BTreeMap::new() };
-        Ok(Checkpoint {
-            positions: moved.into_iter().map(|(stream, next)| Position { stream, next }).collect(),
-            orders: dirty.orders,
-            order_times: dirty.order_times,
-            timelines: dirty.timelines,
-            touches_next: self.live.then_some(dirty.touches_next),
-            claim: self.setup.claim.claim(),
-            nonce: self.setup.nonce,
-            // A version counts as taken in when every order on disk has been looked at again, and said.
-            catalog: (self.live && self.redecide_from.is_none()).then(|| self.setup.catalogs.newest()),
-        })
+        // A version counts as taken in when every order on disk has been looked at again, and said.
+        let catalog = self.redecide_from.is_none().then(|| self.setup.catalogs.newest());
+        Ok(self.reach.checkpoint(dirty, self.setup.claim.claim(), self.setup.nonce, catalog))
     }
 
     fn acknowledge(&mut self, wait: Duration) -> Result<(), WorkerError> {
         if let Some(batch) = self.sink.acknowledged(wait)? {
             self.spare = Some(batch);
-            if let Some(pending) = &mut self.pending {
-                pending.written = true;
+            if let Some(it) = &mut self.pending {
+                it.pending.acknowledge();
             }
         }
         self.commit()
@@ -321,10 +296,12 @@ impl Worker {
 
     /// The facts are in the warehouse: with what was said in the log too, their inputs need never be read again.
     fn commit(&mut self) -> Result<(), WorkerError> {
-        if !self.pending.as_ref().is_some_and(|it| it.written) || !self.setup.outlet.is_flushed()? {
+        if !self.pending.as_ref().is_some_and(|it| it.pending.is_written())
+            || !self.setup.outlet.is_flushed()?
+        {
             return Ok(());
         }
-        let Some(pending) = self.pending.take() else { return Ok(()) };
+        let Some(InFlight { pending, rows, inputs_at }) = self.pending.take() else { return Ok(()) };
         if self.setup.store.durability() == Durability::Power {
             self.partition.touches().slices().sync().map_err(attribution::StoreError::from)?;
         }
@@ -332,11 +309,11 @@ impl Worker {
         self.notes.note(&pending.checkpoint.positions);
         // Only now is every clean state on disk.
         self.partition.evict(self.setup.states_max);
-        self.progress.checkpoints += u64::from(self.live);
-        self.progress.batches += u64::from(pending.rows > 0);
-        self.progress.rows += pending.rows as u64;
+        self.progress.checkpoints += u64::from(self.reach.is_live());
+        self.progress.batches += u64::from(rows > 0);
+        self.progress.rows += rows as u64;
         let now = (self.setup.clock)();
-        self.progress.freshness_ms = pending.inputs_at.map(|(oldest, newest)| Freshness {
+        self.progress.freshness_ms = inputs_at.map(|(oldest, newest)| Freshness {
             oldest_ms: now.ms_since(oldest).unwrap_or(0),
             newest_ms: now.ms_since(newest).unwrap_or(0),
         });
@@ -351,7 +328,7 @@ impl Worker {
     fn finish(&mut self) -> Result<(), WorkerError> {
         let deadline = Instant::now() + STOP_WAIT;
         self.settle(deadline)?;
-        if self.pending.is_none() && self.live {
+        if self.pending.is_none() && self.reach.is_live() {
             self.cut()?;
             self.settle(deadline)?;
         }

@@ -3,10 +3,7 @@
 //! In: the worker, once a turn. Out: its [`Progress`] in the shared status, at most ten times a second. Not here: what probes make of it
 //! (`status`). Start at [`Worker::show`].
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use journal::{Position, Source, StreamId};
 
@@ -29,13 +26,12 @@ impl Worker {
             self.lag_at = Some(Instant::now());
             // A failure to look is a failure to read, which the next poll reports.
             if let Ok(ends) = self.setup.input.ends() {
-                let read = |end: &Position| self.positions.get(&end.stream).copied().unwrap_or(first(end));
-                let lag =
-                    ends.into_iter().map(|end| (end.stream.clone(), end.next.saturating_sub(read(&end))));
+                let behind = |end: &Position| end.next.saturating_sub(self.reach.next(&end.stream));
+                let lag = ends.into_iter().map(|end| (end.stream.clone(), behind(&end)));
                 self.progress.lag_records = lag.collect();
             }
         }
-        if self.live && self.progress.phase == Phase::CatchingUp {
+        if self.reach.is_live() && self.progress.phase == Phase::CatchingUp {
             self.progress.phase = Phase::Live;
         }
         let health = self.sink.health();
@@ -48,22 +44,10 @@ impl Worker {
     }
 }
 
-/// Spools count from one, everything else from zero.
-const fn first(position: &Position) -> u64 {
-    match position.stream {
-        StreamId::Spool { .. } => 1,
-        StreamId::Topic { .. } | StreamId::Memory(_) => 0,
-    }
-}
-
 /// Whether the stream is over and read to its end.
 pub(super) fn is_over(input: &Source, stream: &StreamId) -> bool {
     match input {
         Source::Spool(reader) => reader.closed(stream),
         Source::Memory(_) | Source::Kafka(_) => false,
     }
-}
-
-pub(super) fn reached(positions: &BTreeMap<StreamId, u64>, end: &Position) -> bool {
-    end.next <= positions.get(&end.stream).copied().unwrap_or_else(|| first(end))
 }

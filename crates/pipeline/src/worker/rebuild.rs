@@ -98,7 +98,7 @@ impl Worker {
         }
         self.progress.phase = Phase::CatchingUp;
         // Also of inputs in which nothing new comes: the next owner must not have to rebuild again.
-        self.moved = self.positions.clone();
+        self.reach.commit_all();
         let partition = self.setup.partition;
         let (reports, touches, took_ms) = (recall.reports, recall.touches, begun.elapsed().as_millis());
         tracing::info!(partition, reports, touches, took_ms, "state rebuilt from ClickHouse");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use units::DAY_MS;
 
 use super::{Worker, WorkerError};
-use crate::store::OrderPlace;
+use crate::{reach::look_again, store::OrderPlace};
 
 /// Orders on disk that one turn decides again after a catalog version, so that live records are not held up.
 const REDECIDED_PER_TURN: usize = 1_000;
@@ -29,11 +29,7 @@ impl Worker {
         for catalog in catalogs {
             self.progress.catalog = catalog.version.0;
             self.longest_window_ms = self.longest_window_ms.max(catalog.longest_window_ms());
-            if catalog.version.0 > known {
-                let from = OrderPlace::first_at(catalog.effective_at);
-                let earlier = self.redecide_from.take().filter(|place| *place < from);
-                self.redecide_from = Some(earlier.unwrap_or(from));
-            }
+            self.redecide_from = look_again(known, &catalog, self.redecide_from.take());
             self.first_at.get_or_insert_with(Instant::now);
             self.gathered.records += 1;
             self.partition.on_catalog(catalog, &self.setup.store, &mut self.out)?;
@@ -59,7 +55,7 @@ impl Worker {
     /// Forgets touches that no report may name any more. A silent owner keeps them: its positions may lie before them.
     pub(super) fn expire(&mut self) -> Result<(), WorkerError> {
         let is_due = self.expired_at.is_none_or(|at| at.elapsed() >= EXPIRE_EVERY);
-        if !is_due || !self.live || self.longest_window_ms == 0 {
+        if !is_due || !self.reach.is_live() || self.longest_window_ms == 0 {
             return Ok(());
         }
         self.expired_at = Some(Instant::now());
