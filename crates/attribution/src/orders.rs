@@ -189,6 +189,12 @@ impl Orders {
                 credit.stamp = stamp;
             }
             out.push(OrdersOutput::Decided { decision, credits });
+            // Its place in time is committed together with its state. Until then it stays in memory, or a version of the catalog that comes
+            // meanwhile would find it neither here nor there.
+            if !held.dirty {
+                held.dirty = true;
+                self.dirty.push(key);
+            }
         }
     }
 

@@ -290,6 +290,12 @@ impl OrderPlace {
         Self(at.0.to_be_bytes().to_vec())
     }
 
+    /// The place of an order that lies at `at`.
+    #[must_use]
+    pub fn of(at: EpochMs, key: &OrderKey) -> Self {
+        Self(keys::placed(at, key))
+    }
+
     /// The place right behind this one.
     #[must_use]
     pub fn behind(mut self) -> Self {

@@ -1,43 +1,27 @@
 //! ClickHouse as design.md 8 uses it, in memory: facts that replace one another by version, marks that add up, cells, and rollers.
 //!
-//! In: rows. Out: what analysts would read. An insert is whole or repeated, never undone; a reader sees the newest version of each key. Not here: SQL,
-//! parts and merges, which `warehouse` tests against the real engine. Start at [`Tables`].
+//! In: the product's own blocks. Out: what analysts would read. An insert is whole or not there; a reader sees the newest version of each key.
+//! Not here: SQL, parts and merges, which `warehouse` tests against the real engine. Start at [`Tables::insert`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{
-    ClickHead, Country, Credit, Decision, Device, OrderKey, OrderStatus, Report, Touch, TouchId, TouchKind,
-    Verdict,
-};
-use units::{Currency, EpochMs, LinkId, OfferId, Origin, PartnerId, Quarter};
+use units::{Origin, Quarter};
+use warehouse::Table;
 
-use crate::bugs::Bug;
+use crate::{
+    bugs::Bug,
+    native::{Row, decode},
+};
 
 /// What a cell is about, besides its quarter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CellKey {
-    partner: PartnerId,
-    offer: OfferId,
-    link: LinkId,
-    country: Country,
-    device: Device,
-    currency: Currency,
-}
-
-impl CellKey {
-    pub(crate) fn of_click(click: &ClickHead) -> Self {
-        Self::of_touch(&Touch::from(click), click.currency)
-    }
-
-    pub(crate) const fn of_touch(touch: &Touch, currency: Currency) -> Self {
-        let Touch { partner, offer, link, country, device, .. } = *touch;
-        Self { partner, offer, link, country, device, currency }
-    }
-
-    const fn of_credit(credit: &Credit) -> Self {
-        let Credit { partner, offer, link, country, device, currency, .. } = *credit;
-        Self { partner, offer, link, country, device, currency }
-    }
+    pub(crate) partner: u32,
+    pub(crate) offer: u32,
+    pub(crate) link: u32,
+    pub(crate) country: String,
+    pub(crate) device: String,
+    pub(crate) currency: String,
 }
 
 /// What a cell counts.
@@ -53,20 +37,19 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn add_click(&mut self, kind: TouchKind, verdict: Verdict) {
-        match kind {
-            TouchKind::View => self.views += u64::from(verdict.is_click()),
-            TouchKind::Click => {
-                self.clicks += u64::from(verdict.is_click());
-                self.valid += u64::from(verdict.is_valid());
-                self.unique += u64::from(verdict == Verdict::Valid);
-            }
+    pub(crate) fn add_click(&mut self, kind: &str, verdict: &str) {
+        if kind == "view" {
+            self.views += 1;
+            return;
         }
+        self.clicks += u64::from(!matches!(verdict, "prefetch" | "head"));
+        self.valid += u64::from(matches!(verdict, "valid" | "duplicate"));
+        self.unique += u64::from(verdict == "valid");
     }
 
-    pub(crate) fn add_order(&mut self, status: OrderStatus, revenue_minor: i64) {
+    pub(crate) fn add_order(&mut self, status: &str, revenue_minor: i64) {
         self.orders += 1;
-        self.approved += u64::from(status == OrderStatus::Approved);
+        self.approved += u64::from(status == "approved");
         self.revenue_minor += revenue_minor;
     }
 
@@ -75,130 +58,264 @@ impl Cell {
     }
 }
 
-/// One row on its way into a fact table.
-#[derive(Debug, Clone)]
-pub(crate) enum Fact {
-    Click(Box<ClickHead>),
-    Report(Box<Report>),
-    /// `None` says that the order is not in this quarter.
-    Order(Quarter, OrderKey, u64, Option<Box<Decision>>),
-    Credit(Box<Credit>),
+/// An order as its row says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderRow {
+    pub(crate) at: u64,
+    pub(crate) time_source: String,
+    pub(crate) catalog: u32,
+    pub(crate) status: String,
+    pub(crate) refunded_minor: i64,
+    pub(crate) revenue_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) offer: u32,
+    pub(crate) partner: u32,
+    pub(crate) matched: String,
+    pub(crate) report_count: u32,
+    pub(crate) payable_at: u64,
 }
 
-impl Fact {
-    /// All rows of a snapshot, zeros included.
-    pub(crate) fn of_decided(decision: &Decision, credits: Vec<Credit>, bug: Option<Bug>) -> Vec<Self> {
-        let (key, stamp) = (&decision.key, decision.stamp.to_u64());
-        let here = decision.at.quarter();
-        let mut rows = vec![Self::Order(here, key.clone(), stamp, Some(Box::new(decision.clone())))];
-        let void = decision.void_quarters.iter().filter(|_| bug != Some(Bug::GhostQuarter));
-        rows.extend(void.map(|quarter| Self::Order(*quarter, key.clone(), stamp, None)));
-        let kept = |it: &Credit| match bug {
-            Some(Bug::GhostTouch) => it.share.0 > 0 || it.quarter != here,
-            Some(Bug::GhostQuarter) => it.quarter == here,
-            _ => true,
-        };
-        rows.extend(credits.into_iter().filter(kept).map(|it| Self::Credit(Box::new(it))));
-        rows
-    }
-
-    /// The quarter whose cells this row changes; `None` where no cell is made of it.
-    pub(crate) fn quarter(&self) -> Option<Quarter> {
-        match self {
-            Self::Click(click) => Some(click.at().quarter()),
-            Self::Report(_) => None,
-            Self::Order(quarter, ..) => Some(*quarter),
-            Self::Credit(credit) => Some(credit.quarter),
-        }
-    }
-
-    /// A row that only says that something is not there.
-    pub(crate) fn is_void(&self) -> bool {
-        match self {
-            Self::Order(.., content) => content.is_none(),
-            Self::Credit(credit) => credit.share.0 == 0,
-            Self::Click(_) | Self::Report(_) => false,
-        }
-    }
+/// A touch's share of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CreditRow {
+    pub(crate) cell: CellKey,
+    pub(crate) share_ppm: u32,
+    pub(crate) revenue_minor: i64,
+    pub(crate) status: String,
 }
+
+/// Advertiser and order.
+pub(crate) type OrderName = (u32, String);
 
 /// A value under the newest version; of the same version, the last writer's.
 type Versioned<K, V> = BTreeMap<K, (u64, V)>;
 
-fn replace<K: Ord, V>(table: &mut Versioned<K, V>, key: K, version: u64, value: V) {
+/// Whether the value was taken; an error where a version has two contents.
+fn replace<K: Ord, V: PartialEq>(
+    table: &mut Versioned<K, V>,
+    key: K,
+    version: u64,
+    value: V,
+) -> Result<bool, ()> {
     match table.get_mut(&key) {
-        Some(kept) if kept.0 > version => {}
+        Some(kept) if kept.0 > version => return Ok(false),
+        Some(kept) if kept.0 == version && kept.1 != value => return Err(()),
         Some(kept) => *kept = (version, value),
         None => drop(table.insert(key, (version, value))),
     }
+    Ok(true)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ClickRow {
+    cell: CellKey,
+    at: u64,
+    kind: String,
+    verdict: String,
 }
 
 /// The database.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    clicks: Versioned<Origin, ClickHead>,
-    reports: Versioned<Origin, EpochMs>,
-    orders: Versioned<(Quarter, OrderKey), Option<Box<Decision>>>,
-    credits: Versioned<(Quarter, OrderKey, TouchId), Credit>,
+    clicks: Versioned<Origin, ClickRow>,
+    reports: Versioned<Origin, u64>,
+    orders: Versioned<(Quarter, OrderName), Option<OrderRow>>,
+    credits: Versioned<(Quarter, OrderName, [u8; 16]), CreditRow>,
     marks: BTreeMap<Quarter, u64>,
-    cells: Versioned<(Quarter, CellKey), Cell>,
-    rolled: Versioned<Quarter, ()>,
+    cells: BTreeMap<(Quarter, CellKey), (u64, Cell)>,
+    rolled: BTreeMap<Quarter, u64>,
+    /// Quarters of facts that a source has written and not marked yet.
+    unmarked: BTreeMap<u64, BTreeSet<Quarter>>,
+    /// Inputs first seen since [`Tables::take_fresh`].
+    fresh: Vec<(Origin, u64)>,
+    /// Takes and gives nothing.
+    pub(crate) is_away: bool,
+    /// Rows that lost to a newer version.
+    pub(crate) stale_rows: u64,
+    /// Orders that came to lie in another quarter, credits that went to another touch, groups that vanished, quarters that were swept.
+    pub(crate) moved: [u64; 4],
 }
 
 impl Tables {
-    pub(crate) fn insert(&mut self, fact: &Fact) {
-        match fact {
-            Fact::Click(it) => replace(&mut self.clicks, it.origin, u64::from(it.verdict_version), **it),
-            Fact::Report(it) => replace(&mut self.reports, it.origin, 1, it.received_at),
-            Fact::Order(quarter, key, stamp, content) => {
-                replace(&mut self.orders, (*quarter, key.clone()), *stamp, content.clone());
+    /// One insert of `source`, as the sink sends it.
+    pub(crate) fn insert(&mut self, source: u64, table: Table, bytes: &[u8]) -> Result<(), String> {
+        for row in decode(bytes)? {
+            let taken = match table {
+                Table::Clicks => self.click(source, &row),
+                Table::Reports => self.report(&row),
+                Table::Orders => self.order(&row),
+                Table::Credits => self.credit(source, &row),
+                Table::Quarantine => return Err(format!("a record went to quarantine: {row:?}")),
+                Table::Marks => {
+                    self.mark(quarter(&row));
+                    self.unmarked.entry(source).or_default().remove(&quarter(&row));
+                    Ok(true)
+                }
+            };
+            match taken {
+                Ok(taken) => self.stale_rows += u64::from(!taken),
+                Err(()) => return Err(format!("one version, two contents, in {}: {row:?}", table.name())),
             }
-            Fact::Credit(it) => {
-                let key = (it.quarter, it.key.clone(), it.touch);
-                replace(&mut self.credits, key, it.stamp.to_u64(), (**it).clone());
-            }
+        }
+        Ok(())
+    }
+
+    fn click(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
+        let origin = Origin::from_bytes(row.id("event_id"));
+        let at = row.number("at");
+        let click = ClickRow { cell: cell_of(row), at, kind: row.text("kind"), verdict: row.text("verdict") };
+        self.unmarked.entry(source).or_default().insert(Quarter::of(units::EpochMs(at)));
+        self.fresh.push((origin, at));
+        replace(&mut self.clicks, origin, row.number("ver"), click)
+    }
+
+    fn report(&mut self, row: &Row) -> Result<bool, ()> {
+        let (origin, at) = (Origin::from_bytes(row.id("event_id")), row.number("received_at"));
+        self.fresh.push((origin, at));
+        replace(&mut self.reports, origin, row.number("ver"), at)
+    }
+
+    fn order(&mut self, row: &Row) -> Result<bool, ()> {
+        let key = (quarter(row), order_name(row));
+        let content = (row.number("void") == 0).then(|| OrderRow {
+            at: row.number("at"),
+            time_source: row.text("time_source"),
+            catalog: row.small("catalog_version"),
+            status: row.text("status"),
+            refunded_minor: row.money("refunded_minor"),
+            revenue_minor: row.money("revenue_minor"),
+            currency: row.text("currency"),
+            offer: row.small("offer_id"),
+            partner: row.small("partner_id"),
+            matched: row.text("matched"),
+            report_count: row.small("report_count"),
+            payable_at: row.number("payable_at"),
+        });
+        let was_here = self.orders.get(&key).is_some_and(|(_, content)| content.is_some());
+        let leaves = was_here && content.is_none();
+        let taken = replace(&mut self.orders, key, row.number("ver"), content)?;
+        self.count(0, taken && leaves);
+        Ok(taken)
+    }
+
+    fn credit(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
+        let quarter = quarter(row);
+        let key = (quarter, order_name(row), row.id("touch_id"));
+        let credit = CreditRow {
+            cell: cell_of(row),
+            share_ppm: row.small("share_ppm"),
+            revenue_minor: row.money("revenue_minor"),
+            status: row.text("status"),
+        };
+        self.unmarked.entry(source).or_default().insert(quarter);
+        let had = self.credits.get(&key).is_some_and(|(_, it)| it.share_ppm > 0);
+        let loses = had && credit.share_ppm == 0;
+        let taken = replace(&mut self.credits, key, row.number("ver"), credit)?;
+        self.count(1, taken && loses);
+        Ok(taken)
+    }
+
+    fn count(&mut self, what: usize, happened: bool) {
+        if let Some(count) = self.moved.get_mut(what) {
+            *count += u64::from(happened);
         }
     }
 
-    pub(crate) fn mark(&mut self, quarter: Quarter) {
+    fn mark(&mut self, quarter: Quarter) {
         *self.marks.entry(quarter).or_default() += 1;
     }
 
-    /// Distinct clicks and reports.
-    pub(crate) fn inputs(&self) -> (usize, usize) {
-        (self.clicks.len(), self.reports.len())
+    /// Inputs that were written since the last call, with their times.
+    pub(crate) fn take_fresh(&mut self) -> Vec<(Origin, u64)> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Whether a fact of this input is there.
+    pub(crate) fn has(&self, origin: Origin) -> bool {
+        self.clicks.contains_key(&origin) || self.reports.contains_key(&origin)
+    }
+
+    /// The inputs that are there.
+    pub(crate) fn inputs(&self) -> BTreeSet<Origin> {
+        self.clicks.keys().chain(self.reports.keys()).copied().collect()
+    }
+
+    /// A quarter whose facts `source` has written without a mark behind them.
+    pub(crate) fn unmarked(&self, source: u64) -> Option<Quarter> {
+        self.unmarked.get(&source)?.first().copied()
     }
 
     /// The orders that are not void, in all quarters.
-    pub(crate) fn orders(&self) -> impl Iterator<Item = &Decision> {
-        self.orders.values().filter_map(|(_, content)| content.as_deref())
+    pub(crate) fn orders(&self) -> impl Iterator<Item = (&OrderName, &OrderRow)> {
+        self.orders.iter().filter_map(|((_, name), (_, content))| Some((name, content.as_ref()?)))
     }
 
     /// The credits that are not zero.
-    pub(crate) fn credits(&self) -> impl Iterator<Item = &Credit> {
-        self.credits.values().map(|(_, it)| it).filter(|it| it.share.0 > 0)
+    pub(crate) fn credits(&self) -> impl Iterator<Item = (&(Quarter, OrderName, [u8; 16]), &CreditRow)> {
+        self.credits.iter().map(|(key, (_, it))| (key, it)).filter(|(_, it)| it.share_ppm > 0)
+    }
+
+    /// An order that is credited whole more than once.
+    pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
+        let mut seen = BTreeSet::new();
+        self.credits().map(|((_, name, _), _)| name).find(|name| !seen.insert(*name))
     }
 
     /// The cells that are not zero.
     pub(crate) fn cells(&self) -> BTreeMap<(Quarter, CellKey), Cell> {
         let some = self.cells.iter().filter(|(_, (_, cell))| !cell.is_zero());
-        some.map(|(key, (_, cell))| (*key, *cell)).collect()
+        some.map(|(key, (_, cell))| (key.clone(), *cell)).collect()
     }
 
     fn version(&self, quarter: Quarter) -> u64 {
         self.marks.get(&quarter).copied().unwrap_or(0)
     }
 
+    fn rolled(&self, quarter: Quarter) -> u64 {
+        self.rolled.get(&quarter).copied().unwrap_or(0)
+    }
+
     fn dirty(&self) -> Vec<Quarter> {
-        let is_dirty =
-            |quarter: &Quarter| self.version(*quarter) > self.rolled.get(quarter).map_or(0, |it| it.0);
-        self.marks.keys().copied().filter(is_dirty).collect()
+        self.marks.keys().copied().filter(|it| self.version(*it) > self.rolled(*it)).collect()
+    }
+
+    fn cells_of(&self, quarter: Quarter) -> impl Iterator<Item = (&CellKey, &(u64, Cell))> {
+        self.cells.iter().filter(move |((of, _), _)| *of == quarter).map(|((_, key), it)| (key, it))
+    }
+
+    /// What is wrong with a quarter that says of itself that it is right: rolled as often as marked, nothing stale in it, nothing unmarked.
+    pub(crate) fn wrong_cell(&self, quarter: Quarter) -> Option<String> {
+        let rolled = self.rolled(quarter);
+        if rolled > self.version(quarter) {
+            return Some(format!(
+                "{quarter:?} was rolled up to {rolled} and marked {} times",
+                self.version(quarter)
+            ));
+        }
+        let is_open = self.version(quarter) > rolled
+            || self.cells_of(quarter).any(|(_, (version, _))| *version < rolled)
+            || self.unmarked.values().any(|it| it.contains(&quarter));
+        if is_open { None } else { self.difference(quarter) }
+    }
+
+    /// Where a quarter's cells are not the fold of its facts.
+    pub(crate) fn difference(&self, quarter: Quarter) -> Option<String> {
+        let found: BTreeMap<_, _> = self
+            .cells_of(quarter)
+            .filter(|(_, (_, it))| !it.is_zero())
+            .map(|(key, (_, it))| (key.clone(), *it))
+            .collect();
+        let mut want = self.fold(quarter, None);
+        want.retain(|_, cell| !cell.is_zero());
+        (want != found)
+            .then(|| format!("{quarter:?} is not the fold of its facts\n  want {want:?}\n  got  {found:?}"))
     }
 
     /// One more mark for every quarter in which a stale roller left a cell; how many there were.
     fn sweep(&mut self) -> usize {
-        let is_stale =
-            |quarter: Quarter, version: u64| self.rolled.get(&quarter).is_some_and(|it| version < it.0);
+        let is_stale = |quarter: Quarter, version: u64| {
+            self.rolled.contains_key(&quarter) && version < self.rolled(quarter)
+        };
         let cells = self.cells.iter();
         let stale: BTreeSet<Quarter> = cells
             .filter(|((quarter, _), (version, _))| is_stale(*quarter, *version))
@@ -207,31 +324,43 @@ impl Tables {
         for quarter in &stale {
             self.mark(*quarter);
         }
+        self.count(3, !stale.is_empty());
         stale.len()
-    }
-
-    /// The cells that a roll of this moment would write.
-    pub(crate) fn folded(&self, quarter: Quarter) -> BTreeMap<CellKey, Cell> {
-        self.fold(quarter, None).into_iter().filter(|(_, cell)| !cell.is_zero()).collect()
     }
 
     /// The cells of a quarter by its facts, with zeros for groups that vanished.
     fn fold(&self, quarter: Quarter, bug: Option<Bug>) -> BTreeMap<CellKey, Cell> {
         let mut groups: BTreeMap<CellKey, Cell> = BTreeMap::new();
         if bug != Some(Bug::NoZeroCells) {
-            let old = self.cells.keys().filter(|(of, _)| *of == quarter);
-            groups.extend(old.map(|(_, key)| (*key, Cell::default())));
+            groups.extend(self.cells_of(quarter).map(|(key, _)| (key.clone(), Cell::default())));
         }
-        for (_, click) in self.clicks.values().filter(|(_, it)| it.at().quarter() == quarter) {
-            groups.entry(CellKey::of_click(click)).or_default().add_click(click.kind, click.verdict);
+        let (from, to) = (quarter.start().0, quarter.start().0 + units::QUARTER_MS);
+        for (_, click) in self.clicks.values().filter(|(_, it)| (from..to).contains(&it.at)) {
+            groups.entry(click.cell.clone()).or_default().add_click(&click.kind, &click.verdict);
         }
-        for credit in self.credits().filter(|it| it.quarter == quarter) {
-            groups
-                .entry(CellKey::of_credit(credit))
-                .or_default()
-                .add_order(credit.status, credit.revenue_minor);
+        for (_, credit) in self.credits().filter(|((of, ..), _)| *of == quarter) {
+            groups.entry(credit.cell.clone()).or_default().add_order(&credit.status, credit.revenue_minor);
         }
         groups
+    }
+}
+
+fn quarter(row: &Row) -> Quarter {
+    Quarter::of(units::EpochMs(1_000 * row.number("quarter")))
+}
+
+fn order_name(row: &Row) -> OrderName {
+    (row.small("advertiser_id"), row.text("order_id"))
+}
+
+fn cell_of(row: &Row) -> CellKey {
+    CellKey {
+        partner: row.small("partner_id"),
+        offer: row.small("offer_id"),
+        link: row.small("link_id"),
+        country: row.text("country"),
+        device: row.text("device"),
+        currency: row.text("currency"),
     }
 }
 
@@ -248,14 +377,31 @@ pub(crate) enum Roller {
     Written(Quarter, u64),
 }
 
+/// What a step of a roller came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rolled {
+    /// There was nothing to do.
+    Nothing,
+    /// It moved.
+    Moved,
+    /// This quarter is rolled now.
+    Done(Quarter),
+    /// The same, and somebody had rolled it to a newer version meanwhile.
+    Stale(Quarter),
+}
+
 impl Roller {
-    /// One step; `choice` picks among dirty quarters. False when there is nothing to do.
-    pub(crate) fn step(&mut self, tables: &mut Tables, choice: usize, bug: Option<Bug>) -> bool {
+    /// One step; `choice` picks among dirty quarters.
+    pub(crate) fn step(&mut self, tables: &mut Tables, choice: usize, bug: Option<Bug>) -> Rolled {
+        if tables.is_away {
+            return Rolled::Moved;
+        }
         match std::mem::take(self) {
             Self::Idle => {
                 let dirty = tables.dirty();
                 let Some(quarter) = dirty.get(choice % dirty.len().max(1)) else {
-                    return bug != Some(Bug::NoSweep) && tables.sweep() > 0;
+                    let swept = bug != Some(Bug::NoSweep) && tables.sweep() > 0;
+                    return if swept { Rolled::Moved } else { Rolled::Nothing };
                 };
                 *self = Self::Versioned(*quarter, tables.version(*quarter));
             }
@@ -265,12 +411,24 @@ impl Roller {
             Self::Folded(quarter, version, groups) => {
                 let version = if bug == Some(Bug::VersionLate) { tables.version(quarter) } else { version };
                 for (key, cell) in groups {
-                    replace(&mut tables.cells, (quarter, key), version, cell);
+                    let vanishes = cell.is_zero()
+                        && tables.cells.get(&(quarter, key.clone())).is_some_and(|(_, it)| !it.is_zero());
+                    tables.count(2, vanishes);
+                    let kept = tables.cells.entry((quarter, key)).or_insert((version, cell));
+                    // Of the same version the last writer's: a quarter may be folded twice between two marks.
+                    if kept.0 <= version {
+                        *kept = (version, cell);
+                    }
                 }
                 *self = Self::Written(quarter, version);
             }
-            Self::Written(quarter, version) => replace(&mut tables.rolled, quarter, version, ()),
+            Self::Written(quarter, version) => {
+                let kept = tables.rolled.entry(quarter).or_default();
+                let is_stale = version < *kept;
+                *kept = version.max(*kept);
+                return if is_stale { Rolled::Stale(quarter) } else { Rolled::Done(quarter) };
+            }
         }
-        true
+        Rolled::Moved
     }
 }

@@ -10,44 +10,26 @@ use events::{
     ClickHead, ClickId, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TimeSource,
     Touch, TouchId, TouchKind, Verdict,
 };
-use units::{CatalogVersion, Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter};
+use units::{Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter};
 
 use crate::{
-    clickhouse::{Cell, CellKey},
+    clickhouse::{Cell, CellKey, OrderName, OrderRow},
     world::signed,
 };
-
-/// What is said of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) at: EpochMs,
-    pub(crate) time_source: TimeSource,
-    pub(crate) catalog: CatalogVersion,
-    pub(crate) status: OrderStatus,
-    pub(crate) refunded_minor: i64,
-    pub(crate) revenue_minor: i64,
-    pub(crate) currency: Currency,
-    pub(crate) offer: OfferId,
-    pub(crate) partner: PartnerId,
-    pub(crate) matched: Option<MatchedKey>,
-    pub(crate) reports: u32,
-    pub(crate) payable_at: EpochMs,
-    /// The credited touch.
-    pub(crate) touch: Option<TouchId>,
-}
 
 /// Everything that must be found at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    pub(crate) orders: BTreeMap<OrderKey, Order>,
+    pub(crate) orders: BTreeMap<OrderName, (OrderRow, Option<TouchId>)>,
     pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
 }
 
 pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<Catalog>]) -> Answer {
     let mut answer = Answer::default();
     for click in clicks {
-        let key = CellKey::of_click(click);
-        answer.cells.entry((click.at().quarter(), key)).or_default().add_click(click.kind, click.verdict);
+        let key = cell_key(&Touch::from(click), click.currency);
+        let cell = answer.cells.entry((click.at().quarter(), key)).or_default();
+        cell.add_click(click.kind.as_str(), click.verdict.as_str());
     }
     let mut by_order: BTreeMap<OrderKey, Vec<Report>> = BTreeMap::new();
     for report in reports {
@@ -56,13 +38,26 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
     for (key, mut reports) in by_order {
         reports.sort_by_key(|it| (it.received_at, it.origin));
         let (order, winner) = decide(&key, &reports, clicks, catalogs);
-        if let Some(touch) = winner {
-            let cell = answer.cells.entry((order.at.quarter(), CellKey::of_touch(&touch, order.currency)));
-            cell.or_default().add_order(order.status, order.revenue_minor);
+        if let Some((touch, currency)) = winner {
+            let quarter = EpochMs(order.at).quarter();
+            let cell = answer.cells.entry((quarter, cell_key(&touch, currency)));
+            cell.or_default().add_order(&order.status, order.revenue_minor);
         }
-        answer.orders.insert(key, order);
+        let name = (key.advertiser.0, key.order.to_string());
+        answer.orders.insert(name, (order, winner.map(|(touch, _)| touch.id)));
     }
     answer
+}
+
+fn cell_key(touch: &Touch, currency: Currency) -> CellKey {
+    CellKey {
+        partner: touch.partner.0,
+        offer: touch.offer.0,
+        link: touch.link.0,
+        country: touch.country.as_str().to_owned(),
+        device: touch.device.as_str().to_owned(),
+        currency: currency.as_str().to_owned(),
+    }
 }
 
 fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Catalog>> {
@@ -74,7 +69,7 @@ fn decide(
     reports: &[Report],
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
-) -> (Order, Option<Touch>) {
+) -> (OrderRow, Option<(Touch, Currency)>) {
     let ids = signed(reports);
     let said = said_time(reports);
     let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, said, clicks, catalogs)).collect();
@@ -94,24 +89,24 @@ fn decide(
     let fallback =
         || winner.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
-    let order = Order {
-        at,
-        time_source,
-        catalog: catalog.map_or(CatalogVersion(0), |it| it.version),
-        status: worth.status,
+    let matched = |touch: Touch| {
+        if own.iter().any(|it| it.id == touch.id) { MatchedKey::ClickId } else { MatchedKey::Visitor }
+    };
+    let order = OrderRow {
+        at: at.0,
+        time_source: time_source.as_str().to_owned(),
+        catalog: catalog.map_or(0, |it| it.version.0),
+        status: worth.status.as_str().to_owned(),
         refunded_minor: worth.refunded_minor,
         revenue_minor: worth.revenue_minor,
-        currency: worth.currency,
-        offer: winner.map_or(OfferId(0), |it| it.offer),
-        partner: winner.map_or(PartnerId(0), |it| it.partner),
-        matched: winner.map(|touch| {
-            if own.iter().any(|it| it.id == touch.id) { MatchedKey::ClickId } else { MatchedKey::Visitor }
-        }),
-        reports: u32::try_from(reports.len()).unwrap_or(u32::MAX),
-        payable_at: at.forth(rules.map_or(0, |it| it.hold_ms)),
-        touch: winner.map(|it| it.id),
+        currency: worth.currency.as_str().to_owned(),
+        offer: winner.map_or(0, |it| it.offer.0),
+        partner: winner.map_or(0, |it| it.partner.0),
+        matched: winner.map_or("", |it| matched(it).as_str()).to_owned(),
+        report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
+        payable_at: at.forth(rules.map_or(0, |it| it.hold_ms)).0,
     };
-    (order, winner)
+    (order, winner.map(|it| (it, worth.currency)))
 }
 
 /// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it. Versions that take

@@ -1,277 +1,233 @@
-//! Drives the real machines of one partition: reads the log, keeps states, writes facts and then marks, commits when all of it is acknowledged.
+//! Drives the product's partition under a claim: reads, cuts batches, writes facts and then marks, commits when all of it is acknowledged.
 //!
-//! In: records, versions of the catalog. Out: records to the log, rows and marks. It may stop between any two steps for ever, or for a while and go on
-//! as a zombie. Not here: `pipeline`'s files and its batches by size. Start at [`Owner::claim`].
+//! In: records of the log or of the spool, versions of the catalog. Out: records to the log, inserts. It may stop between any two steps for ever,
+//! or for a while and go on as a zombie. What it may say and commit is `pipeline::reach`'s; here is only the order of its turns, which may be any.
+//! Not here: threads, fjall, HTTP. Start at [`Owner::claim`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
-use attribution::{MemorySlices, Orders, OrdersOutput, SliceOptions, Timelines, TouchStore};
+use attribution::{MemorySlices, SliceOptions, Slices, Timelines, TouchStore};
+use bytes::Bytes;
 use catalog::Catalog;
-use events::{Claim, Event, Evidence, Identity, OrderKey};
-use units::{EpochMs, QUARTER_MS, Quarter, Stamp};
+use events::Claim;
+use journal::{PollError, Position, Record, StreamId, spool};
+use pipeline::{
+    partition::{Inner, Message, Outbox, Partition},
+    reach::{Pending, Reach, look_again},
+    store::OrderPlace,
+};
+use units::{EpochMs, Stamp};
+use warehouse::Table;
 
 use crate::{
     bugs::Bug,
-    clickhouse::{Fact, Tables},
-    log::{Log, Topic},
-    run::LEARN_PERCENT,
+    clickhouse::Tables,
+    log::{Gone, Log, Topic},
+    rng::Rng,
+    store::Kept,
 };
 
 /// Touches in a slice: few, so that worlds have several.
 const SLICE_RECORDS: u32 = 4;
-/// A slice's span: longer than the world.
+/// A slice's span: longer than either part of a world, shorter than what lies between them.
 const SLICE_SPAN_MS: u64 = 30 * units::DAY_MS;
+/// Orders on disk that one step decides again.
+const LOOKED_AT: usize = 2;
 
-/// What a commit keeps.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Checkpoint {
-    orders: BTreeMap<OrderKey, Vec<u8>>,
-    asks: BTreeMap<Identity, Vec<u8>>,
-    slices: MemorySlices,
-    next_touch: u64,
-    /// The latest time each order could have, to decide again only those that a new version may change.
-    times: BTreeMap<OrderKey, EpochMs>,
-    positions: BTreeMap<Topic, u64>,
-    /// How many versions of the catalog it knew.
-    catalogs: usize,
-}
-
-/// A record on its way to the log.
+/// Where the inputs are.
 #[derive(Debug)]
-struct Produced {
-    topic: Topic,
-    key: Vec<u8>,
-    bytes: Vec<u8>,
+pub(crate) enum Road {
+    /// In the log's topics; messages between the machines travel there too.
+    Log,
+    /// In the spool's files; both machines are in one process.
+    Spool(Box<spool::Reader>),
 }
 
-/// Rows on their way to ClickHouse. The same batch again until all of it is there.
-#[derive(Debug, Default)]
-struct Batch {
-    facts: Vec<Fact>,
-    inserted: usize,
-    marks: Option<BTreeSet<Quarter>>,
-}
-
-/// What an order or answer said last, by its key: kept over restarts by a planted bug.
-pub(crate) type SaidBefore = BTreeMap<u64, u64>;
+/// Why an owner cannot go on: its state is older than what is left of its input.
+#[derive(Debug)]
+pub(crate) struct Refused;
 
 /// The owner of a partition, under one claim.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    partition: u32,
-    orders: Orders,
-    timelines: Timelines<MemorySlices>,
-    disk: Checkpoint,
-    positions: BTreeMap<Topic, u64>,
-    /// The ends of the inputs, seen right after the claim.
-    barrier: BTreeMap<Topic, u64>,
-    /// The versions of the catalog that were published then. An owner that knows fewer than an earlier one would overwrite what that one said.
-    barrier_catalogs: usize,
-    is_silent: bool,
-    /// Said since the last commit.
-    times: BTreeMap<OrderKey, EpochMs>,
-    /// Versions it knows.
-    pub(crate) catalogs: usize,
-    outbox: VecDeque<Produced>,
-    /// Rows of what was read since the last batch began.
-    rows: Vec<Fact>,
-    batch: Batch,
-    /// Reads nothing more until it has committed.
-    is_closing: bool,
+    pub(crate) partition: u32,
+    /// Names its marks.
+    pub(crate) source: u64,
+    claim: Stamp,
+    machines: Partition<MemorySlices>,
+    pub(crate) kept: Kept,
+    reach: Reach,
+    road: Road,
+    redecide_from: Option<OrderPlace>,
+    /// The newest version it knows.
+    pub(crate) catalog: u32,
+    out: Outbox,
+    outbox: VecDeque<(Topic, Vec<u8>, Bytes)>,
+    pending: Option<Pending>,
+    /// What is left to be inserted of the batch in flight, and all of it.
+    inserts: (usize, Vec<(Table, Bytes)>),
+    /// Records read since the last cut, or something said.
+    has_news: bool,
+    records: u64,
     bug: Option<Bug>,
-    pub(crate) said_before: SaidBefore,
     /// How readily it reads the next version of the catalog.
     pub(crate) learn_percent: u64,
 }
 
+/// What a commit covered, for the invariants.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) positions: Vec<Position>,
+    pub(crate) is_silent: bool,
+}
+
 impl Owner {
-    /// Appends a claim and begins from a checkpoint, or from none. `catalogs` are those published so far.
+    /// Appends a claim and begins from what is kept, which may be nothing. `published` is the newest version of the catalog there is, `source` the
+    /// number of this claim among all.
     pub(crate) fn claim(
         partition: u32,
-        from: Checkpoint,
-        catalogs: &[Arc<Catalog>],
-        log: &mut Log,
+        kept: Kept,
+        published: usize,
+        source: u64,
+        (log, spool): (&mut Log, Option<&Path>),
         bug: Option<Bug>,
-    ) -> Self {
-        let mut bytes = Vec::new();
-        let claim = Claim {
-            partition,
-            nonce: log.end(Topic::Evidence, partition),
-            at: EpochMs(0),
-            owner: "sim".into(),
+    ) -> Result<Self, Refused> {
+        let (road, number, barrier) = match spool {
+            None => begin_log(partition, &kept, source, log)?,
+            Some(root) => begin_spool(root, &kept, source)?,
         };
-        claim.encode(&mut bytes).expect("a claim fits its limit");
-        let offset = log.append_to(Topic::Evidence, partition, bytes);
-        let number = if bug == Some(Bug::NoClaim) { 0 } else { offset };
-        let stamp = Stamp::new(1, number).expect("a world has few claims");
+        let number = if bug == Some(Bug::NoClaim) { 0 } else { number };
+        let claim = Stamp::new(1, number).expect("a world has few claims");
         let options = SliceOptions { records_max: SLICE_RECORDS, span_ms: SLICE_SPAN_MS };
-        let store = TouchStore::open(from.slices.clone(), options, 11, from.next_touch)
-            .expect("a checkpoint is whole");
-        let mut timelines = Timelines::new(stamp, store);
-        for (identity, state) in &from.asks {
-            timelines.restore(*identity, state).expect("a checkpoint is whole");
+        let store = TouchStore::open(kept.slices.clone(), options, 11, kept.touches_next)
+            .expect("what was committed is there");
+        let mut timelines = Timelines::new(claim, store);
+        for (identity, state) in &kept.timelines {
+            timelines.restore(*identity, state).expect("a state is whole");
         }
-        let mut orders = Orders::new(stamp);
-        let known = from.catalogs.min(catalogs.len());
-        for catalog in catalogs.iter().take(known) {
-            orders.on_catalog(Arc::clone(catalog), &mut Vec::new());
-        }
-        let barrier = Topic::ALL.into_iter().map(|it| (it, log.end(it, partition))).collect();
-        Self {
+        let inner = if spool.is_some() { Inner::Memory } else { Inner::Log };
+        let positions =
+            kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
+        let published = u32::try_from(published).unwrap_or(u32::MAX);
+        Ok(Self {
             partition,
-            orders,
-            timelines,
-            positions: from.positions.clone(),
-            disk: from,
-            barrier,
-            barrier_catalogs: catalogs.len(),
-            is_silent: true,
-            catalogs: known,
-            times: BTreeMap::new(),
+            source,
+            claim,
+            machines: Partition::new(claim, timelines, inner),
+            reach: Reach::new(positions.collect(), barrier, published),
+            kept,
+            road,
+            redecide_from: None,
+            catalog: 0,
+            out: Outbox::default(),
             outbox: VecDeque::new(),
-            rows: Vec::new(),
-            batch: Batch::default(),
-            is_closing: false,
+            pending: None,
+            inserts: (0, Vec::new()),
+            has_news: false,
+            records: 0,
             bug,
-            said_before: SaidBefore::new(),
-            learn_percent: LEARN_PERCENT,
-        }
+            learn_percent: 50,
+        })
     }
 
-    /// Reads the next version of the catalog and decides again every order, also those on disk.
+    /// Takes in the next version of the catalog; false when there is none. `catalogs` are those that are published.
     pub(crate) fn learn(&mut self, catalogs: &[Arc<Catalog>]) -> bool {
-        let Some(catalog) = catalogs.get(self.catalogs) else { return false };
-        self.catalogs += 1;
-        let mut out = Vec::new();
-        self.orders.on_catalog(Arc::clone(catalog), &mut out);
-        if self.bug != Some(Bug::CatalogMemoryOnly) {
-            let from = catalog.effective_at;
-            let later = self.disk.times.iter().filter(|(_, at)| **at >= from).map(|(key, _)| key.clone());
-            for key in later.collect::<Vec<_>>() {
-                self.bring_back(&key);
-                self.orders.redecide(&key, &mut out);
-            }
-        }
-        self.say(out);
+        let Some(catalog) = catalogs.get(self.catalog as usize) else { return false };
+        self.catalog += 1;
+        self.redecide_from = look_again(self.kept.catalog, catalog, self.redecide_from.take());
+        self.has_news = true;
+        self.machines
+            .on_catalog(Arc::clone(catalog), &self.kept, &mut self.out)
+            .expect("memory does not fail");
         self.speak_if_due();
         true
     }
 
-    /// Reads one record of a topic; false when there is none.
-    pub(crate) fn read(&mut self, topic: Topic, log: &Log) -> bool {
-        if self.is_closing {
-            return false;
+    /// Decides some orders on disk again; how many.
+    pub(crate) fn look_again(&mut self) -> u64 {
+        let Some(from) = self.redecide_from.take() else { return 0 };
+        let places = self.kept.orders_from(&from, LOOKED_AT);
+        for key in places.iter().filter_map(OrderPlace::order) {
+            self.machines.redecide(&key, &self.kept, &mut self.out).expect("memory does not fail");
         }
-        let position = self.positions.get(&topic).copied().unwrap_or(0);
-        let Some(bytes) = log.read(topic, self.partition, position) else { return false };
-        self.apply(Event::decode(bytes).expect("the log holds what was appended"));
-        self.positions.insert(topic, position + 1);
+        let count = places.len() as u64;
+        self.redecide_from = places.into_iter().last().map(OrderPlace::behind);
+        self.has_news = true;
+        self.post();
+        count
+    }
+
+    /// Reads a few records; how many.
+    pub(crate) fn read(&mut self, log: &Log, rng: &mut Rng) -> Result<usize, Refused> {
+        let records = match &mut self.road {
+            Road::Log if log.is_away => Vec::new(),
+            Road::Log => {
+                let topic = rng.of(Topic::ALL);
+                let next = self.reach.next(&Log::stream(topic, self.partition));
+                log.read(topic, self.partition, next).map_err(|Gone| Refused)?.into_iter().collect()
+            }
+            Road::Spool(reader) => read_spool(reader, 1 + rng.index(3))?,
+        };
+        self.apply(&records);
+        self.post();
         self.speak_if_due();
-        true
+        Ok(records.len())
     }
 
-    fn apply(&mut self, event: Event<'_>) {
-        let (mut decided, mut evidence) = (Vec::new(), Vec::new());
-        match event {
-            Event::Click(click) => {
-                self.timelines.on_click(&click.head, &mut evidence).expect("memory does not fail");
-                self.rows.push(Fact::Click(Box::new(click.head)));
-            }
-            Event::Report(report) => {
-                self.bring_back(&report.key);
-                self.rows.push(Fact::Report(report.clone()));
-                self.orders.on_report(*report, &mut decided);
-            }
-            Event::Lookup(lookup) => {
-                self.timelines.on_lookup(lookup, &mut evidence).expect("memory does not fail");
-            }
-            Event::Evidence(evidence) => {
-                self.bring_back(&evidence.order);
-                self.orders.on_evidence(evidence, &mut decided);
-            }
-            _ => {}
+    fn apply(&mut self, records: &[Record]) {
+        self.machines.apply(records, &self.kept, &mut self.out).expect("memory does not fail");
+        for record in records {
+            self.reach.read(&record.stream, record.position + 1);
         }
-        self.say(decided);
-        self.answer(evidence);
-    }
-
-    /// An evicted order's state is taken from disk before anything is added to it.
-    fn bring_back(&mut self, key: &OrderKey) {
-        if self.bug == Some(Bug::ForgetDisk) || self.orders.holds(key) {
-            return;
-        }
-        if let Some(state) = self.disk.orders.get(key) {
-            self.orders.restore(key, state).expect("a checkpoint is whole");
-        }
+        self.records += records.len() as u64;
+        self.has_news |= !records.is_empty();
     }
 
     fn speak_if_due(&mut self) {
-        let reached = |(topic, end): (&Topic, &u64)| self.positions.get(topic).copied().unwrap_or(0) >= *end;
-        let has_catalogs = self.catalogs >= self.barrier_catalogs || self.bug == Some(Bug::CatalogLag);
-        let is_due = self.bug == Some(Bug::EarlySend) || (self.barrier.iter().all(reached) && has_catalogs);
-        if !self.is_silent || !is_due {
-            return;
+        let road = &self.road;
+        let is_over = |stream: &StreamId| match road {
+            Road::Log => false,
+            Road::Spool(reader) => reader.closed(stream),
+        };
+        if self.reach.begins_to_speak(self.catalog, is_over) {
+            self.machines.speak(&self.kept, &mut self.out).expect("memory does not fail");
+            self.has_news = true;
+            self.post();
         }
-        self.is_silent = false;
-        let (mut decided, mut evidence) = (Vec::new(), Vec::new());
-        for key in self.orders.speak(&mut decided) {
-            self.bring_back(&key);
-            self.orders.redecide(&key, &mut decided);
-        }
-        self.timelines.speak(&mut evidence).expect("memory does not fail");
-        self.say(decided);
-        self.answer(evidence);
     }
 
-    fn say(&mut self, outputs: Vec<OrdersOutput>) {
-        for output in outputs {
-            match output {
-                OrdersOutput::Lookup(lookup) => {
-                    let name = ('l', lookup.identity, &lookup.order);
-                    if self.was_said(&name, &(lookup.from, lookup.to)) {
-                        continue;
-                    }
-                    let (key, mut bytes) = (lookup.identity.log_key(), Vec::new());
-                    lookup.encode(&mut bytes).expect("a question fits its limit");
-                    self.outbox.push_back(Produced { topic: Topic::Lookups, key, bytes });
+    pub(crate) const fn is_live(&self) -> bool {
+        self.reach.is_live()
+    }
+
+    /// What the machines said goes on its way.
+    fn post(&mut self) {
+        for message in self.out.messages.drain(..) {
+            let mut bytes = Vec::new();
+            let (topic, key) = match message {
+                Message::Lookup(it) => {
+                    let key = it.identity.log_key();
+                    it.encode(&mut bytes).expect("a question fits its limit");
+                    (Topic::Lookups, key)
                 }
-                OrdersOutput::Decided { decision, credits } => {
-                    let possible = decision.void_quarters.iter().map(|it| it.start().forth(QUARTER_MS)).max();
-                    let possible = possible.filter(|_| self.bug != Some(Bug::CatalogOrderTime));
-                    self.times.insert(decision.key.clone(), decision.at.max(possible.unwrap_or_default()));
-                    let content = (decision.partner, decision.at, decision.revenue_minor, decision.status);
-                    if !self.was_said(&('d', &decision.key), &content) {
-                        self.rows.extend(Fact::of_decided(&decision, credits, self.bug));
-                    }
+                Message::Evidence(it) => {
+                    let key = it.order.log_key();
+                    it.encode(&mut bytes).expect("a capped answer fits its limit");
+                    (Topic::Evidence, key)
                 }
-            }
+                // For whoever wants to follow; nobody in this world does.
+                Message::Decided(..) => continue,
+            };
+            self.outbox.push_back((topic, key, bytes.into()));
         }
-    }
-
-    fn answer(&mut self, answers: Vec<Evidence>) {
-        for evidence in answers {
-            if self.was_said(&('e', evidence.identity, &evidence.order), &evidence.touches.len()) {
-                continue;
-            }
-            let (key, mut bytes) = (evidence.order.log_key(), Vec::new());
-            evidence.encode(&mut bytes).expect("a capped answer fits its limit");
-            self.outbox.push_back(Produced { topic: Topic::Evidence, key, bytes });
-        }
-    }
-
-    /// A planted bug: what was said before a restart is taken for known.
-    fn was_said(&mut self, name: &impl Hash, content: &impl Hash) -> bool {
-        let content = hash(content);
-        self.bug == Some(Bug::RememberSent) && self.said_before.insert(hash(name), content) == Some(content)
     }
 
     /// Hands one record to the log, now and then twice; false when there is none.
     pub(crate) fn produce(&mut self, log: &mut Log, twice: bool) -> bool {
-        let Some(Produced { topic, key, bytes }) = self.outbox.pop_front() else { return false };
+        if log.is_away {
+            return false;
+        }
+        let Some((topic, key, bytes)) = self.outbox.pop_front() else { return false };
         if twice {
             log.append(topic, &key, bytes.clone());
         }
@@ -279,102 +235,154 @@ impl Owner {
         true
     }
 
-    /// One step of the sink: a part of the batch's facts, or its marks. An insert whose answer was lost is made again. False when all is there.
-    pub(crate) fn sink(&mut self, tables: &mut Tables, rows: usize, again: bool) -> bool {
-        if self.batch.facts.is_empty() && self.batch.marks.is_none() {
-            if self.rows.is_empty() {
-                return false;
-            }
-            let facts = std::mem::take(&mut self.rows);
-            let marked = |it: &&Fact| !(self.bug == Some(Bug::NoVoidMarks) && it.is_void());
-            let marks: BTreeSet<Quarter> = facts.iter().filter(marked).filter_map(Fact::quarter).collect();
-            if self.bug == Some(Bug::MarksFirst) {
-                for quarter in &marks {
-                    tables.mark(*quarter);
-                }
-                self.batch = Batch { facts, inserted: 0, marks: Some(BTreeSet::new()) };
-            } else {
-                self.batch = Batch { facts, inserted: 0, marks: Some(marks) };
-            }
-            return true;
+    /// Cuts what is gathered into a batch, while none is in flight.
+    pub(crate) fn cut(&mut self) -> bool {
+        if self.pending.is_some() || !self.has_news {
+            return false;
         }
-        if again {
-            self.batch.inserted = 0;
+        self.has_news = false;
+        let inner = if matches!(self.road, Road::Log) { Inner::Log } else { Inner::Memory };
+        self.out.seal(inner);
+        self.post();
+        let dirty = self.machines.take_dirty().expect("memory does not fail");
+        let catalog = self.redecide_from.is_none().then_some(self.catalog);
+        let checkpoint = self.reach.checkpoint(dirty, self.claim.claim(), self.source, catalog);
+        self.pending = Some(Pending::new(checkpoint, self.out.batch.rows()));
+        let mut inserts = self.out.batch.inserts(&self.source.to_string(), self.source);
+        if self.bug == Some(Bug::MarksFirst) {
+            inserts.reverse();
         }
-        let next = self.batch.facts.iter().skip(self.batch.inserted).take(rows.max(1));
-        let inserted = next.map(|it| tables.insert(it)).count();
-        self.batch.inserted += inserted;
-        if inserted == 0 {
-            for quarter in self.batch.marks.take().unwrap_or_default() {
-                tables.mark(quarter);
-            }
-            self.batch = Batch::default();
-        }
+        self.inserts = (0, inserts);
+        self.out.batch.clear();
         true
     }
 
-    /// Reads nothing more until the next commit.
-    pub(crate) fn close(&mut self) {
-        self.is_closing = true;
-    }
-
-    pub(crate) const fn is_closing(&self) -> bool {
-        self.is_closing
-    }
-
-    /// Commits states and positions together, if everything they cover is acknowledged and said.
-    pub(crate) fn commit(&mut self, keep_max: usize) -> Option<Checkpoint> {
-        let is_idle = self.outbox.is_empty() && self.rows.is_empty() && self.batch.facts.is_empty();
-        let may = (is_idle || self.bug == Some(Bug::CommitEarly)) && self.is_closing;
-        if !may {
-            return None;
+    /// One insert of the batch in flight. An insert whose answer is lost is made again, with all before it. False when all is there.
+    pub(crate) fn sink(&mut self, tables: &mut Tables, is_answer_lost: bool) -> Result<bool, String> {
+        if tables.is_away {
+            return Ok(false);
         }
-        self.is_closing = false;
-        self.disk.orders.extend(self.orders.take_dirty());
-        for (identity, state) in self.timelines.take_dirty() {
-            if state.is_empty() {
-                self.disk.asks.remove(&identity);
-            } else {
-                self.disk.asks.insert(identity, state);
+        let (done, inserts) = &mut self.inserts;
+        let Some((table, bytes)) = inserts.get(*done) else { return Ok(false) };
+        tables.insert(self.source, *table, bytes)?;
+        *done = if is_answer_lost { 0 } else { *done + 1 };
+        if *done == inserts.len() {
+            self.inserts = (0, Vec::new());
+            self.pending.iter_mut().for_each(Pending::acknowledge);
+        }
+        Ok(true)
+    }
+
+    /// Commits, if everything it covers is acknowledged and said.
+    pub(crate) fn commit(&mut self, keep_max: usize) -> Option<Committed> {
+        let is_flushed = self.outbox.is_empty() || self.bug == Some(Bug::CommitEarly);
+        let pending = self.pending.take_if(|it| it.is_written() && is_flushed)?;
+        let positions = pending.checkpoint.positions.clone();
+        self.kept.commit(pending.checkpoint, self.machines.touches().slices());
+        self.machines.evict(keep_max);
+        Some(Committed { positions, is_silent: !self.reach.is_live() })
+    }
+
+    /// Forgets touches before `before`; whether there were any.
+    pub(crate) fn expire(&mut self, before: EpochMs) -> bool {
+        if !self.reach.is_live() {
+            return false;
+        }
+        let slices = |it: &Self| it.machines.touches().slices().list().map_or(0, |it| it.len());
+        let count = slices(self);
+        self.machines.expire(before).expect("memory does not fail");
+        slices(self) < count
+    }
+
+    /// What a process that is killed leaves on its disk: of touches perhaps more than was committed, and not all of the rest.
+    pub(crate) fn killed(&self, is_torn: bool, rng: &mut Rng) -> Kept {
+        let mut kept = self.kept.clone();
+        let mut slices = self.machines.touches().slices().clone();
+        for slice in slices.list().expect("memory does not fail") {
+            let safe = self.kept.slices.len(slice).unwrap_or(0);
+            let written = slices.len(slice).expect("it is listed");
+            if is_torn && safe < written {
+                let left = safe + rng.below(written - safe);
+                slices.truncate(slice, left).expect("it is listed");
             }
         }
-        self.disk.times.append(&mut self.times);
-        self.orders.evict(keep_max);
-        // What a silent owner has read is not said yet: its states may leave memory, its positions stay where they were.
-        if self.is_silent && self.bug != Some(Bug::CommitSilent) {
-            return Some(self.disk.clone());
-        }
-        self.disk.next_touch = self.timelines.flush().expect("memory does not fail");
-        self.disk.slices = self.timelines.store().slices().clone();
-        self.disk.positions.clone_from(&self.positions);
-        self.disk.catalogs = self.catalogs;
-        Some(self.disk.clone())
+        kept.slices = slices;
+        kept
+    }
+
+    /// Whether every record met one fate.
+    pub(crate) fn fates_add_up(&self) -> bool {
+        let fates = self.machines.fates();
+        fates.add_up() && fates.consumed == self.records
     }
 
     /// What it still has to do, for the story of a world that does not end.
     pub(crate) fn unrest(&self, log: &Log) -> String {
-        let left =
-            |topic: Topic| log.end(topic, self.partition) - self.positions.get(&topic).copied().unwrap_or(0);
-        let unread = Topic::ALL.map(left);
-        let Self { partition, is_silent, catalogs, is_closing, .. } = self;
-        let (unsent, rows, facts) = (self.outbox.len(), self.rows.len(), self.batch.facts.len());
+        let unread: Vec<u64> = log
+            .ends(self.partition)
+            .iter()
+            .map(|it| it.next.saturating_sub(self.reach.next(&it.stream)))
+            .collect();
+        let (unsent, in_flight) = (self.outbox.len(), self.pending.is_some());
+        let Self { partition, catalog, .. } = self;
         format!(
-            "partition {partition}, silent {is_silent}, closing {is_closing}, catalogs {catalogs}, unread {unread:?}, unsent {unsent}, rows {rows}, batch {facts}"
+            "partition {partition}, live {}, catalog {catalog}, unread {unread:?}, unsent {unsent}, in flight {in_flight}",
+            self.is_live()
         )
     }
 
-    /// Everything read, said and acknowledged.
-    pub(crate) fn is_done(&self, log: &Log, catalogs: usize) -> bool {
-        let at_end = |topic: &Topic| {
-            self.positions.get(topic).copied().unwrap_or(0) >= log.end(*topic, self.partition)
-        };
-        let is_idle = self.outbox.is_empty() && self.rows.is_empty() && self.batch.facts.is_empty();
-        Topic::ALL.iter().all(at_end) && is_idle && !self.is_silent && self.catalogs == catalogs
+    /// Everything read, said, stored and committed.
+    pub(crate) fn is_done(&self, log: &Log, published: usize) -> bool {
+        let at_end = |end: &Position| self.reach.next(&end.stream) >= end.next;
+        let is_read = !matches!(self.road, Road::Log) || log.ends(self.partition).iter().all(at_end);
+        let is_idle = self.outbox.is_empty() && self.pending.is_none() && !self.has_news;
+        is_read
+            && is_idle
+            && self.redecide_from.is_none()
+            && self.is_live()
+            && self.catalog as usize == published
     }
 }
 
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+/// Claims in the log, whose place is the number. A state that is older than the log is refused.
+fn begin_log(
+    partition: u32,
+    kept: &Kept,
+    source: u64,
+    log: &mut Log,
+) -> Result<(Road, u64, Vec<Position>), Refused> {
+    let is_left =
+        |end: &Position| kept.positions.get(&end.stream).copied().unwrap_or(0) >= log.oldest(&end.stream);
+    if !log.ends(partition).iter().all(is_left) {
+        return Err(Refused);
+    }
+    let mut bytes = Vec::new();
+    let claim = Claim { partition, nonce: source, at: EpochMs(0), owner: "sim".into() };
+    claim.encode(&mut bytes).expect("a claim fits its limit");
+    let number = log.append_to(Topic::Evidence, partition, bytes.into());
+    Ok((Road::Log, number, log.ends(partition)))
+}
+
+/// Claims by a number of its own, and looks how far the spools reach.
+fn begin_spool(root: &Path, kept: &Kept, source: u64) -> Result<(Road, u64, Vec<Position>), Refused> {
+    for Position { stream, next } in spool::beginnings(root).map_err(|_| Refused)? {
+        if kept.positions.get(&stream).copied().unwrap_or(1) < next {
+            return Err(Refused);
+        }
+    }
+    let mut reader = spool::Reader::open(root);
+    let positions =
+        kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
+    reader.seek(&positions.collect::<Vec<_>>());
+    let barrier = reader.ends().map_err(|_| Refused)?;
+    Ok((Road::Spool(Box::new(reader)), source, barrier))
+}
+
+fn read_spool(reader: &mut spool::Reader, records_max: usize) -> Result<Vec<Record>, Refused> {
+    // By itself the reader looks for new files by the clock; a world has none.
+    match reader.ends().and_then(|_| reader.poll(records_max, Duration::ZERO)) {
+        Ok(records) => Ok(records),
+        Err(PollError::OutOfRange { .. }) => Err(Refused),
+        Err(error) => panic!("the spool cannot be read on: {error}"),
+    }
 }

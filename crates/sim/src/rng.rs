@@ -18,6 +18,11 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
+    /// A stream of its own, so that what is drawn there moves nothing here.
+    pub(crate) const fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+
     /// From 0 to one less than `end`; 0 where that is 0. The slight bias does not matter here.
     pub(crate) const fn below(&mut self, end: u64) -> u64 {
         if end == 0 { 0 } else { self.next() % end }

@@ -3,13 +3,18 @@
 //! In: chance. Out: nothing, or the first cell that is not the fold of the facts. A whole world needs long to bring a roller into these straits; here they
 //! come every few steps. Start at [`run`].
 
-use events::{Country, Credit, Device, OrderKey, OrderStatus, Role, TouchId};
-use units::{AdvertiserId, Currency, LinkId, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp};
+use events::{Country, Credit, Decision, Device, OrderKey, OrderStatus, Role, TimeSource, TouchId, Trace};
+use units::{
+    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter,
+    Stamp,
+};
+use warehouse::Batch;
 
 use crate::{
     bugs::Bug,
-    clickhouse::{Fact, Roller, Tables},
+    clickhouse::{Rolled, Roller, Tables},
     rng::Rng,
+    world::START,
 };
 
 const STEPS: u32 = 80;
@@ -17,12 +22,13 @@ const QUARTERS: u32 = 2;
 const TOUCHES: u32 = 3;
 const STEPS_MAX: u32 = 10_000;
 
-pub(crate) fn run(rng: &mut Rng, bug: Option<Bug>) -> Result<(), String> {
+/// The sweeps that found something.
+pub(crate) fn run(rng: &mut Rng, bug: Option<Bug>) -> Result<u64, String> {
     let (mut tables, mut rollers) = (Tables::default(), [Roller::Idle, Roller::Idle, Roller::Idle]);
     let calm = rng.of([2, 4, 12]);
     for version in 0..STEPS {
         if rng.below(calm) == 0 {
-            decide(version, &mut tables, rng, bug);
+            decide(version, &mut tables, rng, bug)?;
         }
         let (index, choice) = (rng.index(rollers.len()), rng.index(4));
         if let Some(roller) = rollers.get_mut(index) {
@@ -30,47 +36,77 @@ pub(crate) fn run(rng: &mut Rng, bug: Option<Bug>) -> Result<(), String> {
         }
     }
     for _ in 0..STEPS_MAX {
-        let moved = rollers.iter_mut().filter_map(|it| it.step(&mut tables, 0, bug).then_some(())).count();
+        let moved = rollers
+            .iter_mut()
+            .map(|it| it.step(&mut tables, 0, bug))
+            .filter(|it| *it != Rolled::Nothing)
+            .count();
         if moved == 0 {
-            return compare(&tables);
+            let [.., swept] = tables.moved;
+            return (0..QUARTERS).find_map(|it| tables.difference(quarter(it))).map_or(Ok(swept), Err);
         }
     }
     Err("rollers never come to rest".to_owned())
 }
 
+/// The quarters of this play.
+fn quarter(number: u32) -> Quarter {
+    START.forth(u64::from(number) * units::QUARTER_MS).quarter()
+}
+
 /// A whole snapshot of the one order: the winner's row, and zeros everywhere else it could have been.
-fn decide(version: u32, tables: &mut Tables, rng: &mut Rng, bug: Option<Bug>) {
+fn decide(version: u32, tables: &mut Tables, rng: &mut Rng, bug: Option<Bug>) -> Result<(), String> {
     let stamp = Stamp::new(1, u64::from(version)).expect("versions are few");
-    let (here, winner) = (rng.below(QUARTERS.into()), rng.below(TOUCHES.into()));
+    let here = u32::try_from(rng.below(QUARTERS.into())).unwrap_or(0);
+    let winner = rng.below(TOUCHES.into());
     let minor = i64::try_from(1 + rng.below(9)).unwrap_or(1);
-    let mut facts = Vec::new();
-    for quarter in 0..QUARTERS {
+    let mut credits = Vec::new();
+    for number in 0..QUARTERS {
         for touch in 0..TOUCHES {
-            let won = (u64::from(quarter), u64::from(touch)) == (here, winner);
-            facts.push(Fact::Credit(Box::new(credit(stamp, quarter, touch, won.then_some(minor)))));
+            let won = (number, u64::from(touch)) == (here, winner);
+            credits.push(credit(stamp, quarter(number), touch, won.then_some(minor)));
         }
     }
-    let marks = |tables: &mut Tables| {
-        let void = bug == Some(Bug::NoVoidMarks);
-        let quarters = (0..QUARTERS).filter(|it| !void || u64::from(*it) == here);
-        quarters.for_each(|it| tables.mark(Quarter(it)));
-    };
+    let mut batch = Batch::new();
+    batch.decided(&decision(stamp, quarter(here).start(), here), &credits);
+    let mut inserts = batch.inserts("rolls", u64::from(version));
     if bug == Some(Bug::MarksFirst) {
-        marks(tables);
+        inserts.reverse();
     }
-    for fact in &facts {
-        tables.insert(fact);
-    }
-    if bug != Some(Bug::MarksFirst) {
-        marks(tables);
+    inserts.iter().try_for_each(|(table, bytes)| tables.insert(1, *table, bytes))
+}
+
+fn decision(stamp: Stamp, at: EpochMs, here: u32) -> Decision {
+    Decision {
+        stamp,
+        key: OrderKey::by_id(AdvertiserId(1), "o"),
+        at,
+        time_source: TimeSource::Received,
+        catalog: CatalogVersion(1),
+        event: "sale".into(),
+        status: OrderStatus::Approved,
+        amount: None,
+        refunded_minor: 0,
+        revenue_minor: 0,
+        currency: Currency::EUR,
+        offer: OfferId(1),
+        partner: PartnerId(1),
+        matched: None,
+        unattributed: None,
+        report_count: 1,
+        first_received_at: at,
+        last_received_at: at,
+        payable_at: at,
+        void_quarters: (0..QUARTERS).filter(|it| *it != here).map(quarter).collect(),
+        trace: Trace::default(),
     }
 }
 
-fn credit(stamp: Stamp, quarter: u32, touch: u32, minor: Option<i64>) -> Credit {
-    let at = Quarter(quarter).start();
+fn credit(stamp: Stamp, quarter: Quarter, touch: u32, minor: Option<i64>) -> Credit {
+    let at = quarter.start();
     Credit {
         stamp,
-        quarter: Quarter(quarter),
+        quarter,
         key: OrderKey::by_id(AdvertiserId(1), "o"),
         touch: TouchId(u128::from(touch).to_be_bytes()),
         touched_at: at,
@@ -87,17 +123,4 @@ fn credit(stamp: Stamp, quarter: u32, touch: u32, minor: Option<i64>) -> Credit 
         status: OrderStatus::Approved,
         role: if minor.is_some() { Role::Closer } else { Role::None },
     }
-}
-
-fn compare(tables: &Tables) -> Result<(), String> {
-    let cells = tables.cells();
-    for quarter in (0..QUARTERS).map(Quarter) {
-        let of_quarter = cells.iter().filter(|((it, _), _)| *it == quarter);
-        let found = of_quarter.map(|((_, key), cell)| (*key, *cell)).collect();
-        let want = tables.folded(quarter);
-        if want != found {
-            return Err(format!("rolls of {quarter:?}\n  want {want:?}\n  got  {found:?}"));
-        }
-    }
-    Ok(())
 }

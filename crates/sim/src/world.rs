@@ -1,7 +1,7 @@
 //! What happens in one world: a catalog with its versions, visitors' clicks, and what shops report.
 //!
 //! In: chance. Out: inputs, as people and shops make them, before any machine of ours has seen them. Times are whole minutes of five hours, so that
-//! ties, window ends and edges of quarters are hit often. Not here: what goes wrong on the way (`run`). Start at [`World::new`].
+//! ties, window ends and edges of quarters are hit often; edges' clocks may differ, and a part may lie long before the rest. Not here: what goes wrong on the way (`run`). Start at [`World::new`].
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -12,11 +12,14 @@ use events::{
     VERDICT_VERSION, Verdict,
 };
 use units::{
-    AdvertiserId, CatalogVersion, Currency, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money, Origin, PartnerId,
-    VisitorId,
+    AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money, Origin,
+    PartnerId, VisitorId,
 };
 
-use crate::rng::Rng;
+use crate::{
+    faults::{Hit, Swarm},
+    rng::Rng,
+};
 
 /// The first instant of the world: a full hour in October 2025.
 pub(crate) const START: EpochMs = EpochMs(1_760_000_400_000 / HOUR_MS * HOUR_MS);
@@ -24,11 +27,36 @@ const MINUTES: u64 = 300;
 const LINKS: u32 = 6;
 const VISITORS: u64 = 4;
 
-/// A message to the edge.
+/// How far in the past the old part of a world lies.
+pub(crate) const OLD_MS: u64 = 200 * DAY_MS;
+/// Text that some clicks bring along, so that segments fill up.
+const BULK_BYTES: [usize; 4] = [0, 0, 200, 3_000];
+
+/// What somebody sends.
 #[derive(Debug, Clone)]
-pub(crate) enum Input {
+pub(crate) enum Body {
     Click(Box<ClickHead>),
     Report(Box<Report>),
+}
+
+impl Body {
+    /// By the edge's clock.
+    pub(crate) fn at(&self) -> EpochMs {
+        match self {
+            Self::Click(click) => click.at(),
+            Self::Report(report) => report.received_at,
+        }
+    }
+}
+
+/// A message to an edge.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    pub(crate) body: Body,
+    /// Which edge.
+    pub(crate) edge: usize,
+    /// Bytes of text that a click brings along.
+    pub(crate) bulk_bytes: usize,
 }
 
 /// Everything that will happen.
@@ -36,23 +64,166 @@ pub(crate) enum Input {
 pub(crate) struct World {
     /// By version.
     pub(crate) catalogs: Vec<Arc<Catalog>>,
+    /// What happens long before the rest, and is settled by then.
+    pub(crate) old: Vec<Input>,
     /// In the order in which they happen to be sent.
     pub(crate) inputs: Vec<Input>,
+    /// How much the edges' clocks are ahead, in ms, before and after they step.
+    pub(crate) clocks: [(i64, i64); EDGES],
+}
+
+/// Edges of a world.
+pub(crate) const EDGES: usize = 2;
+
+impl World {
+    pub(crate) fn new(rng: &mut Rng, swarm: &Swarm) -> Self {
+        let has_old = swarm.percent(Hit::TouchesExpire) > 0;
+        let catalogs: Vec<Arc<Catalog>> =
+            (1..=1 + rng.below(3)).map(|version| version_of(version, has_old, rng)).collect();
+        let skew = swarm.percent(Hit::ClockSkew) > 0;
+        let mut drift = || {
+            let minutes = i64::try_from(rng.below(61)).unwrap_or(0) - 30;
+            if skew { minutes * 60_000 } else { 0 }
+        };
+        let clocks = [(); EDGES].map(|()| (drift(), drift()));
+        let mut mint = ClickMint::new(ClickKey::new(1, b"the simulation's"), 0);
+        let mut era = |names: [&'static str; 3], back_ms, rng: &mut Rng| {
+            let mut sent = Sent { mint: &mut mint, clocks, names, back_ms };
+            sent.inputs(&catalogs, rng)
+        };
+        let old = if has_old { era(["p1", "p2", "p3"], OLD_MS, rng) } else { Vec::new() };
+        let inputs = era(["o1", "o2", "o3"], 0, rng);
+        Self { catalogs, old, inputs, clocks }
+    }
 }
 
 impl World {
-    pub(crate) fn new(rng: &mut Rng) -> Self {
-        let catalogs: Vec<Arc<Catalog>> =
-            (1..=1 + rng.below(3)).map(|version| version_of(version, rng)).collect();
-        let mut mint = ClickMint::new(ClickKey::new(1, b"the simulation's"), 0);
-        let clicks: Vec<ClickHead> = (0..rng.below(16)).map(|_| click(&catalogs, &mut mint, rng)).collect();
-        let reports: Vec<Report> = (0..=rng.below(12)).map(|_| report(&clicks, rng)).collect();
-        // A click that was never recorded: its visitor got the id, the machine lost power before the disk had the frame.
-        let recorded = clicks.into_iter().filter(|_| !rng.chance(20)).collect::<Vec<_>>();
-        let mut inputs: Vec<Input> = recorded.into_iter().map(|it| Input::Click(Box::new(it))).collect();
-        inputs.extend(reports.into_iter().map(|it| Input::Report(Box::new(it))));
+    /// What will happen, for its story.
+    pub(crate) fn told(&self, swarm: &Swarm) -> Vec<String> {
+        let mut lines = vec![
+            format!("what may go wrong: {swarm}"),
+            format!("edges' clocks are ahead by {:?} ms", self.clocks),
+        ];
+        for catalog in &self.catalogs {
+            lines.push(format!("catalog version {} from {}", catalog.version.0, catalog.effective_at));
+        }
+        for input in self.old.iter().chain(&self.inputs) {
+            lines.push(format!("{} at edge {}: {}", input.body.at(), input.edge, input.body.told()));
+        }
+        lines
+    }
+}
+
+/// What is sent in one part of a world.
+struct Sent<'a> {
+    mint: &'a mut ClickMint,
+    clocks: [(i64, i64); EDGES],
+    names: [&'static str; 3],
+    back_ms: u64,
+}
+
+impl Sent<'_> {
+    fn inputs(&mut self, catalogs: &[Arc<Catalog>], rng: &mut Rng) -> Vec<Input> {
+        let clicks: Vec<(usize, ClickHead)> = (0..rng.below(16)).map(|_| self.click(catalogs, rng)).collect();
+        let heads: Vec<ClickHead> = clicks.iter().map(|(_, it)| *it).collect();
+        let reports: Vec<(usize, Report)> = (0..=rng.below(12)).map(|_| self.report(&heads, rng)).collect();
+        let click = |(edge, it)| Input { body: Body::Click(Box::new(it)), edge, bulk_bytes: 0 };
+        // A click that was never recorded: its visitor got the id, the edge's disk refused.
+        let mut inputs: Vec<Input> = clicks.into_iter().filter(|_| !rng.chance(20)).map(click).collect();
+        inputs.iter_mut().for_each(|it| it.bulk_bytes = rng.of(BULK_BYTES));
+        let report = |(edge, it)| Input { body: Body::Report(Box::new(it)), edge, bulk_bytes: 0 };
+        inputs.extend(reports.into_iter().map(report));
         rng.shuffle(&mut inputs);
-        Self { catalogs, inputs }
+        inputs
+    }
+
+    /// An instant as the edge's clock shows it.
+    fn shown(&self, at: EpochMs, edge: usize) -> EpochMs {
+        let (before, after) = self.clocks.get(edge).copied().unwrap_or_default();
+        // Clocks step in the middle of the world.
+        let ahead = if at < START.forth(MINUTES / 2 * MINUTE_MS) { before } else { after };
+        EpochMs(at.0.saturating_add_signed(ahead)).back(self.back_ms)
+    }
+
+    fn click(&mut self, catalogs: &[Arc<Catalog>], rng: &mut Rng) -> (usize, ClickHead) {
+        let edge = rng.index(EDGES);
+        let at = self.shown(minute(rng), edge);
+        // An edge may be behind with the catalog.
+        let catalog = rng.pick(catalogs).expect("there is a version");
+        let known: Vec<u32> = (1..=LINKS).filter(|id| catalog.links.contains_key(&LinkId(*id))).collect();
+        let link = rng.pick(&known).and_then(|id| catalog.links.get(&LinkId(*id)));
+        let link = link.expect("every version knows the last link");
+        let offer = catalog.offers.get(&link.offer).expect("the catalog is whole");
+        let verdict = rng.of([
+            Verdict::Valid,
+            Verdict::Valid,
+            Verdict::Valid,
+            Verdict::Valid,
+            Verdict::Duplicate,
+            Verdict::Bot,
+            Verdict::Prefetch,
+        ]);
+        let head = ClickHead {
+            origin: Origin::default(),
+            id: self.mint.mint(at, link.id, VisitorId(1 + rng.below(VISITORS))),
+            kind: if rng.chance(85) { TouchKind::Click } else { TouchKind::View },
+            verdict,
+            verdict_version: VERDICT_VERSION,
+            partner: link.partner,
+            offer: link.offer,
+            advertiser: offer.advertiser,
+            catalog: catalog.version,
+            currency: offer.currency,
+            country: rng.of([Country(*b"DE"), Country(*b"FR")]),
+            device: rng.of([Device::Mobile, Device::Desktop]),
+        };
+        (edge, head)
+    }
+
+    fn report(&self, clicks: &[ClickHead], rng: &mut Rng) -> (usize, Report) {
+        let edge = rng.index(EDGES);
+        let named = if rng.chance(65) { rng.pick(clicks) } else { None };
+        let advertiser = match named {
+            // Now and then, somebody sends another shop's click id.
+            Some(click) if !rng.chance(10) => click.advertiser,
+            _ => AdvertiserId(rng.of([1, 1, 2])),
+        };
+        let received_at = match named {
+            Some(click) if rng.chance(70) => click.at().forth(rng.below(100) * MINUTE_MS),
+            _ => self.shown(minute(rng).forth(rng.of([0, 0, 0, HOUR_MS])), edge),
+        };
+        let reported_at = rng.chance(50).then(|| match rng.below(6) {
+            // A clock that is days behind, and one that is ahead.
+            0 => received_at.back(rng.of([23, 24, 25, 26]) * HOUR_MS),
+            1 => received_at.forth(rng.below(60) * MINUTE_MS),
+            _ => received_at.back(rng.below(60) * MINUTE_MS),
+        });
+        let report = Report {
+            received_at,
+            origin: Origin::default(),
+            reported_at,
+            key: OrderKey::by_id(advertiser, rng.of(self.names)),
+            channel: Channel::Postback,
+            event: rng.of(["sale", "sale", "lead"]).into(),
+            click: named.map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
+            visitor: rng.chance(30).then(|| VisitorId(1 + rng.below(VISITORS))),
+            customer: None,
+            coupon: None,
+            partner: None::<PartnerId>,
+            statement: statement(rng),
+            status: rng.chance(40).then(|| {
+                rng.of([
+                    ReportedStatus::Pending,
+                    ReportedStatus::Approved,
+                    ReportedStatus::Approved,
+                    ReportedStatus::Rejected,
+                ])
+            }),
+            new_customer: None,
+            delivery: "".into(),
+            catalog: CatalogVersion(1),
+        };
+        (edge, report)
     }
 }
 
@@ -61,13 +232,15 @@ fn minute(rng: &mut Rng) -> EpochMs {
 }
 
 /// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
-fn version_of(version: u64, rng: &mut Rng) -> Arc<Catalog> {
+fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = String::new();
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
     }
     for (id, advertiser) in [(1, 1), (2, 1), (3, 2)] {
-        let (window, view) = (rng.of([15, 40, 90, 240]), rng.of([0, 0, 30]));
+        // Touches that are forgotten must not be asked for later on, so no version may have a longer window than the first.
+        let window = if has_old && id == 1 { 240 } else { rng.of([15, 40, 90, 240]) };
+        let view = rng.of([0, 0, 30]);
         let (minimum, currency) = (rng.of([0, 0, 1, 5]), rng.of(["EUR", "EUR", "JPY"]));
         add(
             &mut text,
@@ -120,82 +293,6 @@ fn add(text: &mut String, rows: std::fmt::Arguments<'_>) {
     writeln!(text, "{rows}").expect("a String takes any text");
 }
 
-fn click(catalogs: &[Arc<Catalog>], mint: &mut ClickMint, rng: &mut Rng) -> ClickHead {
-    // An edge may be behind with the catalog.
-    let catalog = rng.pick(catalogs).expect("there is a version");
-    let known: Vec<u32> = (1..=LINKS).filter(|id| catalog.links.contains_key(&LinkId(*id))).collect();
-    let link = rng.pick(&known).and_then(|id| catalog.links.get(&LinkId(*id)));
-    let link = link.expect("every version knows the last link");
-    let offer = catalog.offers.get(&link.offer).expect("the catalog is whole");
-    let verdict = rng.of([
-        Verdict::Valid,
-        Verdict::Valid,
-        Verdict::Valid,
-        Verdict::Valid,
-        Verdict::Duplicate,
-        Verdict::Bot,
-        Verdict::Prefetch,
-    ]);
-    ClickHead {
-        origin: Origin::default(),
-        id: mint.mint(minute(rng), link.id, VisitorId(1 + rng.below(VISITORS))),
-        kind: if rng.chance(85) { TouchKind::Click } else { TouchKind::View },
-        verdict,
-        verdict_version: VERDICT_VERSION,
-        partner: link.partner,
-        offer: link.offer,
-        advertiser: offer.advertiser,
-        catalog: catalog.version,
-        currency: offer.currency,
-        country: rng.of([Country(*b"DE"), Country(*b"FR")]),
-        device: rng.of([Device::Mobile, Device::Desktop]),
-    }
-}
-
-fn report(clicks: &[ClickHead], rng: &mut Rng) -> Report {
-    let named = if rng.chance(65) { rng.pick(clicks) } else { None };
-    let advertiser = match named {
-        // Now and then, somebody sends another shop's click id.
-        Some(click) if !rng.chance(10) => click.advertiser,
-        _ => AdvertiserId(rng.of([1, 1, 2])),
-    };
-    let received_at = match named {
-        Some(click) if rng.chance(70) => click.at().forth(rng.below(100) * MINUTE_MS),
-        _ => minute(rng).forth(rng.of([0, 0, 0, HOUR_MS])),
-    };
-    let reported_at = rng.chance(50).then(|| match rng.below(6) {
-        // A clock that is days behind, and one that is ahead.
-        0 => received_at.back(rng.of([23, 24, 25, 26]) * HOUR_MS),
-        1 => received_at.forth(rng.below(60) * MINUTE_MS),
-        _ => received_at.back(rng.below(60) * MINUTE_MS),
-    });
-    Report {
-        received_at,
-        origin: Origin::default(),
-        reported_at,
-        key: OrderKey::by_id(advertiser, rng.of(["o1", "o2", "o3"])),
-        channel: Channel::Postback,
-        event: rng.of(["sale", "sale", "lead"]).into(),
-        click: named.map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
-        visitor: rng.chance(30).then(|| VisitorId(1 + rng.below(VISITORS))),
-        customer: None,
-        coupon: None,
-        partner: None::<PartnerId>,
-        statement: statement(rng),
-        status: rng.chance(40).then(|| {
-            rng.of([
-                ReportedStatus::Pending,
-                ReportedStatus::Approved,
-                ReportedStatus::Approved,
-                ReportedStatus::Rejected,
-            ])
-        }),
-        new_customer: None,
-        delivery: "".into(),
-        catalog: CatalogVersion(1),
-    }
-}
-
 fn statement(rng: &mut Rng) -> Statement {
     let currency =
         if rng.chance(90) { Currency::EUR } else { Currency::parse("USD").unwrap_or(Currency::EUR) };
@@ -209,8 +306,8 @@ fn statement(rng: &mut Rng) -> Statement {
     }
 }
 
-/// A click's whole record, as an edge writes it.
-pub(crate) fn record(head: ClickHead) -> Click<'static> {
+/// A click's whole record, as an edge writes it, with some text that its link brought along.
+pub(crate) fn record(head: ClickHead, bulk: &str) -> Click<'_> {
     Click {
         head,
         os: Os::Unknown,
@@ -221,7 +318,7 @@ pub(crate) fn record(head: ClickHead) -> Click<'static> {
         ip_hash: 0,
         user_agent_hash: 0,
         landing: LandingChoice::Stored,
-        deep_link: "",
+        deep_link: bulk,
         referrer_host: "",
         source: "",
         partner_click_id: "",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use events::{Click, Credit, Decision, Quarantined, Report};
 use units::{DAY_MS, Origin, Quarter};
 
@@ -144,6 +145,14 @@ impl Batch {
     /// Takes all rows out.
     pub fn clear(&mut self) {
         *self = Self::new();
+    }
+
+    /// What is sent for this batch, in its order, the marks last: for a simulated engine. [`crate::Warehouse::write`] sends the same blocks.
+    #[must_use]
+    pub fn inserts(&self, source: &str, nonce: u64) -> Vec<(Table, Bytes)> {
+        let facts = self.blocks().map(|(table, block)| (table, block.encode()));
+        let marks = self.marks(source, nonce);
+        facts.chain((marks.rows() > 0).then(|| (Table::Marks, marks.encode()))).collect()
     }
 
     /// Blocks with rows, in the order they are written in.

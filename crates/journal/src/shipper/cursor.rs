@@ -14,28 +14,34 @@ use crate::{Position, StreamId};
 
 /// Positions and the file they are kept in.
 #[derive(Debug)]
-pub(super) struct Cursor {
+pub struct Cursor {
     path: PathBuf,
     next: BTreeMap<StreamId, u64>,
     is_saved: bool,
 }
 
 impl Cursor {
-    /// Lines that cannot be read are passed over.
-    pub(super) fn load(path: &Path) -> Self {
+    /// Lines that cannot be read are passed over; without a file nothing is acknowledged.
+    #[must_use]
+    pub fn load(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_default();
         Self { path: path.to_owned(), next: text.lines().filter_map(parse).collect(), is_saved: true }
     }
 
-    pub(super) fn next(&self) -> &BTreeMap<StreamId, u64> {
+    /// The next record of each stream.
+    #[must_use]
+    pub fn next(&self) -> &BTreeMap<StreamId, u64> {
         &self.next
     }
 
-    pub(super) fn positions(&self) -> Vec<Position> {
+    /// Where a reader goes on.
+    #[must_use]
+    pub fn positions(&self) -> Vec<Position> {
         self.next.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next }).collect()
     }
 
-    pub(super) fn advance(&mut self, stream: &StreamId, next: u64) {
+    /// A stream is acknowledged up to `next`.
+    pub fn advance(&mut self, stream: &StreamId, next: u64) {
         self.is_saved = false;
         match self.next.get_mut(stream) {
             Some(known) => *known = next,
@@ -44,12 +50,12 @@ impl Cursor {
     }
 
     /// Forgets streams whose files are gone.
-    pub(super) fn retain(&mut self, exists: impl Fn(&StreamId) -> bool) {
+    pub fn retain(&mut self, exists: impl Fn(&StreamId) -> bool) {
         self.next.retain(|stream, _| exists(stream));
     }
 
     /// Replaces the file: written beside it, synced, renamed, and the folder synced.
-    pub(super) fn save(&mut self) -> io::Result<()> {
+    pub fn save(&mut self) -> io::Result<()> {
         if self.is_saved {
             return Ok(());
         }

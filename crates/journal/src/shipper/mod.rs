@@ -24,9 +24,10 @@ use std::{
 };
 
 pub use counters::{Counters, Snapshot};
+pub use cursor::Cursor;
+pub use window::Window;
 
 use crate::{Position, StreamId, kafka::KafkaSettings, spool::Reader};
-use cursor::Cursor;
 use session::{Ending, Session};
 
 /// Pauses between sessions: short at first, since most trouble passes, then long enough not to burden the brokers.

@@ -148,7 +148,7 @@ impl<'a, R: Route> Session<'a, R> {
             }
         }
         let deadline = Instant::now() + self.control.flush_wait();
-        while 0 < self.window.len() && Instant::now() < deadline {
+        while !self.window.is_empty() && Instant::now() < deadline {
             self.producer.poll(STEP);
             if self.collect().is_err() {
                 break;

@@ -9,7 +9,7 @@ use crate::StreamId;
 
 /// Records sent and not yet passed by the cursor.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub struct Window {
     /// Ticket of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
@@ -24,25 +24,26 @@ struct Entry {
 
 impl Window {
     /// Adds a record and returns its ticket.
-    pub(super) fn push(&mut self, stream: StreamId, position: u64) -> u64 {
+    pub fn push(&mut self, stream: StreamId, position: u64) -> u64 {
         self.entries.push_back(Entry { stream, position, is_done: false });
         self.first + self.entries.len() as u64 - 1
     }
 
     /// Marks a record as acknowledged.
-    pub(super) fn done(&mut self, ticket: u64) {
+    pub fn done(&mut self, ticket: u64) {
         if let Some(entry) = self.entry(ticket) {
             entry.is_done = true;
         }
     }
 
     /// Where the record with this ticket lies in the spool.
-    pub(super) fn place(&mut self, ticket: u64) -> Option<(StreamId, u64)> {
+    #[must_use]
+    pub fn place(&mut self, ticket: u64) -> Option<(StreamId, u64)> {
         self.entry(ticket).map(|entry| (entry.stream.clone(), entry.position))
     }
 
     /// Takes the acknowledged prefix out and returns its length.
-    pub(super) fn advance(&mut self, mut passed: impl FnMut(&StreamId, u64)) -> u64 {
+    pub fn advance(&mut self, mut passed: impl FnMut(&StreamId, u64)) -> u64 {
         let before = self.first;
         while let Some(entry) = self.entries.pop_front_if(|entry| entry.is_done) {
             passed(&entry.stream, entry.position + 1);
@@ -51,8 +52,16 @@ impl Window {
         self.first - before
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Records sent and not passed.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     fn entry(&mut self, ticket: u64) -> Option<&mut Entry> {

@@ -16,6 +16,10 @@ use rustix::{
     io::Errno,
 };
 
+mod blackout;
+
+use blackout::Synced;
+
 /// Where a writer's calls go.
 #[derive(Debug, Clone, Default)]
 pub enum Disk {
@@ -60,9 +64,27 @@ pub enum Fault {
 #[derive(Debug, Default)]
 pub struct Script {
     faults: Mutex<Vec<(Call, Fault)>>,
+    /// In place of syncs: what would be safe. `None` where the kernel syncs.
+    synced: Option<Mutex<Synced>>,
 }
 
 impl Script {
+    /// A disk whose power can be cut. Its syncs are remembered here and cost nothing.
+    #[must_use]
+    pub fn with_power_to_cut() -> Self {
+        Self { faults: Mutex::default(), synced: Some(Mutex::default()) }
+    }
+
+    /// Leaves below `folder` what was synced through this disk, and of the rest what `survives`. Nobody may have files open there.
+    pub fn cut_power(&self, folder: &Path, mut survives: impl FnMut() -> bool) -> io::Result<()> {
+        self.synced(|it| it.cut(folder, &mut survives))
+    }
+
+    fn synced(&self, act: impl FnOnce(&mut Synced) -> io::Result<()>) -> io::Result<()> {
+        let Some(synced) = &self.synced else { return Ok(()) };
+        act(&mut synced.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Lets the next call of this kind go wrong.
     pub fn push(&self, call: Call, fault: Fault) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push((call, fault));
@@ -149,18 +171,29 @@ impl Disk {
 
     pub(super) fn sync_data(&self, file: &File) -> io::Result<()> {
         self.check(Call::SyncData)?;
-        file.sync_data()
+        match self {
+            Self::Scripted(script) if script.synced.is_some() => script.synced(|it| it.file(file)),
+            Self::Real | Self::Scripted(_) => file.sync_data(),
+        }
     }
 
     /// Makes a folder's entries survive a power cut.
     pub(super) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.check(Call::SyncDir)?;
-        File::open(path)?.sync_all()
+        match self {
+            Self::Scripted(script) if script.synced.is_some() => script.synced(|it| it.folder(path)),
+            Self::Real | Self::Scripted(_) => File::open(path)?.sync_all(),
+        }
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.check(Call::Rename)?;
         fs::rename(from, to)
+    }
+
+    /// Whether a sync means what the script says, whatever the file system below makes of it.
+    pub(super) fn keeps_by_script(&self) -> bool {
+        matches!(self, Self::Scripted(script) if script.synced.is_some())
     }
 
     fn check(&self, call: Call) -> io::Result<()> {

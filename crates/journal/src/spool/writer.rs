@@ -71,6 +71,7 @@ impl Writer {
         fs::create_dir_all(&dir).map_err(io_error)?;
         let lock = lock(&dir)?;
         if options.durability == Durability::Power
+            && !options.disk.keeps_by_script()
             && let Some(name) = power::forgetful_file_system(&lock).map_err(io_error)?
         {
             return Err(OpenError::CannotSync { dir, name });
