@@ -168,6 +168,22 @@ fn eviction_drops_the_longest_unused_clean_states() {
     assert_eq!(["a", "b", "c"].map(|it| orders.holds(&key(it))), [true, false, true]);
 }
 
+/// Found by the simulation: decided in silence's end, evicted, and a version of the catalog came before its place in time was committed.
+#[test]
+fn a_decided_order_stays_in_memory_until_its_place_in_time_is_committed() {
+    let mut orders = orders(9);
+    orders.on_report(report("a", T, 1), &mut Vec::new());
+    orders.take_dirty();
+    let mut out = Vec::new();
+    orders.speak(&mut out);
+    assert_eq!(decisions(&out).len(), 1);
+    orders.evict(0);
+    assert!(orders.holds(&key("a")), "nobody else knows that it was decided");
+    assert_eq!(orders.take_dirty().len(), 1);
+    orders.evict(0);
+    assert!(!orders.holds(&key("a")));
+}
+
 #[test]
 fn what_was_said_of_an_order_outlives_its_state_in_memory() {
     let mut orders = speaking(9);

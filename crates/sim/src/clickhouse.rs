@@ -1,7 +1,7 @@
-//! ClickHouse as design.md 8 uses it, in memory: facts that replace one another by version, marks that add up, cells, and rollers.
+//! ClickHouse as design.md 8 uses it, in memory: facts that replace one another by version, marks that add up, and cells.
 //!
 //! In: the product's own blocks. Out: what analysts would read. An insert is whole or not there; a reader sees the newest version of each key.
-//! Not here: SQL, parts and merges, which `warehouse` tests against the real engine. Start at [`Tables::insert`].
+//! Not here: who rolls (`roller`), SQL, parts and merges, which `warehouse` tests against the real engine. Start at [`Tables::insert`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -267,7 +267,7 @@ impl Tables {
         some.map(|(key, (_, cell))| (key.clone(), *cell)).collect()
     }
 
-    fn version(&self, quarter: Quarter) -> u64 {
+    pub(crate) fn version(&self, quarter: Quarter) -> u64 {
         self.marks.get(&quarter).copied().unwrap_or(0)
     }
 
@@ -275,7 +275,7 @@ impl Tables {
         self.rolled.get(&quarter).copied().unwrap_or(0)
     }
 
-    fn dirty(&self) -> Vec<Quarter> {
+    pub(crate) fn dirty(&self) -> Vec<Quarter> {
         self.marks.keys().copied().filter(|it| self.version(*it) > self.rolled(*it)).collect()
     }
 
@@ -312,7 +312,7 @@ impl Tables {
     }
 
     /// One more mark for every quarter in which a stale roller left a cell; how many there were.
-    fn sweep(&mut self) -> usize {
+    pub(crate) fn sweep(&mut self) -> usize {
         let is_stale = |quarter: Quarter, version: u64| {
             self.rolled.contains_key(&quarter) && version < self.rolled(quarter)
         };
@@ -328,8 +328,29 @@ impl Tables {
         stale.len()
     }
 
+    /// Cells of one roll.
+    pub(crate) fn write_cells(&mut self, quarter: Quarter, version: u64, groups: BTreeMap<CellKey, Cell>) {
+        for (key, cell) in groups {
+            let before = self.cells.get(&(quarter, key.clone())).map(|(_, it)| *it);
+            self.count(2, cell.is_zero() && before.is_some_and(|it| !it.is_zero()));
+            let kept = self.cells.entry((quarter, key)).or_insert((version, cell));
+            // Of the same version the last writer's: a quarter may be folded twice between two marks.
+            if kept.0 <= version {
+                *kept = (version, cell);
+            }
+        }
+    }
+
+    /// A quarter is rolled; whether somebody had rolled it to a newer version meanwhile.
+    pub(crate) fn note_rolled(&mut self, quarter: Quarter, version: u64) -> bool {
+        let kept = self.rolled.entry(quarter).or_default();
+        let is_stale = version < *kept;
+        *kept = version.max(*kept);
+        is_stale
+    }
+
     /// The cells of a quarter by its facts, with zeros for groups that vanished.
-    fn fold(&self, quarter: Quarter, bug: Option<Bug>) -> BTreeMap<CellKey, Cell> {
+    pub(crate) fn fold(&self, quarter: Quarter, bug: Option<Bug>) -> BTreeMap<CellKey, Cell> {
         let mut groups: BTreeMap<CellKey, Cell> = BTreeMap::new();
         if bug != Some(Bug::NoZeroCells) {
             groups.extend(self.cells_of(quarter).map(|(key, _)| (key.clone(), Cell::default())));
@@ -361,74 +382,5 @@ fn cell_of(row: &Row) -> CellKey {
         country: row.text("country"),
         device: row.text("device"),
         currency: row.text("currency"),
-    }
-}
-
-/// A roller between two of its steps. It may sleep there for as long as it likes.
-#[derive(Debug, Default)]
-pub(crate) enum Roller {
-    #[default]
-    Idle,
-    /// It knows the version, and has not read the facts.
-    Versioned(Quarter, u64),
-    /// It has read the facts, and not written the cells.
-    Folded(Quarter, u64, BTreeMap<CellKey, Cell>),
-    /// It has written the cells, and not noted that it did.
-    Written(Quarter, u64),
-}
-
-/// What a step of a roller came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rolled {
-    /// There was nothing to do.
-    Nothing,
-    /// It moved.
-    Moved,
-    /// This quarter is rolled now.
-    Done(Quarter),
-    /// The same, and somebody had rolled it to a newer version meanwhile.
-    Stale(Quarter),
-}
-
-impl Roller {
-    /// One step; `choice` picks among dirty quarters.
-    pub(crate) fn step(&mut self, tables: &mut Tables, choice: usize, bug: Option<Bug>) -> Rolled {
-        if tables.is_away {
-            return Rolled::Moved;
-        }
-        match std::mem::take(self) {
-            Self::Idle => {
-                let dirty = tables.dirty();
-                let Some(quarter) = dirty.get(choice % dirty.len().max(1)) else {
-                    let swept = bug != Some(Bug::NoSweep) && tables.sweep() > 0;
-                    return if swept { Rolled::Moved } else { Rolled::Nothing };
-                };
-                *self = Self::Versioned(*quarter, tables.version(*quarter));
-            }
-            Self::Versioned(quarter, version) => {
-                *self = Self::Folded(quarter, version, tables.fold(quarter, bug));
-            }
-            Self::Folded(quarter, version, groups) => {
-                let version = if bug == Some(Bug::VersionLate) { tables.version(quarter) } else { version };
-                for (key, cell) in groups {
-                    let vanishes = cell.is_zero()
-                        && tables.cells.get(&(quarter, key.clone())).is_some_and(|(_, it)| !it.is_zero());
-                    tables.count(2, vanishes);
-                    let kept = tables.cells.entry((quarter, key)).or_insert((version, cell));
-                    // Of the same version the last writer's: a quarter may be folded twice between two marks.
-                    if kept.0 <= version {
-                        *kept = (version, cell);
-                    }
-                }
-                *self = Self::Written(quarter, version);
-            }
-            Self::Written(quarter, version) => {
-                let kept = tables.rolled.entry(quarter).or_default();
-                let is_stale = version < *kept;
-                *kept = version.max(*kept);
-                return if is_stale { Rolled::Stale(quarter) } else { Rolled::Done(quarter) };
-            }
-        }
-        Rolled::Moved
     }
 }

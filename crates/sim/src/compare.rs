@@ -37,8 +37,8 @@ pub(crate) fn content(tables: &Tables) -> Content {
 impl Content {
     /// What the plain answer wants to see.
     pub(crate) fn of(answer: Answer) -> Self {
-        let mut content = Self::default();
-        content.cells = answer.cells.into_iter().filter(|(_, cell)| !cell.is_zero()).collect();
+        let cells = answer.cells.into_iter().filter(|(_, cell)| !cell.is_zero()).collect();
+        let mut content = Self { cells, ..Self::default() };
         for (name, (order, touch)) in answer.orders {
             if let Some(touch) = touch {
                 content.credits.insert(name.clone(), vec![(touch.0, order.revenue_minor)]);

@@ -17,11 +17,14 @@ mod naive;
 mod native;
 mod owner;
 mod rng;
+mod roller;
 mod rolls;
 mod run;
 mod running;
+mod settling;
 mod shipper;
 mod store;
+mod turns;
 mod world;
 
 pub use bugs::Bug;

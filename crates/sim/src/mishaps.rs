@@ -26,10 +26,10 @@ impl Running {
             Hit::EdgeKilled => self.kill_edge(),
             Hit::KilledInWrite => return self.kill_in_write(),
             Hit::PowerCutProcess => return self.cut_power(),
-            Hit::DiskFull => self.spoil_disk(fault, |machine, rng| machine.fill(rng)),
-            Hit::DiskError => self.spoil_disk(fault, |machine, rng| machine.fail(rng)),
+            Hit::DiskFull => self.spoil_disk(fault, Machine::fill),
+            Hit::DiskError => self.spoil_disk(fault, Machine::fail),
             Hit::SyncFails => self.spoil_disk(fault, |machine, _| machine.fail_sync()),
-            Hit::ShortWrite => self.spoil_disk(fault, |machine, rng| machine.shorten(rng)),
+            Hit::ShortWrite => self.spoil_disk(fault, Machine::shorten),
             Hit::ShipperRestarts | Hit::CursorLost => {
                 if !self.is_embedded {
                     self.shipper.restart(fault == Hit::CursorLost);

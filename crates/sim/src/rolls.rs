@@ -12,8 +12,9 @@ use warehouse::Batch;
 
 use crate::{
     bugs::Bug,
-    clickhouse::{Rolled, Roller, Tables},
+    clickhouse::Tables,
     rng::Rng,
+    roller::{Rolled, Roller},
     world::START,
 };
 

@@ -130,7 +130,9 @@ impl Sent<'_> {
         let click = |(edge, it)| Input { body: Body::Click(Box::new(it)), edge, bulk_bytes: 0 };
         // A click that was never recorded: its visitor got the id, the edge's disk refused.
         let mut inputs: Vec<Input> = clicks.into_iter().filter(|_| !rng.chance(20)).map(click).collect();
-        inputs.iter_mut().for_each(|it| it.bulk_bytes = rng.of(BULK_BYTES));
+        for it in &mut inputs {
+            it.bulk_bytes = rng.of(BULK_BYTES);
+        }
         let report = |(edge, it)| Input { body: Body::Report(Box::new(it)), edge, bulk_bytes: 0 };
         inputs.extend(reports.into_iter().map(report));
         rng.shuffle(&mut inputs);
