@@ -13,7 +13,10 @@ use events::{
     CandidateVerdict, Credit, Decision, MatchedKey, OrderKey, Report, Role, Touch, TouchId, Trace,
     Unattributed,
 };
-use units::{AdvertiserId, CatalogVersion, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp, VisitorId};
+use units::{
+    AdvertiserId, CatalogVersion, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp, VisitorId,
+    planted::{Bug, planted},
+};
 
 use crate::orders::VISITORS_MAX;
 
@@ -51,7 +54,8 @@ pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &H
     let weighed = weigh::all(&candidates.touches, key.advertiser, time.at, catalog);
     let winner = weigh::winner(&weighed);
     let worth = Worth::of(reports, || currency_of(winner, catalog));
-    let quarters = possible_quarters(reports, &candidates.signed);
+    let mut quarters = possible_quarters(reports, &candidates.signed);
+    quarters.retain(|it| *it == time.at.quarter() || !planted(Bug::GhostQuarter));
 
     let decision = Decision {
         stamp: Stamp::default(),
@@ -238,6 +242,7 @@ fn credits(
     // A robot's click is credited under no set of inputs, unless a report named it before its record was known.
     let creditable = |it: &&Weighed<'_>| it.touch.verdict.is_valid() || candidates.is_signed(&it.touch.id);
     let rows = weighed.iter().filter(creditable);
+    let rows = rows.filter(|it| it.verdict == CandidateVerdict::Won || !planted(Bug::GhostTouch));
     let row = |it: &Weighed<'_>, quarter: Quarter| {
         let touch = it.shown();
         let won = it.verdict == CandidateVerdict::Won && quarter == decision.at.quarter();

@@ -13,7 +13,10 @@ use std::{
 
 use catalog::{Catalog, History};
 use events::{Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
-use units::{EpochMs, Stamp};
+use units::{
+    EpochMs, Stamp,
+    planted::{Bug, planted},
+};
 
 use self::state::OrderState;
 use crate::{
@@ -124,6 +127,11 @@ impl Orders {
     pub fn restore(&mut self, key: &OrderKey, state: &[u8]) -> Result<(), StateError> {
         let restored = OrderState::decode(state)?;
         self.held(key).state.join(restored);
+        if planted(Bug::RememberSent) {
+            let touched = self.touched.take();
+            self.redecide(key, &mut Vec::new());
+            self.touched = touched;
+        }
         Ok(())
     }
 
@@ -191,7 +199,7 @@ impl Orders {
             out.push(OrdersOutput::Decided { decision, credits });
             // Its place in time is committed together with its state. Until then it stays in memory, or a version of the catalog that comes
             // meanwhile would find it neither here nor there.
-            if !held.dirty {
+            if !held.dirty && !planted(Bug::EvictUnplaced) {
                 held.dirty = true;
                 self.dirty.push(key);
             }

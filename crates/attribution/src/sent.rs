@@ -10,7 +10,10 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-use units::Stamp;
+use units::{
+    Stamp,
+    planted::{Bug, planted},
+};
 
 /// Keys put away under one claim, seven eighths of 2^21: about 136 MB. Beyond it the owner asks for a new claim, which begins empty.
 pub const SENT_KEYS_MAX: usize = 1_835_008;
@@ -70,6 +73,7 @@ impl Said {
 
 impl<T: Copy + Default> Sent<T> {
     pub(crate) fn new(claim: Stamp) -> Self {
+        let claim = if planted(Bug::NoClaim) { Stamp::default() } else { claim };
         Self { claim: claim.with_revision(0), away: HashMap::default(), worn: false }
     }
 

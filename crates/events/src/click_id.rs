@@ -14,7 +14,10 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use units::{EpochMs, LinkId, VisitorId};
+use units::{
+    EpochMs, LinkId, VisitorId,
+    planted::{Bug, planted},
+};
 
 /// Characters of a click id: the most that CAKE's `s1` takes (field.md 6.3).
 pub const CLICK_ID_CHARS: usize = 50;
@@ -279,7 +282,7 @@ impl ClickKeyring {
             .find(|key| key.number == number)
             .ok_or(ClickIdError::UnknownKey { key: number })?;
         let (signed, mac) = id.0.split_at(SIGNED_BYTES);
-        if bool::from(key.mac(signed).as_slice().ct_eq(mac)) {
+        if bool::from(key.mac(signed).as_slice().ct_eq(mac)) || planted(Bug::UnsignedId) {
             Ok(id)
         } else {
             Err(ClickIdError::BadSignature)

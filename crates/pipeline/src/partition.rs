@@ -18,7 +18,10 @@ use events::{
     Quarantined, Report,
 };
 use journal::Record;
-use units::{EpochMs, QUARTER_MS, Stamp};
+use units::{
+    EpochMs, QUARTER_MS, Stamp,
+    planted::{Bug, planted},
+};
 
 pub use self::outbox::Outbox;
 use crate::fates::{Fates, Input, place};
@@ -283,7 +286,7 @@ impl<S: Slices> Partition<S> {
     }
 
     fn load_order<D: States>(&mut self, key: &OrderKey, states: &D) -> Result<(), PartitionError<D::Error>> {
-        if self.orders.holds(key) {
+        if self.orders.holds(key) || planted(Bug::ForgetDisk) {
             return Ok(());
         }
         let Some(state) = states.order(key).map_err(PartitionError::States)? else { return Ok(()) };
@@ -336,7 +339,7 @@ impl<S: Slices> Partition<S> {
 /// A version of the catalog that takes effect after this changes nothing in the order. Not the order's own time: its click may be of a link that
 /// only a later version knows, and then the click's time becomes the order's.
 fn latest_possible(decision: &Decision) -> EpochMs {
-    let last_void = decision.void_quarters.iter().max();
+    let last_void = decision.void_quarters.iter().max().filter(|_| !planted(Bug::PlaceByTime));
     last_void.map_or(decision.at, |quarter| quarter.start().forth(QUARTER_MS).max(decision.at))
 }
 

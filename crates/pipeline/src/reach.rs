@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use catalog::Catalog;
 use journal::{Position, StreamId};
+use units::planted::{Bug, planted};
 
 use crate::{
     partition::Dirty,
@@ -68,14 +69,19 @@ impl Reach {
         let reached =
             |end: &Position| end.next <= positions.get(&end.stream).copied().unwrap_or(first(&end.stream));
         self.barrier.retain(|end| !reached(end) && !is_over(&end.stream));
-        self.live = self.barrier.is_empty() && self.catalog <= catalog;
+        let is_read = self.barrier.is_empty() || planted(Bug::EarlySpeech);
+        self.live = is_read && (self.catalog <= catalog || planted(Bug::CatalogLag));
         self.live
     }
 
     /// What changed up to now. A silent owner keeps states, so that they may leave memory, but no positions: what it will say of these
     /// inputs is not said yet. `catalog` is the version that every order on disk has been looked at by, if that is not under way.
     pub fn checkpoint(&mut self, dirty: Dirty, claim: u64, nonce: u64, catalog: Option<u32>) -> Checkpoint {
-        let moved = if self.live { std::mem::take(&mut self.moved) } else { BTreeMap::new() };
+        let moved = if self.live || planted(Bug::CommitSilent) {
+            std::mem::take(&mut self.moved)
+        } else {
+            BTreeMap::new()
+        };
         Checkpoint {
             positions: moved.into_iter().map(|(stream, next)| Position { stream, next }).collect(),
             orders: dirty.orders,
@@ -111,8 +117,8 @@ impl Pending {
 
     /// Whether the warehouse has all of it. What was said must be in the log as well before a commit.
     #[must_use]
-    pub const fn is_written(&self) -> bool {
-        self.is_written
+    pub fn is_written(&self) -> bool {
+        self.is_written || planted(Bug::CommitEarly)
     }
 }
 
@@ -120,7 +126,7 @@ impl Pending {
 /// what an earlier version has left to do.
 #[must_use]
 pub fn look_again(known: u32, catalog: &Catalog, under_way: Option<OrderPlace>) -> Option<OrderPlace> {
-    if catalog.version.0 <= known {
+    if catalog.version.0 <= known || planted(Bug::CatalogMemoryOnly) {
         return under_way;
     }
     let from = OrderPlace::first_at(catalog.effective_at);

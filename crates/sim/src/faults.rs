@@ -120,24 +120,20 @@ hits! {
     SweepFinds,
 }
 
-/// What goes wrong of itself, as a step of its own.
-const SCHEDULED: [Hit; 16] = [
-    Hit::EdgeKilled,
-    Hit::KilledInWrite,
-    Hit::PowerCutProcess,
-    Hit::DiskFull,
-    Hit::DiskError,
-    Hit::SyncFails,
-    Hit::ShortWrite,
-    Hit::ShipperRestarts,
-    Hit::CursorLost,
-    Hit::BrokerDown,
-    Hit::EngineDown,
-    Hit::OwnerKilled,
-    Hit::MovedWithOldState,
-    Hit::MovedWithoutState,
-    Hit::LogRetention,
-    Hit::SpoolBudget,
+/// What goes wrong of itself, as a step of its own, by where it does: each place is struck as often as the others, however many faults it has.
+const SCHEDULED: [&[Hit]; 3] = [
+    &[
+        Hit::EdgeKilled,
+        Hit::KilledInWrite,
+        Hit::PowerCutProcess,
+        Hit::DiskFull,
+        Hit::DiskError,
+        Hit::SyncFails,
+        Hit::ShortWrite,
+        Hit::SpoolBudget,
+    ],
+    &[Hit::ShipperRestarts, Hit::CursorLost, Hit::BrokerDown, Hit::EngineDown, Hit::LogRetention],
+    &[Hit::OwnerKilled, Hit::MovedWithOldState, Hit::MovedWithoutState],
 ];
 
 /// What goes wrong while something else is done.
@@ -157,17 +153,21 @@ const ALONGSIDE: [Hit; 10] = [
 /// What may go wrong in one world, and how often.
 #[derive(Debug, Clone)]
 pub(crate) struct Swarm {
-    scheduled: Vec<Hit>,
+    scheduled: Vec<Vec<Hit>>,
     per_mille: u64,
     alongside: Vec<(Hit, u64)>,
     /// How often a roller moves while owners still write.
     pub(crate) awake_percent: u64,
+    /// How readily owners read, send, insert and cut their batches: some worlds have a slow log, others a slow engine.
+    pub(crate) pace: [u64; 4],
 }
 
 impl Swarm {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let share = rng.of([20, 50, 80]);
-        let scheduled = SCHEDULED.into_iter().filter(|_| rng.chance(share)).collect();
+        let some =
+            |place: &[Hit], rng: &mut Rng| place.iter().copied().filter(|_| rng.chance(share)).collect();
+        let scheduled: Vec<Vec<Hit>> = SCHEDULED.iter().map(|place| some(place, rng)).collect();
         let alongside = ALONGSIDE.into_iter().filter_map(|it| {
             let percent = rng.of([5, 20, 50]);
             rng.chance(share).then_some((it, percent))
@@ -177,17 +177,26 @@ impl Swarm {
             alongside: alongside.collect(),
             per_mille: rng.of([3, 10, 30]),
             awake_percent: rng.of([5, 20, 60]),
+            pace: [rng.of([3, 8]), rng.of([1, 4]), rng.of([1, 4]), rng.of([1, 3])],
         }
     }
 
     /// A world in which nothing goes wrong.
     pub(crate) const fn calm() -> Self {
-        Self { scheduled: Vec::new(), per_mille: 0, alongside: Vec::new(), awake_percent: 100 }
+        Self {
+            scheduled: Vec::new(),
+            per_mille: 0,
+            alongside: Vec::new(),
+            awake_percent: 100,
+            pace: [8, 4, 3, 1],
+        }
     }
 
     /// The fault of this step, if there is one.
     pub(crate) fn strikes(&self, rng: &mut Rng) -> Option<Hit> {
-        if rng.below(1_000) < self.per_mille { rng.pick(&self.scheduled).copied() } else { None }
+        let strikes = rng.below(1_000) < self.per_mille;
+        let place = if strikes { rng.pick(&self.scheduled) } else { None };
+        place.and_then(|it| rng.pick(it)).copied()
     }
 
     /// Whether this goes wrong now, while something else is done.
@@ -206,7 +215,9 @@ impl fmt::Display for Swarm {
         write!(
             f,
             "{} in a thousand steps of {:?}, in a hundred {:?}",
-            self.per_mille, self.scheduled, self.alongside
+            self.per_mille,
+            self.scheduled.concat(),
+            self.alongside
         )
     }
 }

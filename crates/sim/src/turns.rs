@@ -22,33 +22,66 @@ pub(crate) struct Turned {
     pub(crate) is_refused: bool,
 }
 
+/// What an owner does next.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Read,
+    Send,
+    Insert,
+    Cut,
+    Learn,
+    LookAgain,
+    Expire,
+}
+
 impl Running {
+    /// By the world's pace; what is left over is done in every world alike.
+    fn chosen(&mut self) -> Choice {
+        let [read, send, insert, cut] = self.swarm.pace;
+        let weights = [
+            (Choice::Read, read),
+            (Choice::Send, send),
+            (Choice::Insert, insert),
+            (Choice::Cut, cut),
+            (Choice::Learn, 1),
+            (Choice::LookAgain, 1),
+            (Choice::Expire, 1),
+        ];
+        let mut place = self.rng.below(weights.iter().map(|(_, weight)| weight).sum());
+        let found = weights.into_iter().find(|(_, weight)| {
+            let is_here = place < *weight;
+            place = place.saturating_sub(*weight);
+            is_here
+        });
+        found.map_or(Choice::Read, |(choice, _)| choice)
+    }
+
     /// One step of an owner, whichever, and what must hold after it.
     pub(crate) fn turn(&mut self, owner: &mut Owner) -> Result<Turned, String> {
         let mut turned = Turned::default();
-        match self.rng.below(20) {
-            0..=8 => turned.is_refused = owner.read(&self.log, &mut self.rng).is_err(),
-            9..=12 => {
+        match self.chosen() {
+            Choice::Read => turned.is_refused = owner.read(&self.log, &mut self.rng).is_err(),
+            Choice::Send => {
                 let twice = self.swarm.spoils(Hit::RecordRepeated, &mut self.rng);
                 turned.wrote = owner.produce(&mut self.log, twice);
             }
-            13..=15 => turned.wrote = self.sink(owner)?,
-            16 => turned.wrote = self.rng.chance(40) && owner.cut(),
-            17 => {
+            Choice::Insert => turned.wrote = self.sink(owner)?,
+            Choice::Cut => turned.wrote = owner.cut(),
+            Choice::Learn => {
                 let published = self.catalogs.get(..self.published).unwrap_or_default();
                 if self.rng.chance(owner.learn_percent) {
                     owner.learn(published);
                 }
             }
-            18 => {
+            Choice::LookAgain => {
                 let count = owner.look_again();
                 self.hits.note_many(Hit::OrderLookedAtAgain, count);
             }
-            _ if self.is_old_settled && self.swarm.spoils(Hit::TouchesExpire, &mut self.rng) => {
+            Choice::Expire if self.is_old_settled && self.swarm.spoils(Hit::TouchesExpire, &mut self.rng) => {
                 let expired = owner.expire(START.back(OLD_MS / 2));
                 self.note_if(expired, Hit::TouchesExpire);
             }
-            _ => {}
+            Choice::Expire => {}
         }
         turned.has_committed = self.commit(owner)?;
         if owner.fates_add_up() { Ok(turned) } else { Err("records met no fate, or two".to_owned()) }

@@ -6,6 +6,7 @@
 
 mod ids;
 mod money;
+pub mod planted;
 mod time;
 
 pub use ids::{

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::planted::{Bug, planted};
+
 /// A share in parts per million.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ppm(pub u32);
@@ -154,7 +156,8 @@ impl Money {
             _ => (false, text),
         };
         let (whole, fraction) = split_decimal(digits, currency.decimals())?;
-        let minor = to_minor(&whole, fraction, currency.decimals())?;
+        let lost = i64::from(planted(Bug::LostUnit) && !fraction.is_empty());
+        let minor = to_minor(&whole, fraction, currency.decimals())? - lost;
         Ok(Self { minor: if negative { -minor } else { minor }, currency })
     }
 }

@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use events::{Click, Credit, Decision, Quarantined, Report};
-use units::{DAY_MS, Origin, Quarter};
+use units::{
+    DAY_MS, Origin, Quarter,
+    planted::{Bug, planted},
+};
 
 use crate::{native::Columns, rows, tables::Table};
 
@@ -100,7 +103,9 @@ impl Batch {
         for credit in credits {
             if let Some(seconds) = rows::storable(credit.quarter) {
                 rows::credit(self.open(Table::Credits, credit.quarter), seconds, credit);
-                self.quarters.insert(seconds);
+                if credit.share.0 > 0 || !planted(Bug::ForgetMark) {
+                    self.quarters.insert(seconds);
+                }
             }
         }
         if rows::storable(home).is_some() {

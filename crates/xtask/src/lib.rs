@@ -6,6 +6,7 @@
 
 pub mod kafka;
 pub mod kill;
+pub mod mutants;
 pub mod suite;
 
 mod host;

@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 use xtask::{
     kafka::{Cluster, Options},
-    kill, suite,
+    kill, mutants, suite,
 };
 
 /// How often `kafka` looks whether its parent and its brokers still live.
@@ -94,6 +94,21 @@ and the right to trace one's own processes. All points of all targets take hours
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Plants bugs in our own code, one after the other, and shows which test notices each
+    #[command(after_help = "Examples:
+  cargo xtask mutants                        all; fails if one is not noticed
+  cargo xtask mutants skip-crc no-claim      these
+  cargo xtask mutants --list                 their names
+
+The bugs are compiled in by a feature that no manifest may ask for; a variable chooses one.")]
+    Mutants {
+        /// These alone
+        #[arg(value_name = "BUG")]
+        only: Vec<String>,
+        /// Lists the bugs and plants none
+        #[arg(long)]
+        list: bool,
+    },
     /// Measures against the peers: `cargo xtask bench --json`
     #[command(disable_help_flag = true)]
     Bench {
@@ -114,6 +129,8 @@ fn main() -> ExitCode {
             let points = sample.map_or(kill::Points::All, kill::Points::Sample);
             kill::run(&kill::Options { targets, points, seed, kafka: None })
         }
+        Chore::Mutants { list: true, .. } => list_mutants(),
+        Chore::Mutants { only, .. } => mutants::run(&only, &[]).map(drop),
         Chore::Bench { args } => suite::bench(&args),
     };
     match outcome {
@@ -133,6 +150,14 @@ fn list() -> Result<()> {
     let mut stdout = std::io::stdout();
     for step in suite::STEPS {
         writeln!(stdout, "{:8}  {}", step.name, step.claim)?;
+    }
+    Ok(())
+}
+
+fn list_mutants() -> Result<()> {
+    let mut stdout = std::io::stdout();
+    for plant in mutants::PLANTS {
+        writeln!(stdout, "{}", plant.bug)?;
     }
     Ok(())
 }

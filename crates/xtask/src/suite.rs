@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::kafka::Cluster;
 
-mod cargo;
+pub(crate) mod cargo;
 mod gates;
 mod prepare;
 mod product;
@@ -48,6 +48,11 @@ pub const STEPS: &[Step] = &[
         name: "kill",
         claim: "nothing is lost, wherever a process dies in its file calls",
         run: product::kill,
+    },
+    Step {
+        name: "mutants",
+        claim: "every bug that can be planted is noticed by a test",
+        run: product::mutants,
     },
     Step { name: "demo", claim: "nothing differs while processes are killed", run: product::demo },
     Step { name: "demo-kafka", claim: "nor with Kafka as the log", run: product::demo_kafka },

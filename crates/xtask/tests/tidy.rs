@@ -25,6 +25,9 @@ const DOCUMENTS: [&str; 2] = ["README.md", "crates/README.md"];
 /// Layers below this one have no IO, no clock, no randomness.
 const FIRST_LAYER_WITH_IO: u64 = 3;
 
+/// Reads a bug's name in builds that nobody ships.
+const PLANTED: &str = "crates/units/src/planted.rs";
+
 /// What the layers without IO must not name outside tests. Addresses are values, so `std::net` itself may be named.
 const IMPURE: [&str; 12] = [
     "std::fs",
@@ -98,7 +101,7 @@ fn lower_layers_touch_nothing_of_the_world() {
         members.iter().filter(|it| it.layer.is_some_and(|it| it < FIRST_LAYER_WITH_IO)).collect();
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|it| it.is_rust() && !it.is_test()) {
-        if !pure.iter().any(|it| source.path.starts_with(&it.folder)) {
+        if !pure.iter().any(|it| source.path.starts_with(&it.folder)) || source.path == PLANTED {
             continue;
         }
         for (number, line) in text::production(&source.text).filter(|(_, line)| !text::is_comment(line)) {
@@ -188,6 +191,18 @@ fn every_dependency_is_declared_once_with_its_reason() {
         wrong.extend(named(&source.path, text::own_versions(&source.text)));
     }
     none(wrong);
+}
+
+/// Only `cargo xtask mutants` asks for planted bugs, on its command line: a manifest that did would bring them to everyone.
+#[test]
+fn no_build_that_is_shipped_can_have_a_planted_bug() {
+    let feature = "planted-bugs";
+    let asks = |it: &&Source| it.text.contains(feature) && !it.is_rust();
+    let wrong = sources().into_iter().filter(|it| asks(&it) && it.path != "crates/units/Cargo.toml");
+    none(wrong.map(|it| format!("{}: `{feature}` is for `cargo xtask mutants` alone, take it out", it.path)));
+    let declared = read("crates/units/Cargo.toml");
+    let has_default = declared.lines().any(|it| it.starts_with("default"));
+    assert!(declared.contains("planted-bugs = []") && !has_default, "it is declared, and not on by itself");
 }
 
 #[test]

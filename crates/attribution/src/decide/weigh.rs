@@ -5,7 +5,10 @@
 
 use catalog::{Catalog, Rules, Status};
 use events::{Candidate, CandidateVerdict, Touch, TouchKind};
-use units::{AdvertiserId, EpochMs};
+use units::{
+    AdvertiserId, EpochMs,
+    planted::{Bug, planted},
+};
 
 /// A touch with its verdict.
 pub(crate) struct Weighed<'a> {
@@ -63,7 +66,9 @@ impl<'a> Weighed<'a> {
             _ if !touch.verdict.is_valid() => CandidateVerdict::NotValid,
             (None, _) => CandidateVerdict::UnknownOffer,
             (Some(_), None) => CandidateVerdict::AfterOrder,
-            (Some(rules), Some(age)) if age >= window_ms(&rules, touch.kind) => CandidateVerdict::OutOfWindow,
+            (Some(rules), Some(age)) if !is_inside(age, window_ms(&rules, touch.kind)) => {
+                CandidateVerdict::OutOfWindow
+            }
             (Some(rules), Some(age)) if age < rules.minimum_time_ms => CandidateVerdict::TooSoon,
             _ if !is_active => CandidateVerdict::PartnerInactive,
             _ => CandidateVerdict::Won,
@@ -99,6 +104,10 @@ impl<'a> Weighed<'a> {
             *self.touch
         }
     }
+}
+
+fn is_inside(age_ms: u64, window_ms: u64) -> bool {
+    age_ms < window_ms || (age_ms == window_ms && planted(Bug::WindowEnd))
 }
 
 const fn window_ms(rules: &Rules, kind: TouchKind) -> u64 {

@@ -7,7 +7,9 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use events::{DecodeError, Event, Evidence, Report, Touch};
 
-use crate::timelines::cap_touches;
+use units::planted::{Bug, planted};
+
+use crate::timelines::{EVIDENCE_TOUCHES_MAX, cap_touches};
 
 /// Reports kept of one order: the first half and the latest half of them. Shops send a handful; what is between the halves of a
 /// larger set counts no more, nor does it among the reports counted.
@@ -152,12 +154,18 @@ fn bytes_of(encode: impl FnOnce(&mut Vec<u8>) -> Result<(), events::EncodeError>
 }
 
 fn unite(kept: &mut Evidence, other: Evidence) -> bool {
+    if planted(Bug::ReplaceEvidence) {
+        *kept = other;
+        return true;
+    }
     let before = (kept.touches.clone(), kept.partners.len(), kept.visitors.len(), kept.stamp);
-    kept.touches.extend(other.touches);
+    if kept.touches.len() < EVIDENCE_TOUCHES_MAX || !planted(Bug::CapBeforeUnion) {
+        kept.touches.extend(other.touches);
+    }
     cap_touches(&mut kept.touches);
     join(&mut kept.partners, other.partners);
     join(&mut kept.visitors, other.visitors);
-    if kept.stamp < other.stamp {
+    if kept.stamp < other.stamp || planted(Bug::StaleBindings) {
         kept.stamp = other.stamp;
         kept.bindings = other.bindings;
     }
@@ -177,4 +185,61 @@ fn join<T: Ord>(kept: &mut Vec<T>, other: Vec<T>) {
     kept.extend(other);
     kept.sort_unstable();
     kept.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Binding, ClickKey, ClickMint, Identity, OrderKey};
+    use units::{AdvertiserId, EpochMs, LinkId, OfferId, PartnerId, Stamp, VisitorId};
+
+    use super::*;
+
+    fn evidence(claim: u64, touches: Vec<Touch>) -> Evidence {
+        Evidence {
+            stamp: Stamp::new(1, claim).expect("a small number"),
+            order: OrderKey::by_id(AdvertiserId(1), "o"),
+            identity: Identity::Visitor(VisitorId(7)),
+            touches,
+            partners: Vec::new(),
+            visitors: Vec::new(),
+            bindings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn bindings_are_the_newest_claims_in_whatever_order_they_come() {
+        let bound = |claim| {
+            let order = OrderKey::by_id(AdvertiserId(1), "earlier");
+            let made = evidence(claim, Vec::new());
+            let binding = Binding { order, at: EpochMs(claim), partner: None, stamp: made.stamp };
+            Evidence { bindings: vec![binding], ..made }
+        };
+        for claims in [[1, 2], [2, 1]] {
+            let mut state = OrderState::default();
+            for claim in claims {
+                state.add_evidence(bound(claim));
+            }
+            assert_eq!(state.evidence, [bound(2)]);
+        }
+    }
+
+    #[test]
+    fn evidence_that_is_full_takes_in_what_belongs_into_it() {
+        let mut mint = ClickMint::new(ClickKey::new(1, b"a secret of the tests"), 0);
+        let mut touch = |number: u64| {
+            let id = mint.mint(EpochMs(number), LinkId(1), VisitorId(7));
+            Touch::of_signed_id(id, PartnerId(1), OfferId(1), AdvertiserId(1))
+        };
+        let whole: Vec<Touch> = (0..2 * EVIDENCE_TOUCHES_MAX as u64).map(&mut touch).collect();
+        let (earlier, later) = whole.split_at(EVIDENCE_TOUCHES_MAX);
+        let mut want = whole.clone();
+        cap_touches(&mut want);
+        for parts in [[earlier, later], [later, earlier]] {
+            let mut state = OrderState::default();
+            for part in parts {
+                state.add_evidence(evidence(1, part.to_vec()));
+            }
+            assert!(state.touches().eq(want.iter().copied()));
+        }
+    }
 }

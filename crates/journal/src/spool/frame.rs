@@ -4,7 +4,10 @@
 //! `magic16 | version8 | flags8 | length32 | sequence64 | crc32c | payload | padding`, little endian, a multiple of
 //! [`ALIGNMENT`] long. Not here: which sequence may follow which (`segment`). Start at [`parse`].
 
-use units::WriterId;
+use units::{
+    WriterId,
+    planted::{Bug, planted},
+};
 
 /// First bytes of every frame. Neither is zero, so that unwritten space never looks like a frame.
 pub const MAGIC: [u8; 2] = [0xF7, 0x7B];
@@ -170,8 +173,8 @@ pub fn parse(seed: Seed, input: &[u8]) -> Parsed<'_> {
     };
     let body = rest.get(HEADER_BYTES - CHECKED_BYTES..).unwrap_or_default();
     let Some(payload) = body.get(..payload_bytes) else { return Parsed::Invalid };
-    if body.last() != Some(&TRAILER) || checksum(seed, checked, body) != u32::from_le_bytes([c0, c1, c2, c3])
-    {
+    let is_whole = checksum(seed, checked, body) == u32::from_le_bytes([c0, c1, c2, c3]);
+    if body.last() != Some(&TRAILER) || !(is_whole || planted(Bug::SkipCrc)) {
         return Parsed::Invalid;
     }
     let kind = if flags & FLAG_CONTROL == 0 { Kind::Data } else { Kind::Control };

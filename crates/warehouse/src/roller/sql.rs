@@ -3,6 +3,8 @@
 //! In: quarters and days with the sums of marks that were read before. Out: one statement each. A group that vanished gets a row of
 //! zeros, so that every cell of a roll carries the roll's version. Not here: when (`roller`). Start at [`cells`].
 
+use units::planted::{Bug, planted};
+
 use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS};
 
 /// A quarter or day, and the version its roll will have: the sum of its marks, or of its quarters' versions.
@@ -92,7 +94,7 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
          UNION ALL \
          SELECT {credits} FROM credits_log FINAL WHERE quarter IN ({list}) AND share_ppm > 0 GROUP BY quarter, {keys} \
          UNION ALL \
-         SELECT quarter, {keys}, {zeros}, toUInt64(0) AS visitors FROM cells FINAL WHERE quarter IN ({list})\
+         SELECT quarter, {keys}, {zeros}, toUInt64(0) AS visitors FROM cells FINAL WHERE quarter IN ({list}){vanished}\
          ) GROUP BY quarter, {keys} SETTINGS {READ_SETTINGS}",
         outer = CELL_SUMS.map(|it| format!("sum({it})")).join(", "),
         empty = empty(),
@@ -102,6 +104,7 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
         in_clicks = in_clicks.join(" OR "),
         list = list.join(", "),
         zeros = zeros(),
+        vanished = if planted(Bug::NoZeroCells) { " AND 0" } else { "" },
     )
 }
 

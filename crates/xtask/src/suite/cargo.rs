@@ -14,11 +14,11 @@ use crate::host;
 
 /// Counts from cargo's `test result:` lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) binaries: u64,
-    pub(super) passed: u64,
-    pub(super) failed: u64,
-    pub(super) ignored: u64,
+pub(crate) struct Tally {
+    pub(crate) binaries: u64,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
 }
 
 impl Tally {
@@ -44,7 +44,7 @@ impl Tally {
 
 /// The cargo that runs us, at the workspace's root, without what it told *this* package by variables: build scripts that
 /// watch those would run again.
-pub(super) fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
+pub(crate) fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(host::variable("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     command.args(args).current_dir(host::root());
     for (name, _) in std::env::vars_os() {
@@ -59,13 +59,13 @@ pub(super) fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
 }
 
 /// Whether it passed.
-pub(super) fn passes<S: AsRef<OsStr>>(args: &[S]) -> Result<bool> {
+pub(crate) fn passes<S: AsRef<OsStr>>(args: &[S]) -> Result<bool> {
     let status = command(args).stdin(Stdio::null()).status().context("cannot run cargo")?;
     Ok(status.success())
 }
 
 /// Runs tests with their output as it comes, and counts them.
-pub(super) fn tests(args: &[&str], variables: &[(&'static str, String)]) -> Result<(bool, Tally)> {
+pub(crate) fn tests(args: &[&str], variables: &[(&'static str, String)]) -> Result<(bool, Tally)> {
     let mut child = command(args)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::World;
-use crate::{host, kafka::SHARED_VARIABLE, kill};
+use crate::{host, kafka::SHARED_VARIABLE, kill, mutants};
 
 /// Simulated worlds: some seconds of an unoptimised build.
 const SIM_SEEDS: &str = "1000";
@@ -19,6 +19,10 @@ const SIM_SEEDS: &str = "1000";
 pub(super) fn sim(world: &mut World) -> Result<String> {
     pass(world, "sim", &["--seeds", SIM_SEEDS])?;
     Ok(format!("{SIM_SEEDS} worlds"))
+}
+
+pub(super) fn mutants(world: &mut World) -> Result<String> {
+    mutants::run(&[], &world.variables)
 }
 
 pub(super) fn demo(world: &mut World) -> Result<String> {

@@ -1,0 +1,70 @@
+//! Which tests should notice which bug.
+//!
+//! In: nothing. Out: a table; a row is a bug of `units::planted`. Start at [`PLANTS`].
+
+/// A test to run: cargo's target, and the name of the test or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Catcher {
+    /// `package` for its unit tests, `package::test` for a test of its own.
+    pub target: &'static str,
+    /// As libtest takes it.
+    pub filter: &'static str,
+}
+
+/// A bug, and who should see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Plant {
+    /// Its name.
+    pub bug: &'static str,
+    /// Each is run; one that notices is enough.
+    pub catchers: &'static [Catcher],
+}
+
+const WORLDS: Catcher = Catcher { target: "sim::worlds", filter: "every_world_ends_in_the_plain_answer" };
+const FRAMES: Catcher = Catcher { target: "journal", filter: "spool::frame" };
+const WRITER: Catcher = Catcher { target: "journal", filter: "spool::writer" };
+const READER: Catcher = Catcher { target: "journal", filter: "spool::reader" };
+const WINDOW: Catcher = Catcher { target: "journal", filter: "shipper::window" };
+const REACH: Catcher = Catcher { target: "pipeline", filter: "reach" };
+const PLACES: Catcher = Catcher { target: "pipeline", filter: "partition" };
+const ROLLER: Catcher = Catcher { target: "warehouse", filter: "roller" };
+const WRITES: Catcher = Catcher { target: "warehouse", filter: "tests::faults" };
+const MACHINES: Catcher = Catcher { target: "attribution::machines", filter: "every_history" };
+const STATES: Catcher = Catcher { target: "attribution::states", filter: "" };
+const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" };
+const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
+const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
+const MONEY: Catcher = Catcher { target: "units", filter: "money" };
+
+/// Every bug there is.
+pub const PLANTS: &[Plant] = &[
+    Plant { bug: "skip-crc", catchers: &[FRAMES, WORLDS] },
+    Plant { bug: "trust-zeros", catchers: &[READER, WORLDS] },
+    Plant { bug: "skip-sync", catchers: &[WRITER, WORLDS] },
+    Plant { bug: "reuse-incarnation", catchers: &[WRITER, WORLDS] },
+    Plant { bug: "reuse-sequence", catchers: &[WRITER, WORLDS] },
+    Plant { bug: "cursor-first", catchers: &[WINDOW, WORLDS] },
+    Plant { bug: "forget-mark", catchers: &[WORLDS] },
+    Plant { bug: "marks-before-facts", catchers: &[WRITES] },
+    Plant { bug: "marks-read-after-facts", catchers: &[ROLLER] },
+    Plant { bug: "no-zero-cells", catchers: &[ROLLER] },
+    Plant { bug: "no-sweep", catchers: &[ROLLER] },
+    Plant { bug: "commit-before-marks", catchers: &[WORLDS] },
+    Plant { bug: "commit-silent", catchers: &[REACH, WORLDS] },
+    Plant { bug: "no-claim", catchers: &[MACHINES, WORLDS] },
+    Plant { bug: "early-speech", catchers: &[REACH, WORLDS] },
+    Plant { bug: "catalog-lag", catchers: &[REACH, WORLDS] },
+    Plant { bug: "remember-sent", catchers: &[WORLDS] },
+    Plant { bug: "stale-bindings", catchers: &[STATE] },
+    Plant { bug: "replace-evidence", catchers: &[STATE, MACHINES] },
+    Plant { bug: "cap-before-union", catchers: &[STATE] },
+    Plant { bug: "ghost-touch", catchers: &[MACHINES, WORLDS] },
+    Plant { bug: "ghost-quarter", catchers: &[MACHINES, WORLDS] },
+    Plant { bug: "window-end-inside", catchers: &[DECIDE, WORLDS] },
+    Plant { bug: "lost-unit", catchers: &[MONEY] },
+    Plant { bug: "unsigned-id", catchers: &[CLICK_IDS] },
+    Plant { bug: "forget-disk", catchers: &[WORLDS] },
+    Plant { bug: "catalog-memory-only", catchers: &[WORLDS] },
+    Plant { bug: "place-by-time", catchers: &[PLACES, WORLDS] },
+    Plant { bug: "evict-unplaced", catchers: &[STATES, WORLDS] },
+];
