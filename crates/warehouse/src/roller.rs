@@ -251,7 +251,9 @@ impl Roller {
         let mut dirty: Vec<Dirty> =
             self.warehouse.rows(&sql::dirty_quarters(floor, DIRTY_PER_PASS_MAX)).await?;
         if planted(Bug::MarksAfterFacts) {
-            dirty.iter_mut().for_each(|it| it.ver += 1);
+            for it in &mut dirty {
+                it.ver += 1;
+            }
         }
         Ok(dirty)
     }

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{host, suite::cargo};
+use crate::suite::cargo;
 
 mod list;
 
@@ -193,6 +193,7 @@ mod tests {
     use std::{collections::BTreeSet, fs};
 
     use super::*;
+    use crate::host;
 
     /// What is not in the list is not tried.
     #[test]

@@ -399,7 +399,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 /// that a clock that steps back does not either.
 fn next_incarnation(last: Option<u32>, now: EpochMs) -> Option<u32> {
     let seconds = u32::try_from(now.0 / SECOND_MS).ok()?;
-    let step = if planted(Bug::ReuseIncarnation) { 0 } else { 1 };
+    let step = u32::from(!planted(Bug::ReuseIncarnation));
     last.map_or(Some(seconds), |last| Some(last.checked_add(step)?.max(seconds)))
 }
 
