@@ -10,7 +10,10 @@ use std::{
     str::FromStr,
 };
 
-use units::WriterId;
+use units::{
+    EpochMs, SECOND_MS, WriterId,
+    planted::{Bug, planted},
+};
 
 const SEGMENT_SUFFIX: &str = ".seg";
 
@@ -64,4 +67,12 @@ fn numbers<N: FromStr + Ord>(dir: &Path, suffix: &str) -> io::Result<Vec<N>> {
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// At least the wall clock, so that a folder restored from an old copy does not reuse numbers; above the last one, so
+/// that a clock that steps back does not either.
+pub(super) fn next_incarnation(last: Option<u32>, now: EpochMs) -> Option<u32> {
+    let seconds = u32::try_from(now.0 / SECOND_MS).ok()?;
+    let step = u32::from(!planted(Bug::ReuseIncarnation));
+    last.map_or(Some(seconds), |last| Some(last.checked_add(step)?.max(seconds)))
 }

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 use units::{
-    EpochMs, SECOND_MS, WriterId,
+    EpochMs, WriterId,
     planted::{Bug, planted},
 };
 
@@ -81,7 +81,7 @@ impl Writer {
         }
         let last = layout::incarnations(&dir).map_err(io_error)?.last().copied();
         let incarnation =
-            next_incarnation(last, now).ok_or_else(|| OpenError::Exhausted { dir: dir.clone() })?;
+            layout::next_incarnation(last, now).ok_or_else(|| OpenError::Exhausted { dir: dir.clone() })?;
         let boot = options.boot.unwrap_or_else(power::boot_id);
         let endings = recover(&dir, boot);
         let incarnation_dir = dir.join(incarnation.to_string());
@@ -393,14 +393,6 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(errno) => Err(io_error(errno.into())),
     }
-}
-
-/// At least the wall clock, so that a folder restored from an old copy does not reuse numbers; above the last one, so
-/// that a clock that steps back does not either.
-fn next_incarnation(last: Option<u32>, now: EpochMs) -> Option<u32> {
-    let seconds = u32::try_from(now.0 / SECOND_MS).ok()?;
-    let step = u32::from(!planted(Bug::ReuseIncarnation));
-    last.map_or(Some(seconds), |last| Some(last.checked_add(step)?.max(seconds)))
 }
 
 #[cfg(test)]
