@@ -89,6 +89,7 @@ fn advertiser(it: &Advertiser) -> Fields {
         ("tokens", hidden(&it.tokens)),
         ("shopify secrets", hidden(&it.shopify_secrets)),
         ("woocommerce secrets", hidden(&it.woocommerce_secrets)),
+        ("webhook secrets", hidden(&it.webhook_secrets)),
         ("deep link secrets", hidden(&it.deep_link_secrets)),
         ("order identity", format!("{:?}", it.order_identity)),
         ("pixels", format!("{:?}", it.pixels)),

@@ -22,5 +22,6 @@ pub use model::{
 pub use parse::{
     CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,
     SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, load, merge_text, parse, resolve_secrets, split_text,
+    webhook_key,
 };
 pub use template::{DESTINATION_BYTES_MAX, Macro, Part, SUBS_MAX, Template, Values, encode};

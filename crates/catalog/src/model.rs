@@ -99,6 +99,8 @@ pub struct Advertiser {
     pub shopify_secrets: Vec<Secret>,
     /// `WooCommerce`'s webhook secrets. At most two.
     pub woocommerce_secrets: Vec<Secret>,
+    /// Secrets of Standard Webhooks: each `whsec_` and base64. At most two.
+    pub webhook_secrets: Vec<Secret>,
     /// Secrets under which deep links are signed. At most two.
     pub deep_link_secrets: Vec<Secret>,
     /// Orders without an order id.

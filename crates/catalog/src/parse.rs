@@ -15,7 +15,7 @@ use units::{CatalogVersion, EpochMs};
 
 pub use error::{CatalogError, ERRORS_MAX, ErrorCode};
 pub use rows::{DUPLICATE_WINDOW_MS_MAX, LINKS_MAX};
-pub use secrets::{SecretSource, resolve_secrets};
+pub use secrets::{SecretSource, resolve_secrets, webhook_key};
 pub use values::{MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX};
 
 use self::{

@@ -67,7 +67,11 @@ fn summary(catalog: &Catalog) -> String {
 #[test]
 fn the_example_means_what_it_always_meant() {
     let catalog = parse(&[("example.toml", EXAMPLE)]).unwrap();
-    assert_eq!(summary(&catalog), include_str!("golden/example.txt"));
+    // A key that came later is empty where the text does not give it, and else nothing changed.
+    let (later, golden) = (", webhook_secrets: []", include_str!("golden/example.txt"));
+    let summary = summary(&catalog);
+    assert_eq!(summary.matches(later).count(), catalog.advertisers.len());
+    assert_eq!(summary.replace(later, ""), golden);
     assert_eq!(catalog.link_by_code("BOOKS-1").unwrap().id.0, 1_000);
     let rules = catalog.rules(OfferId(10), PartnerId(101)).unwrap();
     assert_eq!(rules.click_window_ms, 7 * units::DAY_MS);
@@ -134,6 +138,10 @@ fn each_bad_text_is_refused_at_its_line_with_its_code() {
             &[(5, "two_values")],
         ),
         ("[[advertiser]]\nid = 2\nname = \"B\"\ntoken_file = \"t\"", &[(4, "unresolved_secret")]),
+        (
+            "[[advertiser]]\nid = 2\nname = \"B\"\nwebhook_secret = \"change-this-secret\"",
+            &[(4, "bad_secret")],
+        ),
         (&offer("destination = \"shop.example\""), &[(5, "bad_url")]),
         (&offer("destination = \"ftp://shop.example\""), &[(5, "bad_url")]),
         (&offer("destination = \"https://a@shop.example\""), &[(5, "userinfo_in_url")]),
@@ -303,6 +311,35 @@ fn secrets_are_never_shown() {
     assert_eq!(diff(&catalog, &other), ["advertiser 1: tokens changed"]);
     let errors = parse(&[("a.toml", &EXAMPLE.replace("\"first-token-1\"", "\"s3cret\""))]).unwrap_err();
     assert!(!format!("{errors:?}").contains("s3cret"));
+}
+
+#[test]
+fn webhook_secrets_are_read_checked_compared_and_never_shown() {
+    const FIRST: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let with =
+        |line: &str| parse(&[("a.toml", &BASE.replace("name = \"A\"", &format!("name = \"A\"\n{line}")))]);
+    let of = |catalog: &Catalog| catalog.advertisers[&units::AdvertiserId(1)].webhook_secrets.clone();
+    let none = with("").unwrap();
+    let one = with(&format!("webhook_secret = \"{FIRST}\"")).unwrap();
+    let two = with(&format!("webhook_secrets = [\"{FIRST}\", \"whsec_{}\"]", "QUFB".repeat(8))).unwrap();
+    assert_eq!([of(&none).len(), of(&one).len(), of(&two).len()], [0, 1, 2]);
+    assert_eq!(&*of(&one)[0].0, FIRST);
+    assert_eq!(diff(&none, &one), ["advertiser 1: webhook secrets changed"]);
+    assert!(!format!("{two:?}").contains("MfKQ"));
+
+    let refused = [
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),
+        format!("WHSEC_{}", "QUFB".repeat(8)),
+        format!("whsec_{}", "QUFB".repeat(7)),
+        format!("whsec_{}QQ", "QUFB".repeat(8)),
+        format!("whsec_{}-_==", "QUFB".repeat(8)),
+    ];
+    for secret in &refused {
+        let errors = with(&format!("webhook_secret = \"{secret}\"")).unwrap_err();
+        let found: Vec<_> = errors.iter().map(|it| (it.line, it.code)).collect();
+        assert_eq!(found, [(4, ErrorCode::BadSecret)], "{secret}");
+        assert!(!format!("{errors:?}").contains(secret), "{errors:?}");
+    }
 }
 
 #[test]

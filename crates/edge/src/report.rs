@@ -22,7 +22,7 @@ pub(crate) use customer::CustomerHasher;
 pub(crate) use fields::{Field, Fields};
 pub(crate) use json::Json;
 pub(crate) use refusal::Refusal;
-pub(crate) use signature::{is_shopify_signed, is_woocommerce_signed};
+pub(crate) use signature::{is_shopify_signed, is_standard_signed, is_timely, is_woocommerce_signed};
 pub(crate) use understand::{Context, Credentials, advertiser_of, understand};
 pub(crate) use {shopify::shopify_reports, woocommerce::woocommerce_reports};
 

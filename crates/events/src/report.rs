@@ -22,6 +22,8 @@ coded! {
         Shopify = 3 "shopify",
         /// `/hooks/woocommerce/{advertiser}`.
         WooCommerce = 4 "woocommerce",
+        /// `/hooks/standard/{advertiser}`.
+        Standard = 5 "standard",
     }
 }
 

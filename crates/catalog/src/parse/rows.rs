@@ -202,7 +202,8 @@ impl<'a> Draft<'a> {
             ("event_customer", OrderIdentity::EventCustomer),
         ];
         let roles = [("report", PixelRole::Report), ("evidence", PixelRole::Evidence)];
-        let [tokens, shopify, woocommerce, deep_link] = secrets::KEYS.each_ref().map(|key| key.read(row));
+        let [tokens, shopify, woocommerce, webhook, deep_link] =
+            secrets::KEYS.each_ref().map(|key| key.read(row));
         let advertiser = Advertiser {
             id: AdvertiserId(self.own_id(Table::Advertiser, row)),
             name: row.required_text("name").unwrap_or("").into(),
@@ -212,6 +213,7 @@ impl<'a> Draft<'a> {
             tokens,
             shopify_secrets: shopify,
             woocommerce_secrets: woocommerce,
+            webhook_secrets: webhook,
             deep_link_secrets: deep_link,
             order_identity: row.word("order_identity", &identities).unwrap_or_default(),
             pixels: row.word("pixels", &roles).unwrap_or_default(),

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use toml::{
     Value,
     de::{DeTable, DeValue},
@@ -22,6 +23,10 @@ const SECRETS_MAX: usize = 2;
 const SECRET_BYTES_MIN: usize = 8;
 /// Longer than any shop's.
 const SECRET_BYTES_MAX: usize = 512;
+/// In front of the base64 of a Standard Webhooks secret (its specification, "Signature scheme").
+const WEBHOOK_PREFIX: &str = "whsec_";
+/// Shortest key of Standard Webhooks: 192 bits (same place).
+const WEBHOOK_KEY_BYTES_MIN: usize = 24;
 
 /// The four names of one kind of secret.
 #[derive(Debug)]
@@ -32,8 +37,11 @@ pub(super) struct Key {
     env: &'static str,
 }
 
+/// The kind whose form is checked: another text than the sender's would refuse every delivery, and nobody would see why.
+const WEBHOOK_SECRET: &str = "webhook_secret";
+
 /// In the order of the fields of `Advertiser`.
-pub(super) const KEYS: [Key; 4] = [
+pub(super) const KEYS: [Key; 5] = [
     Key { one: "token", many: "tokens", file: "token_file", env: "token_env" },
     Key {
         one: "shopify_secret",
@@ -46,6 +54,12 @@ pub(super) const KEYS: [Key; 4] = [
         many: "woocommerce_secrets",
         file: "woocommerce_secret_file",
         env: "woocommerce_secret_env",
+    },
+    Key {
+        one: WEBHOOK_SECRET,
+        many: "webhook_secrets",
+        file: "webhook_secret_file",
+        env: "webhook_secret_env",
     },
     Key {
         one: "deep_link_secret",
@@ -94,6 +108,12 @@ impl Key {
                 let message = format!("a secret of `{}` has {} bytes", self.many, text.len());
                 let advice = format!("use {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes");
                 row.errors.add(*spot, ErrorCode::BadSecret, message, advice);
+            } else if self.one == WEBHOOK_SECRET && webhook_key(text).is_none() {
+                let message = format!("a secret of `{}` is not one of Standard Webhooks", self.many);
+                let advice = format!(
+                    "use `{WEBHOOK_PREFIX}` and the base64, with its padding, of at least {WEBHOOK_KEY_BYTES_MIN} random bytes"
+                );
+                row.errors.add(*spot, ErrorCode::BadSecret, message, advice);
             }
         }
         texts.into_iter().map(|(text, _)| Secret(text.into())).collect()
@@ -141,6 +161,13 @@ pub fn resolve_secrets(
         resolved.replace_range(span, &secret);
     }
     Ok(resolved)
+}
+
+/// The key within a secret of Standard Webhooks; `None` if it is not written as one, or can be guessed.
+#[must_use]
+pub fn webhook_key(secret: &str) -> Option<Vec<u8>> {
+    let key = STANDARD.decode(secret.strip_prefix(WEBHOOK_PREFIX)?).ok()?;
+    (WEBHOOK_KEY_BYTES_MIN <= key.len()).then_some(key)
 }
 
 /// One secret a line. None at all is an error: an empty list would read as "no secret is asked for".

@@ -2,20 +2,21 @@
 //!
 //! In: `/hooks/{system}/{advertiser}`. Out: 200 as soon as all of a message's reports are in the spool. A message about something else is
 //! answered 200 as well, or the shop system would end the subscription. A delivery sent twice is recorded twice and is one order, since a report is
-//! an element of a set (fault 111).
+//! an element of a set (fault 111). Standard Webhooks are for shops with a program of their own: the body is a report as `/v1/reports` reads it,
+//! and the delivery's time is signed, so that an old one is refused (fault 110).
 
 use events::Channel;
 use hyper::{Request, StatusCode, body::Incoming, header::HeaderMap};
 use serde_json::{Value, json};
 use units::AdvertiserId;
 
-use super::{Reading, answer, body};
+use super::{Reading, answer, body, fields_of};
 use crate::{
     counters::{Count, Outcome},
     reply::{self, Reply},
     report::{
-        self, Field, Fields, Json, Refusal, is_shopify_signed, is_woocommerce_signed, shopify_reports,
-        understand, woocommerce_reports,
+        self, Field, Fields, Json, Refusal, is_shopify_signed, is_standard_signed, is_timely,
+        is_woocommerce_signed, shopify_reports, understand, woocommerce_reports,
     },
     worker::Worker,
 };
@@ -24,6 +25,7 @@ use crate::{
 enum System {
     Shopify,
     WooCommerce,
+    Standard,
 }
 
 impl System {
@@ -31,14 +33,16 @@ impl System {
         match self {
             Self::Shopify => Channel::Shopify,
             Self::WooCommerce => Channel::WooCommerce,
+            Self::Standard => Channel::Standard,
         }
     }
 
-    /// Signature, topic and delivery.
+    /// Signature, topic and delivery; Standard Webhooks have the delivery's time where the others have a topic.
     const fn headers(self) -> [&'static str; 3] {
         match self {
             Self::Shopify => ["x-shopify-hmac-sha256", "x-shopify-topic", "x-shopify-webhook-id"],
             Self::WooCommerce => ["x-wc-webhook-signature", "x-wc-webhook-topic", "x-wc-webhook-delivery-id"],
+            Self::Standard => ["webhook-signature", "webhook-timestamp", "webhook-id"],
         }
     }
 }
@@ -52,6 +56,7 @@ pub(super) async fn handle(
     let system = match system {
         "shopify" => System::Shopify,
         "woocommerce" => System::WooCommerce,
+        "standard" => System::Standard,
         _ => {
             worker.counters.count(Outcome::NotFound);
             return reply::text(StatusCode::NOT_FOUND, "no such page\n".to_owned());
@@ -88,9 +93,15 @@ async fn message(
     if system == System::WooCommerce && signature.is_empty() && body.starts_with(b"webhook_id=") {
         return Ok(None);
     }
+    if system == System::Standard && !is_timely(topic, reading.now) {
+        return Err(Refusal::Timestamp);
+    }
     let is_signed = match system {
         System::Shopify => is_shopify_signed(&body, signature, &advertiser.shopify_secrets),
         System::WooCommerce => is_woocommerce_signed(&body, signature, &advertiser.woocommerce_secrets),
+        System::Standard => {
+            is_standard_signed(&body, [delivery, topic, signature], &advertiser.webhook_secrets)
+        }
     };
     if !is_signed {
         return Err(Refusal::Signature);
@@ -101,6 +112,8 @@ async fn message(
     let found = match system {
         System::Shopify => shopify_reports(topic, &json, &names)?,
         System::WooCommerce => woocommerce_reports(topic, &json, &names)?,
+        // The body alone: the query is not signed.
+        System::Standard => vec![fields_of(|it| it.add_json(&json))?],
     };
     record(&reading, advertiser, system, delivery, found).await
 }
@@ -116,12 +129,13 @@ async fn record(
     let mut reports = Vec::new();
     for mut fields in found {
         fields.set(Field::Delivery, delivery);
-        reports.push(understand(&fields, advertiser, system.channel(), None, &reading.context())?);
+        let report = understand(&fields, advertiser, system.channel(), None, &reading.context())?;
+        reports.push((report, fields.ignored));
     }
     let (mut said, mut last) = (Vec::new(), None);
-    for report in reports {
+    for (report, ignored) in reports {
         let origin = reading.record(report.clone())?;
-        said.push(report::understood(origin, &report, &[]));
+        said.push(report::understood(origin, &report, &ignored));
         last = Some(origin);
     }
     reading.settled(last).await?;

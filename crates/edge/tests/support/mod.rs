@@ -42,6 +42,7 @@ currency = "EUR"
 tokens = ["first-token", "second-token"]
 shopify_secrets = ["old-secret", "hush-hush"]
 woocommerce_secrets = ["a&amp;b&quot;c&lt;d"]
+webhook_secrets = ["whsec_YW4gb2xkIHNlY3JldCBvZiB0aGUgdGVzdHM=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
 deep_link_secrets = ["a deep secret"]
 
 [[advertiser]]
