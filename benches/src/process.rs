@@ -49,3 +49,14 @@ pub(crate) fn pin(core: usize) {
         eprintln!("not pinned to core {core}: {error}");
     }
 }
+
+/// Does `work` on a thread that stays on one core, and so do the processes that it starts.
+pub(crate) fn on_core<T: Send>(core: usize, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let pinned = scope.spawn(move || {
+            pin(core);
+            work()
+        });
+        pinned.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}

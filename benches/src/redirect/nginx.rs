@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{answers::Recorded, server::Server};
+use crate::process;
 
 /// `None` where it is not installed.
 pub(super) fn start(folder: &Path, recorded: &[Recorded]) -> Result<Option<Server>> {
@@ -22,7 +23,10 @@ pub(super) fn start(folder: &Path, recorded: &[Recorded]) -> Result<Option<Serve
     std::fs::write(&file, configuration(&folder, address, first)?)?;
     let mut command = Command::new("nginx");
     command.arg("-p").arg(&folder).arg("-e").arg(folder.join("error.log")).arg("-c").arg(&file);
-    match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // On the core of the other servers: `worker_cpu_affinity` says nothing to a single process, but a child keeps the cores of the thread that starts it.
+    let spawned = process::on_core(0, || command.spawn());
+    match spawned {
         Ok(child) => Server::adopt("nginx", child, address).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             eprintln!("redirect: nginx is not installed, so it is not compared with");
@@ -43,7 +47,7 @@ fn configuration(folder: &Path, address: SocketAddr, recorded: &Recorded) -> Res
     }
     let log = folder.join("access.log");
     Ok(format!(
-        "daemon off;\nmaster_process off;\nworker_cpu_affinity 01;\npid {pid};\nevents {{ worker_connections 1024; }}\n\
+        "daemon off;\nmaster_process off;\npid {pid};\nevents {{ worker_connections 1024; }}\n\
          http {{\n  client_body_temp_path {temporary};\n  proxy_temp_path {temporary};\n  fastcgi_temp_path {temporary};\n  \
          uwsgi_temp_path {temporary};\n  scgi_temp_path {temporary};\n  access_log {log} combined;\n  keepalive_requests 1000000000;\n  server {{\n    \
          listen {address};\n    location /c/ {{\n{fields}      return 302 \"{location}\";\n    }}\n  }}\n}}\n",

@@ -198,7 +198,7 @@ async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code:
     let query = request.uri().query().unwrap_or("");
     let mut visit = visit(worker, peer, query, &fields, TouchKind::Click);
     visit.manner = manner(request.method(), request.headers());
-    match clicked(worker, peer, &fields, &visit, code).await.answer {
+    match clicked(worker, peer, &fields, &visit, code).await {
         Answer::Redirect { location, cookie } => {
             reply::redirect(location, cookie).unwrap_or_else(reply::bad_destination)
         }
@@ -207,7 +207,7 @@ async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code:
 }
 
 /// Answers a click that needs no general server. Its host was checked.
-pub(crate) async fn plain_click(worker: &Worker, peer: IpAddr, plain: &Plain<'_>) -> Clicked {
+pub(crate) async fn plain_click(worker: &Worker, peer: IpAddr, plain: &Plain<'_>) -> Answer {
     let visit = visit(worker, peer, plain.query, &plain.fields, TouchKind::Click);
     clicked(worker, peer, &plain.fields, &visit, plain.code).await
 }
@@ -225,24 +225,16 @@ pub(crate) enum Answer {
     Other(Reply),
 }
 
-/// A click, answered.
-#[derive(Debug)]
-pub(crate) struct Clicked {
-    pub(crate) answer: Answer,
-    /// The instant of the click.
-    pub(crate) at: EpochMs,
-}
-
 async fn clicked(
     worker: &Worker,
     peer: IpAddr,
     fields: &Fields<'_>,
     visit: &Visit<'_>,
     code: &str,
-) -> Clicked {
+) -> Answer {
     let done = settled(worker, follow(worker, visit, Some(code))).await;
     worker.counters.count(done.outcome);
-    let answer = match done.followed {
+    match done.followed {
         Followed::Redirect { location, remember } => {
             let cookie = |it| worker.shared.cookies.set_cookie(it, is_https(worker, peer, fields));
             Answer::Redirect { location, cookie: remember.map(cookie) }
@@ -250,8 +242,7 @@ async fn clicked(
         Followed::NotYet => Answer::Other(reply::not_yet()),
         Followed::Unknown => Answer::Other(reply::text(StatusCode::NOT_FOUND, "no such link\n".to_owned())),
         Followed::NoCatalog => Answer::Other(reply::unavailable()),
-    };
-    Clicked { answer, at: done.at }
+    }
 }
 
 /// A view (`link=`) or, with an order's parameters, a conversion.

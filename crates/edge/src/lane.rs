@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    http::{Answer, Clicked, is_ours, plain_click},
+    http::{Answer, is_ours, plain_click},
     isolated::isolated,
     plain::Plain,
     reply,
@@ -146,20 +146,23 @@ async fn answer_one(worker: &Worker, peer: IpAddr, plain: &Plain<'_>, out: &mut 
         failure = Some(failed);
         None
     });
-    let (other, at) = match clicked.await {
-        Some(Clicked { answer: Answer::Redirect { location, cookie }, at }) => {
-            if reply::write_redirect(&location, cookie.as_deref(), &worker.date(at), is_last, out) {
+    let answer = clicked.await;
+    // Of this moment, not the click's: that may be another one, where the time header is trusted.
+    let date = worker.date(worker.clock());
+    let other = match answer {
+        Some(Answer::Redirect { location, cookie }) => {
+            if reply::write_redirect(&location, cookie.as_deref(), &date, is_last, out) {
                 return is_last;
             }
-            (reply::bad_destination(), at)
+            reply::bad_destination()
         }
-        Some(Clicked { answer: Answer::Other(other), at }) => (other, at),
+        Some(Answer::Other(other)) => other,
         None => {
             is_last = true;
-            (failure.unwrap_or_else(reply::failed), worker.clock())
+            failure.unwrap_or_else(reply::failed)
         }
     };
-    reply::write(other, &worker.date(at), is_last, out).await;
+    reply::write(other, &date, is_last, out).await;
     is_last
 }
 

@@ -68,7 +68,7 @@ pub struct Options {
     pub click_keys: Vec<ClickSecret>,
     /// Secret of visitor cookies and customer hashes. The same on every edge of an installation.
     pub identity_secret: Vec<u8>,
-    /// For a request's head to arrive, and for an idle connection to be closed.
+    /// For a request's head to arrive, counted from its first byte; a connection that has said nothing is closed after one to two of it.
     pub header_timeout: Duration,
     /// Connections per thread; one more is closed at once (counted).
     pub connections_max: usize,
