@@ -243,7 +243,7 @@ impl Edge {
     }
 }
 
-fn check(options: &Options) -> Result<(), EdgeError> {
+pub(crate) fn check(options: &Options) -> Result<(), EdgeError> {
     let has_keys = (1..=ClickKeyring::KEYS_MAX).contains(&options.click_keys.len())
         && options.click_keys.iter().all(|it| !it.secret.is_empty())
         && !options.identity_secret.is_empty();
@@ -271,7 +271,7 @@ fn listeners_of(address: &mut SocketAddr, _count: u16) -> Result<std::net::TcpLi
     Ok(listener)
 }
 
-fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError> {
+pub(crate) fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError> {
     let keys = options.click_keys.iter().map(|it| ClickKey::new(it.number, &it.secret)).collect();
     let country_header = options.country_header.as_deref().map(|name| {
         HeaderName::try_from(name).map_err(|_| EdgeError::CountryHeader { name: name.to_owned() })
@@ -290,33 +290,42 @@ fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError> {
 }
 
 fn workers(shared: &Arc<Shared>, telemetry: &Telemetry) -> Result<Vec<Arc<Worker>>, EdgeError> {
-    let options = &shared.options;
-    let first = options.click_keys.first().ok_or(EdgeError::Keys)?;
     let addresses = keys::random().map_err(EdgeError::Random)?;
-    let spool_options = spool::Options {
-        durability: options.durability,
-        segment_bytes: options.segment_bytes,
-        disk: options.disk.clone(),
-        ..spool::Options::default()
-    };
-    (0..options.threads)
+    (0..shared.options.threads)
         .map(|thread| {
             let seeds = Seeds {
                 mint: u32::from_be_bytes(keys::random().map_err(EdgeError::Random)?),
                 visitors: keys::random().map_err(EdgeError::Random)?,
                 addresses,
             };
-            let key = ClickKey::new(first.number, &first.secret);
-            let writer = WriterId::new(options.edge, thread);
-            let now = (shared.clock)();
-            let recorder =
-                Recorder::open(&spool_root(&options.data), writer, now, key, seeds, spool_options.clone())?;
-            let gate = (options.durability == Durability::Power).then(Gate::new);
-            let counters = Counters::new(telemetry.edge_fates());
-            let latency = telemetry.latency(LatencyMetric::EdgeRequest);
-            Ok(Arc::new(Worker::new(Arc::clone(shared), counters, recorder, gate, latency)))
+            worker(shared, telemetry, thread, seeds)
         })
         .collect()
+}
+
+/// What one thread has in hand.
+pub(crate) fn worker(
+    shared: &Arc<Shared>,
+    telemetry: &Telemetry,
+    thread: u16,
+    seeds: Seeds,
+) -> Result<Arc<Worker>, EdgeError> {
+    let options = &shared.options;
+    let spool_options = spool::Options {
+        durability: options.durability,
+        segment_bytes: options.segment_bytes,
+        disk: options.disk.clone(),
+        ..spool::Options::default()
+    };
+    let first = options.click_keys.first().ok_or(EdgeError::Keys)?;
+    let key = ClickKey::new(first.number, &first.secret);
+    let writer = WriterId::new(options.edge, thread);
+    let now = (shared.clock)();
+    let recorder = Recorder::open(&spool_root(&options.data), writer, now, key, seeds, spool_options)?;
+    let gate = (options.durability == Durability::Power).then(Gate::new);
+    let counters = Counters::new(telemetry.edge_fates());
+    let latency = telemetry.latency(LatencyMetric::EdgeRequest);
+    Ok(Arc::new(Worker::new(Arc::clone(shared), counters, recorder, gate, latency)))
 }
 
 pub(crate) fn spool_root(data: &Path) -> PathBuf {

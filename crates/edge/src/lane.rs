@@ -130,7 +130,7 @@ async fn answer(
 }
 
 /// To refuse a host that is not ours is hyper's part too.
-fn plain<'a>(worker: &Worker, bytes: &'a [u8]) -> Option<Plain<'a>> {
+pub(crate) fn plain<'a>(worker: &Worker, bytes: &'a [u8]) -> Option<Plain<'a>> {
     let is_ours = |it: &Plain<'_>| {
         it.fields.hosts.iter().all(|host| is_ours(host, &worker.shared.options.hosts) == Some(true))
     };
@@ -138,7 +138,7 @@ fn plain<'a>(worker: &Worker, bytes: &'a [u8]) -> Option<Plain<'a>> {
 }
 
 /// Whether it was the connection's last.
-async fn answer_one(worker: &Worker, peer: IpAddr, plain: &Plain<'_>, out: &mut Vec<u8>) -> bool {
+pub(crate) async fn answer_one(worker: &Worker, peer: IpAddr, plain: &Plain<'_>, out: &mut Vec<u8>) -> bool {
     let mut is_last = plain.is_last;
     let work = async { Some(plain_click(worker, peer, plain).await) };
     let mut failure = None;

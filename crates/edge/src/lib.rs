@@ -9,6 +9,7 @@ mod agent;
 mod click;
 mod counters;
 mod deep_link;
+mod direct;
 mod duplicates;
 mod edge;
 mod fields;
@@ -39,6 +40,7 @@ mod visitor;
 mod worker;
 
 pub use deep_link::{DEEP_LINK_BYTES_MAX, sign as sign_deep_link};
+pub use direct::Direct;
 pub use edge::{Edge, EdgeError, serve};
 pub use network::{Network, NetworkError};
 pub use settings::{ClickSecret, KafkaOptions, Options, THREADS_MAX};

@@ -15,6 +15,7 @@ use std::{
 use anyhow::Result;
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 use xtask::{
+    instructions,
     kafka::{Cluster, Options},
     kill, mutants, suite,
 };
@@ -109,6 +110,20 @@ The bugs are compiled in by a feature that no manifest may ask for; a variable c
         #[arg(long)]
         list: bool,
     },
+    /// Counts the instructions of the hot paths, before and now; more than 3 % worse fails
+    #[command(after_help = "Examples:
+  cargo xtask instructions                   against where this branch left main, or the commit before
+  cargo xtask instructions --base HEAD~5     against that one
+
+Both trees are built with optimisation and counted by valgrind in the same run, so that a busy machine changes nothing.")]
+    Instructions {
+        /// The revision to compare with
+        #[arg(long, value_name = "REV")]
+        base: Option<String>,
+        /// Prints a JSON line a path: path, base, now, ratio, holds
+        #[arg(long)]
+        json: bool,
+    },
     /// Measures against the peers: `cargo xtask bench --json`
     #[command(disable_help_flag = true)]
     Bench {
@@ -131,6 +146,9 @@ fn main() -> ExitCode {
         }
         Chore::Mutants { list: true, .. } => list_mutants(),
         Chore::Mutants { only, .. } => mutants::run(&only, &[]).map(drop),
+        Chore::Instructions { base, json } => {
+            instructions::run(&instructions::Options { base, json }).map(|note| eprintln!("{note}"))
+        }
         Chore::Bench { args } => suite::bench(&args),
     };
     match outcome {

@@ -54,6 +54,11 @@ pub const STEPS: &[Step] = &[
         claim: "every bug that can be planted is noticed by a test",
         run: product::mutants,
     },
+    Step {
+        name: "instructions",
+        claim: "no hot path executes 3 % more instructions than before",
+        run: product::instructions,
+    },
     Step { name: "demo", claim: "nothing differs while processes are killed", run: product::demo },
     Step { name: "demo-kafka", claim: "nor with Kafka as the log", run: product::demo_kafka },
 ];

@@ -29,6 +29,7 @@ const TOOLS: &[Tool] = &[
     Tool { probe: &["curl", "--version"], package: "curl" },
     Tool { probe: &["python3", "--version"], package: "python3" },
     Tool { probe: &["strace", "--version"], package: "strace" },
+    Tool { probe: &["valgrind", "--version"], package: "valgrind" },
     // The interpreter may come without the two modules that make a virtual environment.
     Tool { probe: &["python3", "-c", "import ensurepip, venv"], package: "python3-venv" },
 ];

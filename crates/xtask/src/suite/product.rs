@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::World;
-use crate::{host, kafka::SHARED_VARIABLE, kill, mutants};
+use crate::{host, instructions, kafka::SHARED_VARIABLE, kill, mutants};
 
 /// Simulated worlds: some seconds of an unoptimised build.
 const SIM_SEEDS: &str = "1000";
@@ -23,6 +23,10 @@ pub(super) fn sim(world: &mut World) -> Result<String> {
 
 pub(super) fn mutants(world: &mut World) -> Result<String> {
     mutants::run(&[], &world.variables)
+}
+
+pub(super) fn instructions(_: &mut World) -> Result<String> {
+    instructions::run(&instructions::Options::default())
 }
 
 pub(super) fn demo(world: &mut World) -> Result<String> {
