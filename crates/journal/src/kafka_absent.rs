@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use crate::{PollError, Position, Record, SinkError};
+use crate::{Blocked, PollError, Position, Record, SinkError};
 
 /// Kafka is not in this build.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ impl KafkaSource {
     }
 
     pub(crate) fn ends(&mut self) -> Result<Vec<Position>, PollError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn take_passed(&mut self) -> Vec<Position> {
+        match self.0 {}
+    }
+
+    pub(crate) fn blocked(&self) -> Vec<Blocked> {
         match self.0 {}
     }
 }

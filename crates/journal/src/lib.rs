@@ -21,4 +21,4 @@ pub mod versions;
 pub use partition::partition_of;
 pub use position::{Position, Record, StreamId, StreamIdError};
 pub use sink::{Sink, SinkError};
-pub use source::{PollError, Source};
+pub use source::{Blockage, Blocked, PollError, Source};

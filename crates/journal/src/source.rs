@@ -57,6 +57,39 @@ pub enum PollError {
     Kafka(#[from] KafkaError),
 }
 
+/// Why records that are there are not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blockage {
+    /// The next batch fails its checksum or cannot be decoded: an operator has to mend it (fault 77).
+    DamagedBatch,
+    /// Another producer's transaction before them is open; the broker ends it in its time (fault 78).
+    OpenTransaction,
+}
+
+impl Blockage {
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DamagedBatch => "damaged_batch",
+            Self::OpenTransaction => "open_transaction",
+        }
+    }
+}
+
+/// A stream that waits although it has records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The stream.
+    pub stream: StreamId,
+    /// The record it waits for.
+    pub at: u64,
+    /// Records that wait with it, at least.
+    pub records: u64,
+    /// What for.
+    pub why: Blockage,
+}
+
 /// Gives records. Belongs to one thread.
 #[derive(Debug)]
 pub enum Source {
@@ -96,6 +129,23 @@ impl Source {
             Self::Memory(source) => Ok(source.ends()),
             Self::Spool(reader) => reader.ends(),
             Self::Kafka(source) => source.ends(),
+        }
+    }
+
+    /// Positions that moved without a record since the last call.
+    pub fn take_passed(&mut self) -> Vec<Position> {
+        match self {
+            Self::Kafka(source) => source.take_passed(),
+            Self::Memory(_) | Self::Spool(_) => Vec::new(),
+        }
+    }
+
+    /// Streams that wait although they have records; the others go on.
+    #[must_use]
+    pub fn blocked(&self) -> Vec<Blocked> {
+        match self {
+            Self::Kafka(source) => source.blocked(),
+            Self::Memory(_) | Self::Spool(_) => Vec::new(),
         }
     }
 

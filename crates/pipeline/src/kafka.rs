@@ -73,6 +73,9 @@ fn newest_catalog(options: &KafkaOptions) -> Result<u32, RunError> {
                 newest = newest.max(it.version.0);
             }
         }
+        for passed in source.take_passed() {
+            next = next.max(passed.next);
+        }
     }
     Ok(newest)
 }

@@ -85,6 +85,7 @@ impl Owner {
                     tries = if began.elapsed() > CALM { 1 } else { tries + 1 };
                     let error = with_causes(&error);
                     tracing::warn!(partition = self.partition, error, tries, "partition begins again");
+                    self.status.begins_again(self.partition, &error);
                     self.wait(Duration::from_millis(backoff_ms(tries)));
                 }
                 Err(error) => return Err(error),

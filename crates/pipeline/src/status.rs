@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use journal::StreamId;
+use journal::{Blockage, Blocked, StreamId};
 use telemetry::{Balance, PipelineFate};
 use units::EpochMs;
 
@@ -54,6 +54,10 @@ pub struct Progress {
     pub fates: Fates,
     /// Records between what was read and the end of each input.
     pub lag_records: BTreeMap<StreamId, u64>,
+    /// Inputs that wait although they have records.
+    pub blocked: Vec<Blocked>,
+    /// Why the owner begins again and again; `None` while it works.
+    pub trouble: Option<String>,
     /// Facts that a lost state was rebuilt from so far, and all there are.
     pub rebuilt_rows: (u64, u64),
     /// Batches acknowledged by the sink.
@@ -89,6 +93,13 @@ impl Progress {
     pub fn lag(&self) -> u64 {
         self.lag_records.values().sum()
     }
+
+    /// Records of a stream that another producer's open transaction holds back.
+    #[must_use]
+    pub fn held(&self, stream: &StreamId) -> u64 {
+        let is_held = |it: &&Blocked| it.stream == *stream && it.why == Blockage::OpenTransaction;
+        self.blocked.iter().filter(is_held).map(|it| it.records).sum()
+    }
 }
 
 /// All partitions of this process. Shared; written once a turn, never per record.
@@ -112,6 +123,11 @@ impl Status {
         let before = locked(&self.partitions).insert(partition, progress);
         // The next owner counts from zero.
         self.retire(before.filter(|it| read < it.fates.consumed));
+    }
+
+    /// Notes why a partition's owner has to begin again. It is not stuck: a thread tries, for as long as it takes.
+    pub fn begins_again(&self, partition: u32, reason: &str) {
+        locked(&self.partitions).entry(partition).or_default().trouble = Some(reason.to_owned());
     }
 
     /// Forgets a partition that another process owns now.
@@ -154,7 +170,8 @@ impl Status {
         }
         for (partition, progress) in &*locked(&self.partitions) {
             let still_ms = now.ms_since(progress.turned_at).unwrap_or(0);
-            if progress.phase != Phase::Released && still_ms > TURN_MS_MAX {
+            let is_at_work = progress.phase != Phase::Released && progress.trouble.is_none();
+            if is_at_work && still_ms > TURN_MS_MAX {
                 return Err(format!("partition {partition} has not moved for {still_ms} ms"));
             }
         }
@@ -169,6 +186,13 @@ impl Status {
             return Err("no partition is assigned yet".to_owned());
         }
         for (partition, progress) in &*partitions {
+            if let Some(trouble) = &progress.trouble {
+                return Err(format!("partition {partition} begins again: {trouble}"));
+            }
+            let is_damaged = |it: &&Blocked| it.why == Blockage::DamagedBatch;
+            if let Some(Blocked { stream, at, .. }) = progress.blocked.iter().find(is_damaged) {
+                return Err(format!("partition {partition} waits at {stream}: the batch at {at} is damaged"));
+            }
             if progress.phase == Phase::CatchingUp {
                 return Err(format!("partition {partition} catches up, {} records behind", progress.lag()));
             }
@@ -192,6 +216,10 @@ impl Status {
         let mut page = String::new();
         for metric in Metric::ALL {
             let (name, help, kind) = metric.described();
+            let is_alarm = matches!(metric, Metric::Blocked | Metric::InTrouble);
+            if is_alarm && partitions.values().all(|it| metric.values(it).is_empty()) {
+                continue;
+            }
             page.extend(["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"]);
             for (partition, progress) in &partitions {
                 for (labels, value) in metric.values(progress) {
@@ -225,10 +253,14 @@ enum Metric {
     Catalog,
     OldestAge,
     NewestAge,
+    /// On the page only while there is one.
+    Blocked,
+    /// On the page only while there is one.
+    InTrouble,
 }
 
 impl Metric {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Records,
         Self::Quarantined,
         Self::Lag,
@@ -241,6 +273,8 @@ impl Metric {
         Self::Catalog,
         Self::OldestAge,
         Self::NewestAge,
+        Self::Blocked,
+        Self::InTrouble,
     ];
 
     const fn described(self) -> (&'static str, &'static str, &'static str) {
@@ -275,6 +309,14 @@ impl Metric {
                 "Age of the newest input of the last batch when the sink had it.",
                 "gauge",
             ),
+            Self::Blocked => (
+                "tributary_pipeline_blocked_records",
+                "Records that are there and cannot be read, by reason.",
+                "gauge",
+            ),
+            Self::InTrouble => {
+                ("tributary_pipeline_in_trouble", "1 while the owner begins again and again.", "gauge")
+            }
         }
     }
 
@@ -309,6 +351,11 @@ impl Metric {
             Self::Catalog => one(u64::from(progress.catalog)),
             Self::OldestAge => seconds(progress.freshness_ms.map(|it| it.oldest_ms)),
             Self::NewestAge => seconds(progress.freshness_ms.map(|it| it.newest_ms)),
+            Self::Blocked => {
+                let label = |it: &Blocked| format!("stream=\"{}\",reason=\"{}\"", it.stream, it.why.as_str());
+                progress.blocked.iter().map(|it| (label(it), it.records.to_string())).collect()
+            }
+            Self::InTrouble => progress.trouble.iter().map(|_| (String::new(), "1".to_owned())).collect(),
         }
     }
 }
@@ -349,6 +396,35 @@ mod tests {
         assert!(said.starts_with("partition 2 has not moved"), "{said}");
         status.set(2, Progress { phase: Phase::Released, ..live(0) });
         assert!(status.live(EpochMs(u64::MAX)).is_ok());
+    }
+
+    #[test]
+    fn an_owner_that_begins_again_is_not_ready_and_not_stuck() {
+        let status = Status::default();
+        status.set(2, live(0));
+        status.begins_again(2, "no broker");
+        assert!(status.live(EpochMs(1_000 + TURN_MS_MAX)).is_ok(), "a restart would not help");
+        let said = status.ready(EpochMs(0)).expect_err("nothing flows");
+        assert_eq!(said, "partition 2 begins again: no broker");
+        status.set(2, live(0));
+        assert!(status.ready(EpochMs(0)).is_ok());
+    }
+
+    /// Series that are on the page only while there is something to say: names and labels are promises all the same.
+    #[test]
+    fn the_alarms_are_frozen() {
+        let status = Status::default();
+        let stream = |number| StreamId::Topic { topic: "shop.clicks.v1".into(), partition: number };
+        let blocked = [
+            Blocked { stream: stream(0), at: 17, records: 4, why: Blockage::DamagedBatch },
+            Blocked { stream: stream(1), at: 9, records: 30, why: Blockage::OpenTransaction },
+        ];
+        let progress = Progress { blocked: blocked.into(), trouble: Some("why".into()), ..live(0) };
+        assert_eq!((progress.held(&stream(0)), progress.held(&stream(1))), (0, 30));
+        status.set(3, progress);
+        let page = status.metrics();
+        let (_, alarms) = page.split_at(page.find("# HELP tributary_pipeline_blocked").expect("is there"));
+        assert_eq!(alarms, include_str!("../tests/golden/metrics_alarms.txt"));
     }
 
     #[test]

@@ -230,6 +230,9 @@ impl Worker {
             self.first_at.get_or_insert_with(Instant::now);
         }
         self.apply(&records)?;
+        for passed in self.setup.input.take_passed() {
+            self.reach.read(&passed.stream, passed.next);
+        }
         self.send_messages()?;
         self.speak_if_due()
     }

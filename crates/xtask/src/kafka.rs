@@ -33,11 +33,13 @@ pub struct Options {
     pub port: Option<u16>,
     /// Kept, and gone on with at the next start. `None` is a temporary folder.
     pub data: Option<PathBuf>,
+    /// Further properties of each broker.
+    pub properties: Vec<(String, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { brokers: 1, port: None, data: None }
+        Self { brokers: 1, port: None, data: None, properties: Vec::new() }
     }
 }
 
@@ -81,6 +83,7 @@ impl Cluster {
             vanishes: temporary.is_some(),
             cluster_id: node::cluster_id(&folder),
             ports: ports::choose(options.brokers, options.port)?,
+            properties: options.properties.clone(),
         };
         let nodes =
             (0..layout.ports.len()).map(|index| Node::prepare(&layout, index)).collect::<Result<Vec<_>>>()?;

@@ -135,7 +135,7 @@ Both trees are built with optimisation and counted by valgrind in the same run, 
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
-        Chore::Kafka { brokers, port, data } => kafka(&Options { brokers, port, data }),
+        Chore::Kafka { brokers, port, data } => kafka(&Options { brokers, port, data, ..Options::default() }),
         Chore::Test { list: true, .. } => list(),
         Chore::Test { only, .. } => suite::run(&only),
         Chore::Tidy => suite::run(&["tidy".to_owned()]),

@@ -14,7 +14,7 @@ use std::{
 use rdkafka::{
     ClientContext, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
-    error::KafkaError as ClientError,
+    error::{KafkaError as ClientError, RDKafkaErrorCode},
 };
 
 use super::{KafkaError, KafkaSettings, is_passing};
@@ -94,6 +94,8 @@ impl KafkaGroup {
             let left = deadline.saturating_duration_since(Instant::now());
             if let Some(Err(error)) = self.consumer.poll(left) {
                 let is_passing = match &error {
+                    // A process that stood still for so long has lost its partitions, and joins again (fault 69).
+                    ClientError::MessageConsumption(RDKafkaErrorCode::PollExceeded) => true,
                     ClientError::MessageConsumption(code) => is_passing(*code),
                     _ => false,
                 };

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use journal::{Position, Source, StreamId};
+use journal::{Blocked, Position, Source, StreamId};
 
 use super::Worker;
 use crate::status::Phase;
@@ -24,10 +24,12 @@ impl Worker {
         self.shown_at = Some(Instant::now());
         if self.lag_at.is_none_or(|at| at.elapsed() >= LAG_EVERY) {
             self.lag_at = Some(Instant::now());
+            self.show_blocked();
             // A failure to look is a failure to read, which the next poll reports.
             if let Ok(ends) = self.setup.input.ends() {
                 let behind = |end: &Position| end.next.saturating_sub(self.reach.next(&end.stream));
-                let lag = ends.into_iter().map(|end| (end.stream.clone(), behind(&end)));
+                let held = |stream: &StreamId| self.progress.held(stream);
+                let lag = ends.into_iter().map(|end| (end.stream.clone(), behind(&end) + held(&end.stream)));
                 self.progress.lag_records = lag.collect();
             }
         }
@@ -41,6 +43,20 @@ impl Worker {
         self.progress.turned_at = (self.setup.clock)();
         self.progress.is_settled = self.pending.is_none() && self.gathered.records == 0;
         self.setup.status.set(self.setup.partition, self.progress.clone());
+    }
+}
+
+impl Worker {
+    /// Which inputs wait although they have records, and what for; said once when that changes.
+    fn show_blocked(&mut self) {
+        let blocked = self.setup.input.blocked();
+        let before = &self.progress.blocked;
+        let is_known = |it: &Blocked| before.iter().any(|old| (&old.stream, old.why) == (&it.stream, it.why));
+        for Blocked { stream, at, records, why } in blocked.iter().filter(|it| !is_known(it)) {
+            let (partition, why) = (self.setup.partition, why.as_str());
+            tracing::error!(partition, %stream, at, records, why, "input waits");
+        }
+        self.progress.blocked = blocked;
     }
 }
 

@@ -27,7 +27,7 @@ use warehouse::Warehouse;
 /// 2025-11-22 12:00 UTC: the beginning of a quarter.
 pub(crate) const NOON: EpochMs = EpochMs(1_763_812_800_000);
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Catalog: offer 1 of advertiser 1 with links 1 to 4 of partners 1 to 4.
 pub(crate) fn catalog(window: &str) -> String {

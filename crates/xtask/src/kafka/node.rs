@@ -54,6 +54,8 @@ pub(super) struct Layout {
     pub(super) cluster_id: String,
     /// One entry a broker.
     pub(super) ports: Vec<Ports>,
+    /// Beyond what every cluster has.
+    pub(super) properties: Vec<(String, String)>,
 }
 
 impl Layout {
@@ -73,6 +75,8 @@ impl Layout {
         let in_sync_min = replicas.div_ceil(2);
         let storage = storage(&self.folder, id);
         let storage = storage.display();
+        let more = self.properties.iter().map(|(name, value)| format!("{name}={value}\n"));
+        let more: String = more.collect();
         format!(
             "process.roles=broker,controller
 node.id={id}
@@ -97,7 +101,7 @@ share.coordinator.state.topic.min.isr={in_sync_min}
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
-"
+{more}"
         )
     }
 }
