@@ -3,89 +3,25 @@
 //! In: a spool and librdkafka's mock cluster, which can be made to fail. Out: what a consumer finds in the topics.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "whatever fails here fails the test")]
 
-use std::{collections::BTreeSet, fs, net::TcpListener, path::Path, time::Duration};
+use std::{fs, net::TcpListener, time::Duration};
 
+use bench::{Bench, WRITER, acknowledged, assert_all_arrived, values, with_property};
 use common::{Mock, PATIENCE, eventually};
 use journal::{
     Position, StreamId,
     kafka::{KafkaSettings, KafkaSource},
-    shipper::{Route, Settings, Shipper},
-    spool::{Options, Writer, delete_below},
+    shipper::{Settings, Shipper},
+    spool::delete_below,
 };
 use rdkafka::{
     mocking::MockCluster,
     producer::DefaultProducerContext,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use tempfile::TempDir;
-use units::{EpochMs, WriterId};
 
+#[path = "common/bench.rs"]
+mod bench;
 mod common;
-
-const WRITER: WriterId = WriterId(3);
-
-/// Records begin with a letter: `c` goes to the clicks, `x` nowhere.
-struct ByLetter;
-
-impl Route for ByLetter {
-    fn route(&self, bytes: &[u8], key: &mut Vec<u8>) -> Result<&str, &'static str> {
-        key.extend_from_slice(&bytes[1..]);
-        if bytes[0] == b'c' { Ok("clicks") } else { Err("no such letter") }
-    }
-
-    fn quarantine(
-        &self,
-        stream: &StreamId,
-        position: u64,
-        _: &[u8],
-        reason: &str,
-        key: &mut Vec<u8>,
-        value: &mut Vec<u8>,
-    ) -> &'static str {
-        key.push(0);
-        value.extend_from_slice(format!("{stream} {position} {reason}").as_bytes());
-        "quarantine"
-    }
-}
-
-struct Bench {
-    root: TempDir,
-    writer: Writer,
-    written: u64,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let writer = open(root.path());
-        Self { root, writer, written: 0 }
-    }
-
-    fn settings(&self, kafka: KafkaSettings) -> Settings {
-        Settings {
-            root: self.root.path().join("spool"),
-            cursor: self.root.path().join("cursor"),
-            kafka,
-            records_per_second_max: None,
-        }
-    }
-
-    fn start(&self, kafka: KafkaSettings) -> Shipper {
-        Shipper::start(self.settings(kafka), ByLetter).unwrap()
-    }
-
-    fn append(&mut self, count: u64) {
-        for _ in 0..count {
-            self.written += 1;
-            self.writer.append(format!("c{}", self.written).as_bytes()).unwrap();
-        }
-    }
-}
-
-fn open(root: &Path) -> Writer {
-    let options = Options { segment_bytes: 64 * 1024, ..Options::default() };
-    Writer::open(&root.join("spool"), WRITER, EpochMs(1_000), options).unwrap()
-}
 
 fn mock() -> Mock {
     let mock = Mock::start(1);
@@ -94,43 +30,9 @@ fn mock() -> Mock {
     mock
 }
 
-/// What a topic holds now.
-fn values(kafka: &KafkaSettings, topic: &str, partitions: i32) -> Vec<String> {
-    let mut source = KafkaSource::open(kafka).unwrap();
-    let stream = |partition| StreamId::Topic { topic: topic.into(), partition };
-    let oldest: Vec<_> =
-        (0..partitions).map(|partition| Position { stream: stream(partition), next: 0 }).collect();
-    source.seek(&oldest).unwrap();
-    let total: u64 = source.ends().unwrap().iter().map(|end| end.next).sum();
-    let mut values = Vec::new();
-    eventually("the topic is read", || {
-        let records = source.poll(1000, Duration::from_millis(200)).unwrap();
-        values.extend(records.iter().map(|record| String::from_utf8(record.bytes.to_vec()).unwrap()));
-        total <= values.len() as u64
-    });
-    values
-}
-
-/// Each of the records `1..=count` is there; repeats are allowed.
-fn assert_all_arrived(kafka: &KafkaSettings, count: u64) {
-    let found: BTreeSet<String> = values(kafka, "clicks", 2).into_iter().collect();
-    let expected: BTreeSet<String> = (1..=count).map(|number| format!("c{number}")).collect();
-    assert_eq!(found, expected);
-}
-
-fn acknowledged(shipper: &Shipper, incarnation: u32) -> u64 {
-    let stream = StreamId::Spool { writer: WRITER, incarnation };
-    shipper.acknowledged().iter().find(|it| it.stream == stream).map_or(0, |position| position.next - 1)
-}
-
-fn with_property(mut kafka: KafkaSettings, name: &str, value: &str) -> KafkaSettings {
-    kafka.extra.insert(name.to_owned(), value.to_owned());
-    kafka
-}
-
 #[test]
 fn every_record_arrives_once_and_in_order_per_key() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(500);
     let shipper = bench.start(mock.settings());
     bench.append(500);
@@ -139,12 +41,12 @@ fn every_record_arrives_once_and_in_order_per_key() {
     assert_eq!((counters.sent, counters.acknowledged, counters.lag_records), (1000, 1000, 0));
     assert_eq!((counters.troubles, counters.trouble), (0, None));
     assert_eq!(values(&mock.settings(), "clicks", 2).len(), 1000);
-    assert_all_arrived(&mock.settings(), 1000);
+    assert_all_arrived(&mock.settings(), "clicks", 1000);
 }
 
 #[test]
 fn a_restart_goes_on_at_the_cursor_and_a_lost_cursor_repeats() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(100);
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 100);
@@ -158,13 +60,13 @@ fn a_restart_goes_on_at_the_cursor_and_a_lost_cursor_repeats() {
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged again", || acknowledged(&shipper, 1) == 110);
     assert_eq!(shipper.stop(PATIENCE).sent, 110);
-    assert_all_arrived(&mock.settings(), 110);
+    assert_all_arrived(&mock.settings(), "clicks", 110);
 }
 
 // fault 42
 #[test]
 fn segments_that_the_cursor_does_not_know_are_shipped_once() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(100);
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 100);
@@ -176,13 +78,13 @@ fn segments_that_the_cursor_does_not_know_are_shipped_once() {
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 6_100);
     assert_eq!(shipper.stop(PATIENCE).sent, 6_000);
-    assert_all_arrived(&mock.settings(), 6_100);
+    assert_all_arrived(&mock.settings(), "clicks", 6_100);
 }
 
 // fault 56
 #[test]
 fn brokers_that_are_down_and_back_cost_nothing_but_time() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     mock.with(|mock| mock.broker_down(1)).unwrap();
     let shipper = bench.start(mock.settings());
     bench.append(300);
@@ -196,26 +98,26 @@ fn brokers_that_are_down_and_back_cost_nothing_but_time() {
     mock.with(|mock| mock.broker_up(1)).unwrap();
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 600);
     drop(shipper);
-    assert_all_arrived(&mock.settings(), 600);
+    assert_all_arrived(&mock.settings(), "clicks", 600);
 }
 
 // fault 57
 #[test]
 fn a_full_queue_only_pauses_the_shipper() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(2_000);
     let shipper = bench.start(with_property(mock.settings(), "queue.buffering.max.messages", "10"));
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 2_000);
     let counters = shipper.stop(PATIENCE);
     assert!(0 < counters.pauses);
     assert_eq!(counters.sent, 2_000);
-    assert_all_arrived(&mock.settings(), 2_000);
+    assert_all_arrived(&mock.settings(), "clicks", 2_000);
 }
 
 // fault 59
 #[test]
 fn records_that_cannot_be_shipped_go_to_quarantine_and_do_not_stop_the_others() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(5);
     bench.writer.append(b"x").unwrap();
     bench.append(5);
@@ -225,7 +127,7 @@ fn records_that_cannot_be_shipped_go_to_quarantine_and_do_not_stop_the_others() 
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 17);
     let counters = shipper.stop(PATIENCE);
     assert_eq!((counters.quarantined, counters.refused), (2, 0));
-    assert_all_arrived(&mock.settings(), 15);
+    assert_all_arrived(&mock.settings(), "clicks", 15);
     let quarantined = values(&mock.settings(), "quarantine", 1);
     assert_eq!(quarantined.len(), 2);
     assert_eq!(quarantined[0], "spool:3:1 6 no such letter");
@@ -239,7 +141,7 @@ fn a_topic_that_is_missing_or_forbidden_for_a_while_costs_nothing() {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
     ] {
-        let (mock, mut bench) = (mock(), Bench::new());
+        let (mock, mut bench) = (mock(), Bench::new("clicks"));
         mock.with(move |mock: &MockCluster<'_, DefaultProducerContext>| mock.topic_error("clicks", error))
             .unwrap();
         bench.append(50);
@@ -257,14 +159,14 @@ fn a_topic_that_is_missing_or_forbidden_for_a_while_costs_nothing() {
         eventually("all is acknowledged", || acknowledged(&shipper, 1) == 50);
         assert_eq!(shipper.counters().trouble, None);
         drop(shipper);
-        assert_all_arrived(&mock.settings(), 50);
+        assert_all_arrived(&mock.settings(), "clicks", 50);
     }
 }
 
 // fault 58
 #[test]
 fn too_few_replicas_in_sync_is_waited_out() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     let few = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
     let after = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
     let errors = [few, after, few, few, after];
@@ -273,13 +175,13 @@ fn too_few_replicas_in_sync_is_waited_out() {
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 200);
     assert_eq!(shipper.stop(PATIENCE).troubles, 0);
-    assert_all_arrived(&mock.settings(), 200);
+    assert_all_arrived(&mock.settings(), "clicks", 200);
 }
 
 // fault 63
 #[test]
 fn leaders_that_change_all_the_time_lose_nothing() {
-    let (mock, mut bench) = (Mock::start(3), Bench::new());
+    let (mock, mut bench) = (Mock::start(3), Bench::new("clicks"));
     mock.make_topic("clicks", 2);
     let shipper = bench.start(mock.settings());
     for change in 0..30 {
@@ -292,13 +194,13 @@ fn leaders_that_change_all_the_time_lose_nothing() {
     }
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 600);
     drop(shipper);
-    assert_all_arrived(&mock.settings(), 600);
+    assert_all_arrived(&mock.settings(), "clicks", 600);
 }
 
 // fault 62
 #[test]
 fn after_a_fatal_error_a_new_producer_goes_on() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(20);
     let fatal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     let invalid = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
@@ -308,13 +210,13 @@ fn after_a_fatal_error_a_new_producer_goes_on() {
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 520);
     let counters = shipper.stop(PATIENCE);
     assert!(0 < counters.troubles, "the producer was replaced");
-    assert_all_arrived(&mock.settings(), 520);
+    assert_all_arrived(&mock.settings(), "clicks", 520);
 }
 
 // faults 65 and 66: a shipper that ends with a full queue has promised nothing.
 #[test]
 fn what_a_dead_shipper_had_in_its_queue_is_sent_by_the_next() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(400);
     mock.with(|mock| mock.broker_down(1)).unwrap();
     let shipper = bench.start(mock.settings());
@@ -322,23 +224,20 @@ fn what_a_dead_shipper_had_in_its_queue_is_sent_by_the_next() {
     drop(shipper);
     mock.with(|mock| mock.broker_up(1)).unwrap();
     // A new run of the edge, too.
-    let Bench { root, writer, written } = bench;
-    drop(writer);
-    let writer = open(root.path());
-    let mut bench = Bench { root, writer, written };
+    let mut bench = bench.reopened();
     bench.append(100);
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || {
         (acknowledged(&shipper, 1), acknowledged(&shipper, 2)) == (400, 100)
     });
     drop(shipper);
-    assert_all_arrived(&mock.settings(), 500);
+    assert_all_arrived(&mock.settings(), "clicks", 500);
 }
 
 #[test]
 fn a_broker_that_was_never_there_does_not_keep_a_shipper_from_stopping() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut bench = Bench::new();
+    let mut bench = Bench::new("clicks");
     bench.append(100);
     let shipper = bench.start(KafkaSettings::new(&format!("127.0.0.1:{port}"), "test"));
     eventually("the shipper has tried", || shipper.counters().sent == 100);
@@ -349,7 +248,7 @@ fn a_broker_that_was_never_there_does_not_keep_a_shipper_from_stopping() {
 
 #[test]
 fn records_deleted_before_they_were_shipped_are_counted_and_passed() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(10);
     let shipper = bench.start(mock.settings());
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 10);
@@ -366,21 +265,21 @@ fn records_deleted_before_they_were_shipped_are_counted_and_passed() {
 
 #[test]
 fn a_rate_is_kept_by_waiting_and_not_by_dropping() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     bench.append(300);
     let limited = Settings { records_per_second_max: Some(200), ..bench.settings(mock.settings()) };
-    let shipper = Shipper::start(limited, ByLetter).unwrap();
+    let shipper = Shipper::start(limited, bench.route()).unwrap();
     eventually("the first are acknowledged", || 0 < acknowledged(&shipper, 1));
     eventually("all is acknowledged", || acknowledged(&shipper, 1) == 300);
     drop(shipper);
-    assert_all_arrived(&mock.settings(), 300);
+    assert_all_arrived(&mock.settings(), "clicks", 300);
 }
 
 // fault 64: a broker that has just become the leader of a new partition refuses the first batch and takes the second one. It then takes the first
 // one, sent again, for a repeat, and librdkafka calls both delivered: real Kafka 4 lost two clicks of sixty so, in one of ten new programs.
 #[test]
 fn no_batch_overtakes_one_that_is_refused_once() {
-    let (mock, mut bench) = (mock(), Bench::new());
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
     // Slow enough for a second batch to be on its way before the first one's answer.
     mock.with(|mock| mock.broker_round_trip_time(1, Duration::from_millis(50))).unwrap();
     let shipper = bench.start(with_property(mock.settings(), "linger.ms", "0"));
@@ -413,5 +312,5 @@ fn no_batch_overtakes_one_that_is_refused_once() {
         let numbers = by_partition(partition);
         assert!(numbers.is_sorted(), "{numbers:?}");
     }
-    assert_all_arrived(&mock.settings(), 40);
+    assert_all_arrived(&mock.settings(), "clicks", 40);
 }

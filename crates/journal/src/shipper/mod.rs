@@ -145,14 +145,23 @@ impl Drop for Shipper {
 fn ship(settings: &Settings, route: &impl Route, control: &Control) {
     let mut cursor = Cursor::load(&settings.cursor);
     let mut backoff = BACKOFF_MIN;
+    let mut alone = None;
     while !control.is_stopping() {
         publish(&cursor, control);
         let begun = Instant::now();
         let mut reader = Reader::open(&settings.root);
         reader.seek(&cursor.positions());
-        let trouble = match Session::open(settings, route, control, reader, &mut cursor) {
+        let trouble = match Session::open(settings, route, control, reader, &mut cursor, alone) {
             Ok(mut session) => match session.run() {
                 Ending::Stopped => return,
+                Ending::SentAlone => {
+                    alone = None;
+                    continue;
+                }
+                Ending::Refused(records, reason) => {
+                    alone = Some(records);
+                    reason
+                }
                 Ending::Trouble(trouble) => trouble,
             },
             Err(error) => error.to_string(),

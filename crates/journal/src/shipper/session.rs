@@ -2,10 +2,11 @@
 //!
 //! In: records of the spool. Out: acknowledged prefixes in the cursor. Nothing is repaired here: after any failure that
 //! librdkafka does not repair itself the session ends, and the next one sends again what was not acknowledged (faults
-//! 60 to 62, 65, 66). Start at [`Session::run`].
+//! 60 to 62, 65, 66). A broker refuses whole batches, so what was in one that it found too large is sent again one by one,
+//! and only what is refused alone goes to quarantine (fault 59). Start at [`Session::run`].
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -36,6 +37,22 @@ pub(super) enum Ending {
     Stopped,
     /// It cannot go on.
     Trouble(String),
+    /// A broker refused a batch for what is in it: so many records are to be sent one by one.
+    Refused(usize, String),
+    /// What was to be sent one by one is acknowledged.
+    SentAlone,
+}
+
+/// Why a step ended the session.
+enum Halt {
+    Trouble(String),
+    Refused(String),
+}
+
+impl From<String> for Halt {
+    fn from(trouble: String) -> Self {
+        Self::Trouble(trouble)
+    }
 }
 
 pub(super) struct Session<'a, R> {
@@ -46,6 +63,10 @@ pub(super) struct Session<'a, R> {
     cursor: &'a mut Cursor,
     producer: BaseProducer<Deliveries>,
     window: Window,
+    /// Records still to be sent in batches of one; `None` in a session of whole batches.
+    alone: Option<u64>,
+    /// Tickets whose records went to quarantine because a broker refused them: at most as many as there are in flight in such a session.
+    quarantining: BTreeSet<u64>,
     key: Vec<u8>,
     value: Vec<u8>,
     looked_at: Instant,
@@ -85,7 +106,7 @@ impl ProducerContext for Deliveries {
                 self.note_delivered(message.topic());
                 Delivery::Done(ticket)
             }
-            Err((error, message)) if is_poison(error) => {
+            Err((error, message)) if is_poison(error) || is_beside_poison(error) => {
                 let bytes = Bytes::copy_from_slice(message.payload().unwrap_or_default());
                 Delivery::Poison(ticket, bytes, error.to_string())
             }
@@ -110,17 +131,26 @@ fn is_poison(error: &ClientError) -> bool {
     matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord))
 }
 
+/// Nothing is wrong with the record but the batch it was in.
+fn is_beside_poison(error: &ClientError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidDifferentRecord)
+}
+
 impl<'a, R: Route> Session<'a, R> {
+    /// `alone`: so many records go in batches of one.
     pub(super) fn open(
         settings: &'a Settings,
         route: &'a R,
         control: &'a Control,
         reader: Reader,
         cursor: &'a mut Cursor,
+        alone: Option<usize>,
     ) -> Result<Self, KafkaError> {
-        let producer = settings
-            .kafka
-            .producer()
+        let mut config = settings.kafka.producer();
+        if alone.is_some() {
+            config.set("batch.num.messages", "1").set("linger.ms", "0");
+        }
+        let producer = config
             .create_with_context(Deliveries::default())
             .map_err(|error| KafkaError::Settings { reason: error.to_string() })?;
         let now = Instant::now();
@@ -132,6 +162,8 @@ impl<'a, R: Route> Session<'a, R> {
             cursor,
             producer,
             window: Window::default(),
+            alone: alone.map(|it| it as u64),
+            quarantining: BTreeSet::new(),
             key: Vec::new(),
             value: Vec::new(),
             looked_at: now,
@@ -142,10 +174,14 @@ impl<'a, R: Route> Session<'a, R> {
 
     pub(super) fn run(&mut self) -> Ending {
         while !self.control.is_stopping() {
-            if let Err(trouble) = self.step() {
-                self.save();
-                return Ending::Trouble(trouble);
-            }
+            let ending = match self.step() {
+                Ok(()) if self.alone == Some(0) => Ending::SentAlone,
+                Ok(()) => continue,
+                Err(Halt::Trouble(trouble)) => Ending::Trouble(trouble),
+                Err(Halt::Refused(reason)) => Ending::Refused(self.window.len(), reason),
+            };
+            self.save();
+            return ending;
         }
         let deadline = Instant::now() + self.control.flush_wait();
         while !self.window.is_empty() && Instant::now() < deadline {
@@ -159,7 +195,7 @@ impl<'a, R: Route> Session<'a, R> {
         Ending::Stopped
     }
 
-    fn step(&mut self) -> Result<(), String> {
+    fn step(&mut self) -> Result<(), Halt> {
         self.producer.poll(Duration::ZERO);
         self.collect()?;
         if EVERY <= self.looked_at.elapsed() {
@@ -261,7 +297,7 @@ impl<'a, R: Route> Session<'a, R> {
     }
 
     /// Takes in what the brokers have said.
-    fn collect(&mut self) -> Result<(), String> {
+    fn collect(&mut self) -> Result<(), Halt> {
         let context = self.producer.context();
         let reports = std::mem::take(&mut *context.reports.lock().unwrap_or_else(PoisonError::into_inner));
         let passing = context.passing.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -269,7 +305,7 @@ impl<'a, R: Route> Session<'a, R> {
             self.control.counters.note_passing(passing);
         }
         if let Some((code, reason)) = self.producer.client().fatal_error() {
-            return Err(format!("{code}: {reason}"));
+            return Err(format!("{code}: {reason}").into());
         }
         if reports.is_empty() {
             return Ok(());
@@ -280,16 +316,24 @@ impl<'a, R: Route> Session<'a, R> {
         for report in reports {
             match report {
                 Delivery::Done(ticket) => self.window.done(ticket as u64),
+                Delivery::Poison(_, _, reason) if self.alone.is_none() => return Err(Halt::Refused(reason)),
                 Delivery::Poison(ticket, bytes, reason) => {
                     let ticket = ticket as u64;
                     let Some((stream, position)) = self.window.place(ticket) else { continue };
+                    if !self.quarantining.insert(ticket) {
+                        // Quarantine refuses it too: it stays in the spool.
+                        self.window.done(ticket);
+                        self.control.counters.refused.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
                     self.quarantine(&stream, position, &bytes, &reason, ticket)?;
                 }
-                Delivery::Failed(reason) => return Err(reason),
+                Delivery::Failed(reason) => return Err(reason.into()),
             }
         }
         let Self { window, cursor, .. } = self;
         let passed = window.advance(|stream, next| cursor.advance(stream, next));
+        self.alone = self.alone.map(|it| it.saturating_sub(passed));
         if 0 < passed {
             self.control.counters.note_acknowledged(passed);
             publish(self.cursor, self.control);

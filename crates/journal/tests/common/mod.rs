@@ -29,7 +29,7 @@ use rdkafka::{
 /// Set by `cargo xtask test`.
 const REAL_BROKER: &str = "TRIBUTARY_TEST_KAFKA";
 /// Longest wait for anything a test expects.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 static TOPICS: AtomicU32 = AtomicU32::new(0);
 
