@@ -162,47 +162,73 @@ fn a_kill_at_any_call_of_the_spool_loses_and_invents_nothing() {
     judge(edge.data.path(), &known);
 }
 
+/// Kills in a usual run; `TRIBUTARY_TEST_KILLS=10000` for a long one.
+const KILLS: u32 = 30;
+/// Lives in one folder, each with what the ones before left.
+const LIVES: u32 = 20;
+/// Lives between two looks at all that is there.
+const JUDGED_EVERY: u32 = 5;
+
+#[expect(clippy::disallowed_methods, reason = "how long this takes is the caller's to say")]
+fn kills_wanted() -> u32 {
+    std::env::var("TRIBUTARY_TEST_KILLS").ok().map_or(KILLS, |it| it.parse().unwrap())
+}
+
+/// Four visitors click until the edge is killed, some time after it has answered `answers` of them.
+fn live_under_load(data: &Path, round: u32, answers: u32, known: &mut Known) {
+    let mut child = Child::start(data, &CHILD).unwrap();
+    let answered = AtomicU32::new(0);
+    let connected: Vec<Visitor> = (0..4).map(|_| Visitor::new(child.address)).collect();
+    let seen = std::thread::scope(|scope| {
+        let visitors: Vec<_> = (0..)
+            .zip(connected)
+            .map(|(number, mut visitor): (u32, Visitor)| {
+                let answered = &answered;
+                scope.spawn(move || {
+                    let mut tags = Vec::new();
+                    for n in 0.. {
+                        let tag = format!("{round}-{number}-{n:04}");
+                        if !visitor.click(&tag) {
+                            return (tags, tag);
+                        }
+                        tags.push(tag);
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                    unreachable!("it is killed before")
+                })
+            })
+            .collect();
+        while answered.load(Ordering::Relaxed) < answers {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill();
+        visitors.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>()
+    });
+    child.wait();
+    for (answered, last) in seen {
+        known.answered.extend(answered);
+        known.unanswered.insert(last, None);
+    }
+}
+
 // faults 36, 37, 38, under load
 #[test]
 fn kills_at_any_moment_lose_no_answered_click() {
-    let data = new_data();
-    let mut known = Known::default();
-    for round in 0..10_u32 {
-        let mut child = Child::start(data.path(), &CHILD).unwrap();
-        let answers = AtomicU32::new(0);
-        let connected: Vec<Visitor> = (0..4).map(|_| Visitor::new(child.address)).collect();
-        let seen = std::thread::scope(|scope| {
-            let visitors: Vec<_> = (0..)
-                .zip(connected)
-                .map(|(number, mut visitor): (u32, Visitor)| {
-                    let answers = &answers;
-                    scope.spawn(move || {
-                        let mut answered = Vec::new();
-                        for n in 0.. {
-                            let tag = format!("{round}-{number}-{n:04}");
-                            if !visitor.click(&tag) {
-                                return (answered, tag);
-                            }
-                            answered.push(tag);
-                            answers.fetch_add(1, Ordering::Relaxed);
-                        }
-                        unreachable!("it is killed before")
-                    })
-                })
-                .collect();
-            // Some of these fall into a roll: a segment holds some fifty.
-            while answers.load(Ordering::Relaxed) < 20 + round * 37 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            child.kill();
-            visitors.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>()
-        });
-        child.wait();
-        for (answered, last) in seen {
-            known.answered.extend(answered);
-            known.unanswered.insert(last, None);
+    let kills = kills_wanted();
+    let (mut data, mut known) = (new_data(), Known::default());
+    let mut answered = 0;
+    for round in 0..kills {
+        // Some of these fall into a roll: a segment holds some fifty.
+        live_under_load(data.path(), round, 20 + round * 37 % 400, &mut known);
+        let is_last = round + 1 == kills || round % LIVES == LIVES - 1;
+        if is_last || round % JUDGED_EVERY == JUDGED_EVERY - 1 {
+            judge(data.path(), &known);
         }
-        judge(data.path(), &known);
+        if is_last {
+            answered += known.answered.len();
+            (data, known) = (new_data(), Known::default());
+        }
     }
-    assert!(known.answered.len() > 1_000);
+    println!("{kills} kills, {answered} answered clicks, none lost, doubled or invented");
+    assert!(answered > 100 * usize::try_from(kills).unwrap());
 }
