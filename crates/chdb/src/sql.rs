@@ -176,7 +176,7 @@ pub(crate) struct Insert {
     pub(crate) format: Option<String>,
     /// Where the rows begin in the text.
     pub(crate) rows_at: usize,
-    /// The text ended before FORMAT, VALUES or SELECT: with more of it, this answer may change.
+    /// The text ended before the rows, or amid what stands before them: with more of it, this answer may change.
     pub(crate) open: bool,
 }
 
@@ -238,6 +238,9 @@ fn skip_target(sql: &[u8], all: &mut std::iter::Peekable<impl Iterator<Item = To
 }
 
 fn plan(sql: &[u8], end: usize, format: Option<String>, rows_at: usize, open: bool) -> Insert {
+    // What begins a heredoc reads as a word until its end is there.
+    let begins_heredoc = |it: Token| it.kind == Kind::Word && text(sql, it).starts_with(b"$");
+    let open = open || tokens(sql).take_while(|it| it.end <= end).any(begins_heredoc);
     Insert { statement: sql.get(..end).unwrap_or_default().to_vec(), format, rows_at, open }
 }
 
@@ -245,35 +248,65 @@ fn plan(sql: &[u8], end: usize, format: Option<String>, rows_at: usize, open: bo
 fn with_format(sql: &[u8], keyword: Token, name: Token) -> Insert {
     let format = Some(String::from_utf8_lossy(text(sql, name)).into_owned());
     let after = sql.get(name.end..).unwrap_or_default();
-    let mut insert = plan(sql, keyword.start, format, name.end, name.end == sql.len());
-    if let Some(bytes) = settings_bytes(after) {
-        insert.statement.extend(after.get(..bytes).unwrap_or_default());
-        insert.rows_at += bytes;
+    let mut insert = plan(sql, keyword.start, format, name.end, false);
+    match settings_bytes(after) {
+        Ok(bytes) => {
+            insert.statement.extend(after.get(..bytes).unwrap_or_default());
+            insert.rows_at += bytes;
+        }
+        Err(Undecided) => insert.open = true,
     }
     insert.rows_at += line_end_bytes(sql.get(insert.rows_at..).unwrap_or_default());
     insert
 }
 
-/// Bytes of `SETTINGS k = v, ...` at the front, blanks before it included.
-fn settings_bytes(rest: &[u8]) -> Option<usize> {
+/// The text ends too early to tell.
+struct Undecided;
+
+/// Bytes of `SETTINGS k = v, ...` at the front, blanks before it included. A token at the very end may go on, or begin a comment.
+fn settings_bytes(rest: &[u8]) -> Result<usize, Undecided> {
     let mut all = tokens(rest).peekable();
-    all.next().filter(|token| is(rest, *token, "settings"))?;
-    let mut end = None;
+    let whole = |token: Option<Token>| token.filter(|it| it.end < rest.len()).ok_or(Undecided);
+    if !may_be_settings(rest, all.peek().copied()) {
+        return Ok(0);
+    }
+    whole(all.next())?;
+    let mut end = 0;
     loop {
-        all.next().filter(|token| token.kind == Kind::Word)?;
-        all.next().filter(|token| token.kind == Kind::Mark(b'='))?;
+        if whole(all.next())?.kind != Kind::Word || whole(all.next())?.kind != Kind::Mark(b'=') {
+            return Ok(end);
+        }
         all.next_if(|token| token.kind == Kind::Mark(b'-'));
-        let value = all.next().filter(|token| matches!(token.kind, Kind::Word | Kind::Literal))?;
-        let mut last = value.end;
+        let value = whole(all.next())?;
+        if !matches!(value.kind, Kind::Word | Kind::Literal) {
+            return Ok(end);
+        }
+        if value.kind == Kind::Word && text(rest, value).starts_with(b"$") {
+            return Err(Undecided);
+        }
+        end = value.end;
         // `0.5` is a word, a mark and a word.
         if all.next_if(|token| token.kind == Kind::Mark(b'.')).is_some() {
-            last = all.next().map_or(last, |token| token.end);
+            end = whole(all.next())?.end;
         }
-        end = Some(last).or(end);
-        if all.next_if(|token| token.kind == Kind::Mark(b',')).is_none() {
-            return end;
+        match all.next() {
+            Some(Token { kind: Kind::Mark(b','), .. }) => {}
+            Some(token) if token.end < rest.len() || !begins_comment(token) => return Ok(end),
+            _ => return Err(Undecided),
         }
     }
+}
+
+/// `SETTINGS`, or the end of the text where it may still come.
+fn may_be_settings(rest: &[u8], token: Option<Token>) -> bool {
+    let Some(token) = token else { return true };
+    let said = text(rest, token).to_ascii_lowercase();
+    let may_go_on = b"settings".starts_with(said.as_slice()) || begins_comment(token);
+    is(rest, token, "settings") || (token.end == rest.len() && may_go_on)
+}
+
+const fn begins_comment(token: Token) -> bool {
+    matches!(token.kind, Kind::Mark(b'-' | b'#' | b'/'))
 }
 
 /// Blanks and the one line end between a format's name and its rows; anything further belongs to the rows.

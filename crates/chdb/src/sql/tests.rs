@@ -59,7 +59,18 @@ fn a_cut_insert_is_known_to_be_open() {
         ("INSERT INTO t FORM", true),
         ("INSERT INTO t FORMAT", true),
         ("INSERT INTO t FORMAT Row", true),
-        ("INSERT INTO t FORMAT RowBinary\n", false),
+        ("INSERT INTO t FORMAT RowBinary\n", true),
+        ("INSERT INTO t FORMAT RowBinary\n\x01", false),
+        // What stands behind the format's name may be settings, which must not be cut in two.
+        ("INSERT INTO t FORMAT CSV sett", true),
+        ("INSERT INTO t FORMAT CSV SETTINGS a = 1", true),
+        ("INSERT INTO t FORMAT CSV SETTINGS a = 1,", true),
+        ("INSERT INTO t FORMAT CSV SETTINGS a = 'x\n1,2", true),
+        ("INSERT INTO t FORMAT CSV SETTINGS a = 'x'\n1,2", false),
+        ("INSERT INTO t FORMAT CSV /* SETTINGS", true),
+        ("INSERT INTO t FORMAT CSV\n1,2", false),
+        // A heredoc that may still end.
+        ("INSERT INTO t $x FORMAT CSV\n1", true),
     ] {
         assert_eq!(insert(sql.as_bytes()).map(|found| found.open), Some(open), "{sql}");
     }
