@@ -5,7 +5,7 @@
 //! of answers (`respond`). Start at [`bind`] and [`Server::run`].
 
 mod flush;
-mod request;
+pub(crate) mod request;
 mod respond;
 
 use std::{

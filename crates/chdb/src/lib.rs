@@ -17,6 +17,8 @@ pub mod fetch;
 mod ffi;
 mod http;
 mod multipart;
+#[cfg(feature = "test-util")]
+pub mod parsers;
 mod sql;
 #[cfg(feature = "test-util")]
 pub mod testing;

@@ -13,7 +13,10 @@ use events::LandingChoice;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use units::{EpochMs, LinkId, SECOND_MS};
+use units::{
+    EpochMs, LinkId, SECOND_MS,
+    planted::{Bug, planted},
+};
 use url::Url;
 
 /// The longest deep link, in bytes: what browsers and proxies carry everywhere.
@@ -81,7 +84,11 @@ pub(crate) fn check(
         check_signature(asked, link, secrets, now)?;
         return Ok(url);
     }
-    if hosts.iter().any(|it| it.allows(&url)) { Ok(url) } else { Err(LandingChoice::Unsigned) }
+    if hosts.iter().any(|it| it.allows(&url)) || planted(Bug::UnsignedLink) {
+        Ok(url)
+    } else {
+        Err(LandingChoice::Unsigned)
+    }
 }
 
 /// A URL that every browser reads as we do; `None` for any other (faults 7, 8, 10, 11).

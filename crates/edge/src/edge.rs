@@ -17,10 +17,7 @@ use std::{
 
 use events::{ClickKey, ClickKeyring};
 use hyper::header::HeaderName;
-use journal::{
-    shipper::Snapshot,
-    spool::{self, Durability, OpenError},
-};
+use journal::spool::{self, Durability, OpenError};
 use telemetry::{LatencyMetric, Telemetry};
 use tokio::sync::watch;
 use units::{Clock, WriterId};
@@ -36,7 +33,7 @@ use crate::{
     report::CustomerHasher,
     server::{self, Phase},
     settings::{Options, THREADS_MAX},
-    shipping::{self, Shipping},
+    shipping::{self, Shipping, Snapshot},
     snapshots::{Follower, POLL_MS},
     unrecorded::UnrecordedFile,
     visitor::VisitorCookies,

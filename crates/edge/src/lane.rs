@@ -88,7 +88,8 @@ async fn hear(worker: &Worker, stream: &mut TcpStream) -> io::Result<(Box<Room>,
 }
 
 /// How a connection goes on.
-enum Next {
+#[derive(Debug)]
+pub(crate) enum Next {
     Listen,
     End,
     /// What was read and is not a plain click.
@@ -96,10 +97,10 @@ enum Next {
 }
 
 /// Answers what was heard, in its order.
-async fn answer(
+pub(crate) async fn answer(
     worker: &Worker,
     peer: IpAddr,
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncWrite + Unpin),
     room: &mut Room,
     heard_bytes: usize,
 ) -> io::Result<Next> {

@@ -33,8 +33,14 @@ mod reports;
 mod routes;
 mod server;
 mod settings;
+#[cfg(feature = "kafka")]
+mod shipping;
+#[cfg(not(feature = "kafka"))]
+#[path = "shipping_absent.rs"]
 mod shipping;
 mod snapshots;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod unrecorded;
 mod visitor;
 mod worker;

@@ -3,7 +3,6 @@
 //! In: the threads' counters, when somebody asks. Out: the page. Adding up at the scrape instead of at each request keeps threads from writing one
 //! another's cache lines.
 
-use journal::shipper::Snapshot;
 use telemetry::{
     ConnectionRefusal, Counter, EdgeOutcome, Gauge, Label as _, ReportResult, ShipResult, Telemetry, Topic,
     UnrecordedReason, VerdictLabel, VersionResult,
@@ -12,6 +11,7 @@ use telemetry::{
 use crate::{
     counters::{Count, Outcome},
     edge::State,
+    shipping::Snapshot,
 };
 
 /// The page, in Prometheus' text format.

@@ -18,6 +18,7 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -151,7 +152,7 @@ impl Drop for Open {
     }
 }
 
-fn builder(worker: &Worker) -> http1::Builder {
+pub(crate) fn builder(worker: &Worker) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // Without a timer hyper's timeouts do nothing.
@@ -183,6 +184,19 @@ async fn connection(
             return;
         }
     };
+    if general(&builder, worker, stream, peer, &mut phase).await.is_err() {
+        counters.add(Count::ConnectionErrors, 1);
+    }
+}
+
+/// Answers whatever comes, by hyper, until the connection ends.
+pub(crate) async fn general(
+    builder: &http1::Builder,
+    worker: Arc<Worker>,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: IpAddr,
+    phase: &mut watch::Receiver<Phase>,
+) -> hyper::Result<()> {
     let service = service_fn(move |request: Request<Incoming>| {
         let worker = Arc::clone(&worker);
         async move {
@@ -192,14 +206,11 @@ async fn connection(
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let result = tokio::select! {
+    tokio::select! {
         result = connection.as_mut() => result,
-        () = draining(&mut phase) => {
+        () = draining(phase) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    if result.is_err() {
-        counters.add(Count::ConnectionErrors, 1);
     }
 }

@@ -9,8 +9,10 @@ use events::{ClickHead, Event, Kind, Quarantined, kind_of};
 use journal::{
     StreamId,
     kafka::KafkaSettings,
-    shipper::{Route, Settings, Shipper, Snapshot},
+    shipper::{Route, Settings, Shipper},
 };
+
+pub(crate) use journal::shipper::Snapshot;
 
 use crate::{edge::spool_root, settings::Options};
 

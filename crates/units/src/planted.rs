@@ -74,6 +74,8 @@ bugs! {
     LostUnit "lost-unit",
     /// A click id need not be signed.
     UnsignedId "unsigned-id",
+    /// A deep link to a foreign host need not be signed.
+    UnsignedLink "unsigned-link",
     /// An order's state on disk is not read back before its next record.
     ForgetDisk "forget-disk",
     /// Orders on disk are not decided again for a version of the catalog.

@@ -17,19 +17,19 @@ const PAIRS_MAX: usize = 1_000;
 
 /// Everything a request says before its body.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) user: String,
-    pub(super) password: String,
-    pub(super) get: bool,
-    pub(super) statement: String,
-    pub(super) boundary: Option<String>,
-    pub(super) body_encodings: Vec<Encoding>,
-    pub(super) answer_encodings: Vec<Encoding>,
-    pub(super) format: Option<String>,
-    pub(super) database: Option<String>,
-    pub(super) query_id: Option<String>,
-    pub(super) settings: Vec<(String, String)>,
-    pub(super) params: Vec<Param>,
+pub(crate) struct Head {
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) get: bool,
+    pub(crate) statement: String,
+    pub(crate) boundary: Option<String>,
+    pub(crate) body_encodings: Vec<Encoding>,
+    pub(crate) answer_encodings: Vec<Encoding>,
+    pub(crate) format: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) query_id: Option<String>,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) params: Vec<Param>,
 }
 
 /// URL keys of ClickHouse's that are no settings and change nothing here: sessions are per request, roles of one engine
@@ -51,7 +51,7 @@ const TOLERATED: [&str; 13] = [
 ];
 
 /// Reads a request's line and headers.
-pub(super) fn read(parts: &Parts) -> Result<Head, EngineError> {
+pub(crate) fn read(parts: &Parts) -> Result<Head, EngineError> {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut head = Head {
         user: "default".to_owned(),
