@@ -4,6 +4,7 @@
 //! Not here: anything that is shipped; nothing of the product depends on this crate except its tests.
 //! Start at [`kafka::Broker`] for a test that needs Kafka, at [`suite::STEPS`] for what a change must pass.
 
+pub mod fuzz;
 pub mod instructions;
 pub mod kafka;
 pub mod kill;

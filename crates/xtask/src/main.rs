@@ -15,7 +15,7 @@ use std::{
 use anyhow::Result;
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 use xtask::{
-    instructions,
+    fuzz, instructions,
     kafka::{Cluster, Options},
     kill, mutants, suite,
 };
@@ -124,6 +124,43 @@ Both trees are built with optimisation and counted by valgrind in the same run, 
         #[arg(long)]
         json: bool,
     },
+    /// Drives every parser by what its inputs reach, and keeps what breaks a promise
+    #[command(after_help = "Examples:
+  cargo xtask fuzz                           every target for ten seconds, one on each core
+  cargo xtask fuzz --seconds 36000 --jobs 2  the long form: ten hours each
+  cargo xtask fuzz --target redirect --repeat FILE
+  cargo xtask fuzz --minimise                the fewest inputs that reach what all reach, into crates/fuzz/corpus
+  cargo xtask fuzz --planted                 bugs of our own, each found by its target
+  cargo xtask fuzz --exhaustive              what can be tried whole: each bit of a segment, each small change of an
+                                             id, each hostile URL in each parameter; `-- --help` lists more
+
+What is found stays in the build's folder for the next run. Stable toolchain; the engine's C++ needs g++.")]
+    Fuzz {
+        /// These targets alone; an unknown name lists them
+        #[arg(long = "target", num_args = 1.., value_name = "TARGET")]
+        targets: Vec<String>,
+        /// For each target
+        #[arg(long, default_value_t = fuzz::SECONDS)]
+        seconds: u64,
+        /// Targets at the same time; one a core without it
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Writes the smallest corpus into the tree
+        #[arg(long)]
+        minimise: bool,
+        /// Tries one input of one target
+        #[arg(long, value_name = "FILE")]
+        repeat: Option<PathBuf>,
+        /// Plants bugs, and fails for one that is not found
+        #[arg(long)]
+        planted: bool,
+        /// Tries everything of a kind
+        #[arg(long)]
+        exhaustive: bool,
+        /// Passed on with --exhaustive
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Measures against the peers: `cargo xtask bench --json`
     #[command(disable_help_flag = true)]
     Bench {
@@ -149,6 +186,11 @@ fn main() -> ExitCode {
         Chore::Instructions { base, json } => {
             instructions::run(&instructions::Options { base, json }).map(|note| eprintln!("{note}"))
         }
+        Chore::Fuzz { exhaustive: true, args, .. } => fuzz::exhaust(&args),
+        Chore::Fuzz { targets, seconds, jobs, minimise, repeat, planted, .. } => {
+            fuzz::run(&fuzz::Options { targets, seconds, jobs, minimise, repeat, planted })
+                .and_then(|note| said(&note))
+        }
         Chore::Bench { args } => suite::bench(&args),
     };
     match outcome {
@@ -162,6 +204,10 @@ fn main() -> ExitCode {
 
 fn targets() -> PossibleValuesParser {
     PossibleValuesParser::new(kill::names())
+}
+
+fn said(text: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
 fn list() -> Result<()> {

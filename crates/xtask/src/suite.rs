@@ -59,6 +59,7 @@ pub const STEPS: &[Step] = &[
         claim: "no hot path executes 3 % more instructions than before",
         run: product::instructions,
     },
+    Step { name: "fuzz", claim: "no bytes that were found or thought of break a parser", run: product::fuzz },
     Step { name: "demo", claim: "nothing differs while processes are killed", run: product::demo },
     Step { name: "demo-kafka", claim: "nor with Kafka as the log", run: product::demo_kafka },
 ];

@@ -34,6 +34,7 @@ const STATES: Catcher = Catcher { target: "attribution::states", filter: "" };
 const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" };
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
 const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
+const DEEP_LINKS: Catcher = Catcher { target: "edge", filter: "deep_link" };
 const MONEY: Catcher = Catcher { target: "units", filter: "money" };
 
 /// Every bug there is.
@@ -63,6 +64,7 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "window-end-inside", catchers: &[DECIDE, WORLDS] },
     Plant { bug: "lost-unit", catchers: &[MONEY] },
     Plant { bug: "unsigned-id", catchers: &[CLICK_IDS] },
+    Plant { bug: "unsigned-link", catchers: &[DEEP_LINKS] },
     Plant { bug: "forget-disk", catchers: &[WORLDS] },
     Plant { bug: "catalog-memory-only", catchers: &[WORLDS] },
     Plant { bug: "place-by-time", catchers: &[PLACES, WORLDS] },

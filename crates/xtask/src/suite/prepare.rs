@@ -21,6 +21,7 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { probe: &["cc", "--version"], package: "gcc" },
+    Tool { probe: &["c++", "--version"], package: "g++" },
     Tool { probe: &["make", "--version"], package: "make" },
     Tool { probe: &["git", "--version"], package: "git" },
     Tool { probe: &["npm", "--version"], package: "npm" },

@@ -11,10 +11,12 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::World;
-use crate::{host, instructions, kafka::SHARED_VARIABLE, kill, mutants};
+use crate::{fuzz, host, instructions, kafka::SHARED_VARIABLE, kill, mutants};
 
 /// Simulated worlds: some seconds of an unoptimised build.
 const SIM_SEEDS: &str = "1000";
+/// For each of seventeen targets, two at a time: half a minute.
+const FUZZ_SECONDS: u64 = 4;
 
 pub(super) fn sim(world: &mut World) -> Result<String> {
     pass(world, "sim", &["--seeds", SIM_SEEDS])?;
@@ -27,6 +29,11 @@ pub(super) fn mutants(world: &mut World) -> Result<String> {
 
 pub(super) fn instructions(_: &mut World) -> Result<String> {
     instructions::run(&instructions::Options::default())
+}
+
+/// A few seconds for each parser; hours by `cargo xtask fuzz`.
+pub(super) fn fuzz(_: &mut World) -> Result<String> {
+    fuzz::short(FUZZ_SECONDS)
 }
 
 pub(super) fn demo(world: &mut World) -> Result<String> {
