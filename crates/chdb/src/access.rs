@@ -72,17 +72,15 @@ fn matches(user: &User, name: &str, password: &str) -> bool {
 }
 
 /// Table functions that read nothing but their arguments and the tables of this engine. Every other one is refused to
-/// the reader, those of future engines too: most reach files or the network.
-const SAFE_TABLE_FUNCTIONS: [&str; 19] = [
+/// the reader, those of future engines too: most reach files or the network, and `merge`, `loop` and the ones that show a table's inside
+/// (`mergeTreeIndex`, `mergeTreeProjection`) read past what guards the table itself (fault 123).
+const SAFE_TABLE_FUNCTIONS: [&str; 16] = [
     "dictionary",
     "format",
     "fuzzjson",
     "generate_series",
     "generaterandom",
     "generateseries",
-    "merge",
-    "mergetreeindex",
-    "mergetreeprojection",
     "null",
     "numbers",
     "numbers_mt",
@@ -98,6 +96,38 @@ const SAFE_TABLE_FUNCTIONS: [&str; 19] = [
 /// Functions outside FROM that reach files or the network.
 const UNSAFE_FUNCTIONS: [&str; 4] = ["file", "catboostevaluate", "modelevaluate", "getclienthttpheader"];
 
+/// What the reader may see of the database `system`: what there is and what it is called, which clients ask for by themselves. Not what others
+/// run (`processes`, `query_log`), who they are, or where data and secrets lie; nor a table of a future engine that nobody has judged.
+const SAFE_SYSTEM_TABLES: [&str; 24] = [
+    "aggregate_function_combinators",
+    "build_options",
+    "collations",
+    "columns",
+    "completions",
+    "contributors",
+    "data_skipping_indices",
+    "data_type_families",
+    "databases",
+    "formats",
+    "functions",
+    "keywords",
+    "licenses",
+    "numbers",
+    "numbers_mt",
+    "one",
+    "parts",
+    "settings",
+    "table_engines",
+    "table_functions",
+    "tables",
+    "time_zones",
+    "zeros",
+    "zeros_mt",
+];
+
+/// Where the engine keeps what it knows of itself.
+const SYSTEM: &str = "system";
+
 /// Names the reader must not call, lower case, from the engine's own list of table functions.
 pub(crate) fn denied_names(table_functions: &str) -> HashSet<String> {
     let all = table_functions.lines().map(|name| name.trim().to_ascii_lowercase());
@@ -110,6 +140,7 @@ pub(crate) fn check_reader(
     statement: &[u8],
     class: Class,
     denied: &HashSet<String>,
+    names: Names<'_>,
 ) -> Result<(), EngineError> {
     let words = ["select", "with", "from", "show", "describe", "desc", "explain", "exists", "check"];
     if !words.contains(&sql::first_word(statement).as_str())
@@ -125,15 +156,42 @@ pub(crate) fn check_reader(
         };
         if refused {
             let name = name.unwrap_or_else(|| "a name in unusual quotes".to_owned());
-            return Err(EngineError::new(
-                code::ACCESS_DENIED,
-                &format!(
-                    "Not enough privileges: this user may read tables only, not call {name}. (ACCESS_DENIED)"
-                ),
-            ));
+            return Err(denied_access(&format!("this user may read tables only, not call {name}")));
         }
     }
+    check_system(statement, names)
+}
+
+/// Names that a request brings beside its statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names<'a> {
+    /// Where names without a database are looked for.
+    pub(crate) database: Option<&'a str>,
+    /// Values that the statement may put in the place of a name.
+    pub(crate) params: &'a [(String, String)],
+}
+
+/// Refuses tables that tell of other people's queries and of secrets.
+fn check_system(statement: &[u8], names: Names<'_>) -> Result<(), EngineError> {
+    for table in sql::members_of(statement, SYSTEM) {
+        if !table.as_deref().is_some_and(|it| SAFE_SYSTEM_TABLES.contains(&it)) {
+            let table = table.unwrap_or_else(|| "a table in unusual quotes".to_owned());
+            return Err(denied_access(&format!("this user may not read {SYSTEM}.{table}")));
+        }
+    }
+    let given = names.params.iter().any(|(_, value)| value.to_ascii_lowercase().contains(SYSTEM));
+    if (given && sql::has_word(statement, "identifier")) || names.database == Some(SYSTEM) {
+        return Err(denied_access("this user may not name the database system beside a statement"));
+    }
+    // `SHOW PROCESSLIST` is another word for `system.processes`.
+    if sql::has_word(statement, "processlist") {
+        return Err(denied_access("this user may not see what others run"));
+    }
     Ok(())
+}
+
+fn denied_access(why: &str) -> EngineError {
+    EngineError::new(code::ACCESS_DENIED, &format!("Not enough privileges: {why}. (ACCESS_DENIED)"))
 }
 
 const AI_FUNCTIONS: [&str; 5] = ["aiclassify", "aiembed", "aiextract", "aigenerate", "aitranslate"];
@@ -173,6 +231,28 @@ mod tests {
         ] {
             assert_eq!(users().role(name, password).ok(), want, "{name} {password}");
         }
+    }
+
+    // fault 120
+    #[test]
+    fn no_password_with_one_bit_changed_opens_the_port() {
+        let password = "3f9a0c77d2e1";
+        let users = Users {
+            admin: User { name: "tributary".to_owned(), password: password.to_owned() },
+            reader: Some(User { name: "reader".to_owned(), password: "another".to_owned() }),
+        };
+        assert_eq!(users.role("tributary", password).ok(), Some(Role::Admin));
+        for bit in 0..8 * password.len() {
+            let mut bytes = password.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let changed = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(users.role("tributary", &changed).is_err(), "{changed:?}");
+        }
+        for cut in 0..password.len() {
+            assert!(users.role("tributary", &password[..cut]).is_err());
+        }
+        assert!(users.role("reader", password).is_err(), "another user's password");
+        assert!(users.role("tributary", "another").is_err());
     }
 
     #[test]

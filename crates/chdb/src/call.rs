@@ -224,7 +224,8 @@ impl Task {
             return Err(multi_statement());
         }
         if self.role == Role::Reader {
-            access::check_reader(statement, class, &core.denied)?;
+            let names = access::Names { database: self.database.as_deref(), params: &self.params };
+            access::check_reader(statement, class, &core.denied, names)?;
         } else if self.get && matches!(class, Class::Mutating | Class::Control) {
             return Err(access::get_is_read_only());
         }

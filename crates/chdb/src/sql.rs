@@ -335,15 +335,41 @@ pub(crate) fn called_names(sql: &[u8]) -> impl Iterator<Item = Option<String>> +
             let raw = text(sql, token);
             match token.kind {
                 Kind::Word if called => return Some(Some(String::from_utf8_lossy(raw).to_ascii_lowercase())),
-                Kind::Quoted if called => {
-                    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-                    let plain = inner.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-                    return Some(plain.then(|| String::from_utf8_lossy(inner).to_ascii_lowercase()));
-                }
+                Kind::Quoted if called => return Some(name(sql, token).map(|it| it.to_ascii_lowercase())),
                 _ => {}
             }
         }
     })
+}
+
+/// What the text names as members of `database`, as in `database.table`. `None` for what only the engine can read.
+pub(crate) fn members_of<'a>(sql: &'a [u8], database: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
+    let mut all = tokens(sql).filter(|token| !matches!(token.kind, Kind::Mark(0x80..))).peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let token = all.next()?;
+            let is_named = match name(sql, token) {
+                Some(name) => name == database,
+                // Escapes could spell any name.
+                None => token.kind == Kind::Quoted,
+            };
+            if is_named && all.next_if(|it| it.kind == Kind::Mark(b'.')).is_some() {
+                return Some(all.peek().and_then(|it| name(sql, *it)));
+            }
+        }
+    })
+}
+
+/// A name as the engine reads it; `None` for what is no name, and for a quoted one with anything unusual in it.
+fn name(sql: &[u8], token: Token) -> Option<String> {
+    let raw = text(sql, token);
+    let inner = match token.kind {
+        Kind::Word => raw,
+        Kind::Quoted => raw.get(1..raw.len().saturating_sub(1))?,
+        _ => return None,
+    };
+    let is_plain = inner.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    is_plain.then(|| String::from_utf8_lossy(inner).into_owned())
 }
 
 /// Is a typographic quote, which the engine takes for a quote, outside ASCII quotes? Up to the first one, both readings agree.

@@ -65,6 +65,81 @@ fn the_reader_reads_tables_and_nothing_else() {
     assert_eq!(client.run("SELECT count() FROM t"), "2\n");
 }
 
+// fault 123
+#[test]
+fn the_reader_gets_past_no_guard_of_a_table_and_sees_nobodys_queries() {
+    let client = admin();
+    client.run("CREATE TABLE t (a UInt32, PROJECTION p (SELECT a ORDER BY a)) ENGINE = MergeTree ORDER BY a");
+    client.run("INSERT INTO t VALUES (1), (2)");
+    let reader = client.reader();
+    let of =
+        |function: &str, more: &str| format!("SELECT * FROM {function}('{}', 't'{more})", client.database);
+    for statement in [
+        "SELECT * FROM loop(t) LIMIT 1",
+        &of("loop", ""),
+        &of("mergeTreeIndex", ""),
+        &of("mergeTreeProjection", ", 'p'"),
+        &of("merge", ""),
+        "SELECT * FROM merge('system', 'processes')",
+        "SELECT * FROM cluster('default', system.processes)",
+        "SELECT * FROM clusterAllReplicas('default', system.one)",
+        "SELECT * FROM remoteSecure('127.0.0.1', system.one)",
+        "SELECT * FROM executable('id', 'TSV', 'a String')",
+        "SELECT query FROM system.processes",
+        "SELECT query FROM `system`.`processes`",
+        "SELECT query FROM \"system\" . /* */ \"processes\"",
+        "SELECT query FROM `sys\\x74em`.processes",
+        "SELECT query FROM system.`process\\x65s`",
+        "SELECT 1 FROM t WHERE 'x' IN (SELECT query FROM system.processes)",
+        "SELECT * FROM system.query_log",
+        "SELECT * FROM system.query_cache",
+        "SELECT * FROM system.query_condition_cache",
+        "SELECT * FROM system.named_collections",
+        "SELECT * FROM system.users",
+        "SELECT * FROM system.dictionaries",
+        "SELECT * FROM system.server_settings",
+        "SELECT * FROM system.stack_trace",
+        "SELECT * FROM system.a_table_of_tomorrow",
+        "SHOW PROCESSLIST",
+        "DESCRIBE TABLE system.processes",
+        "EXPLAIN SELECT * FROM system.processes",
+    ] {
+        let seen = reader.post(statement);
+        assert_eq!(code(&seen), Some(497), "{statement}: {}", seen.text());
+        assert!(!seen.text().contains("readonly = "), "{statement}: {}", seen.text());
+    }
+    // A view that would be read with its maker's rights, or one that tells by its errors what nobody may see, has to be made first.
+    for statement in [
+        "CREATE VIEW v SQL SECURITY DEFINER AS SELECT query FROM system.processes",
+        "CREATE VIEW v DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT throwIf(a = 1) FROM t",
+        "ALTER TABLE t MODIFY SQL SECURITY NONE",
+        "CREATE ROW POLICY p ON t USING 1 TO ALL",
+        "CREATE FUNCTION f AS (x) -> x",
+    ] {
+        let seen = reader.post(statement);
+        assert_eq!(code(&seen), Some(164), "{statement}: {}", seen.text());
+    }
+    for (keys, statement) in [
+        ("param_t=processes", "SELECT query FROM system.{t:Identifier}"),
+        ("param_t=system.processes", "SELECT query FROM {t:Identifier}"),
+        ("param_d=system&param_t=processes", "SELECT query FROM {d:Identifier}.{t:Identifier}"),
+    ] {
+        let seen = reader.send(keys, &[], statement.as_bytes());
+        assert_eq!(code(&seen), Some(497), "{statement}: {}", seen.text());
+    }
+    let of_system = common::Client { database: "system".to_owned(), user: reader.user.clone() };
+    assert_eq!(code(&of_system.post("SELECT query FROM processes")), Some(497));
+    for statement in [
+        "SELECT name FROM system.tables WHERE database = currentDatabase()",
+        "SELECT name, value FROM system.settings WHERE name = 'max_threads'",
+        "SELECT 'system.processes', a AS system FROM t -- system.processes",
+        "SELECT name FROM system.columns WHERE table = 't'",
+    ] {
+        let seen = reader.post(statement);
+        assert_eq!(seen.status, 200, "{statement}: {}", seen.text());
+    }
+}
+
 #[test]
 fn the_administrator_sees_no_files_as_tables_either() {
     assert_eq!(code(&admin().post("SELECT * FROM `/etc/hostname`")), Some(60));
