@@ -149,4 +149,15 @@ impl Warehouse {
     {
         self.client.query_raw(statement).fetch_all::<T>().await.map_err(Into::into)
     }
+    /// The same, of a statement that takes the place `{NAME:String}` for what somebody gave.
+    pub(crate) async fn rows_with<T>(
+        &self,
+        statement: &str,
+        (name, given): (&str, &str),
+    ) -> Result<Vec<T>, EngineError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        self.client.query_raw(statement).param(name, given).fetch_all::<T>().await.map_err(Into::into)
+    }
 }

@@ -125,6 +125,14 @@ pub enum MigrateError {
         #[source]
         source: EngineError,
     },
+    /// An engine with known holes.
+    #[error("engine_too_old: ClickHouse {found} is too old, {}.{} is the oldest that is supported", wanted.0, wanted.1)]
+    EngineTooOld {
+        /// As it says.
+        found: String,
+        /// Major and minor number.
+        wanted: (u32, u32),
+    },
     /// The days of the rollups are of another zone than the one asked for.
     #[error(
         "the days of database {database} are of zone {found}, not {wanted}; a zone is chosen once, before the first roll"

@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use units::AdvertiserId;
 
-use crate::{client::Warehouse, error::EngineError, migrate::escaped, schema::READ_SETTINGS};
+use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 
 /// Rows of one kind in an explanation. An order has a handful.
 const ROWS_MAX: usize = 1_000;
@@ -167,10 +167,12 @@ pub async fn explain(
     order: &str,
 ) -> Result<Explanation, EngineError> {
     let of = advertiser.map_or_else(String::new, |it| format!(" AND advertiser_id = {it}"));
-    let only = format!("order_id = '{}'{of}", escaped(order));
-    let orders: Vec<ExplainedOrder> = warehouse.rows(&orders(&only)).await?;
-    let credits = warehouse.rows(&credits(&only)).await?;
-    let reports = warehouse.rows(&reports(&only)).await?;
+    // What people give goes beside the statement, with its type, and never into it (fault 122).
+    let only = format!("order_id = {{order:String}}{of}");
+    let given = ("order", order);
+    let orders: Vec<ExplainedOrder> = warehouse.rows_with(&orders(&only), given).await?;
+    let credits = warehouse.rows_with(&credits(&only), given).await?;
+    let reports = warehouse.rows_with(&reports(&only), given).await?;
     let touches: Vec<String> = orders.iter().flat_map(|it| touches(&it.trace)).collect();
     let clicks = if touches.is_empty() { Vec::new() } else { warehouse.rows(&clicks(&touches)).await? };
     Ok(Explanation { orders, credits, reports, clicks })

@@ -97,9 +97,9 @@ impl ExplainFlags {
 async fn near(warehouse: &Warehouse, order: &str) -> anyhow::Result<Vec<String>> {
     let ids = warehouse
         .client()
-        .query("SELECT DISTINCT order_id FROM reports_log WHERE positionCaseInsensitive(order_id, ?) > 0 LIMIT ?")
-        .bind(order)
-        .bind(NEAR_MAX)
+        .query_raw("SELECT DISTINCT order_id FROM reports_log WHERE positionCaseInsensitive(order_id, {order:String}) > 0 LIMIT {most:UInt64}")
+        .param("order", order)
+        .param("most", NEAR_MAX)
         .fetch_all::<String>()
         .await?;
     Ok(ids)

@@ -166,3 +166,48 @@ fn an_explanation_shows_decision_credits_reports_and_touches() {
         assert_eq!(explain(&warehouse, None, "O'Brien \\ 1").await.unwrap(), found);
     });
 }
+
+// fault 122
+#[test]
+fn what_people_give_is_a_value_and_never_part_of_a_statement() {
+    run(async {
+        let warehouse = warehouse().await;
+        let ids = [
+            "A-1",
+            "' OR '1'='1",
+            "\\' OR 1=1 -- ",
+            "'); DROP TABLE orders_log; --",
+            "' UNION ALL SELECT * FROM orders -- ",
+            "{order:String}",
+            "{order:Identifier}",
+            "unhex('412D31')",
+            "%",
+            "_-_",
+            "\\N",
+            "\\t",
+            "a\tb\nc",
+            "`\"$${x}?",
+            "/* */ -- #",
+            "t\u{e9}\u{2019}",
+        ];
+        let mut batch = Batch::new();
+        let click = click(1, NOON);
+        for id in ids {
+            let (decision, credits) = order(id, 1, later(1), &click, &[later(2)]);
+            batch.decided(&decision, &credits);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        for id in ids {
+            let found = explain(&warehouse, None, id).await.unwrap();
+            let orders: Vec<&str> = found.orders.iter().map(|it| it.order_id.as_str()).collect();
+            assert_eq!(orders, [id]);
+            assert_eq!(found.credits.len(), 1, "{id}");
+        }
+        for unknown in ["' OR 1=1 OR '", "\\", "'", "A-1'", "A-1\\", "A-1' --", "*"] {
+            let found = explain(&warehouse, Some(AdvertiserId(1)), unknown).await.unwrap();
+            assert!(found.orders.is_empty() && found.credits.is_empty(), "{unknown}: {found:?}");
+        }
+        let count = column(&warehouse, "SELECT count() FROM orders").await;
+        assert_eq!(count, [format!("({})", ids.len())], "the table is there, and whole");
+    });
+}
