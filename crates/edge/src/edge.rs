@@ -243,7 +243,7 @@ impl Edge {
 pub(crate) fn check(options: &Options) -> Result<(), EdgeError> {
     let has_keys = (1..=ClickKeyring::KEYS_MAX).contains(&options.click_keys.len())
         && options.click_keys.iter().all(|it| !it.secret.is_empty())
-        && !options.identity_secret.is_empty();
+        && !options.identity_secret.0.is_empty();
     if !has_keys {
         return Err(EdgeError::Keys);
     }
@@ -277,8 +277,8 @@ pub(crate) fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError
         clock,
         routes: arc_swap::ArcSwapOption::empty(),
         keyring: ClickKeyring::new(keys),
-        cookies: VisitorCookies::new(&options.identity_secret),
-        customers: CustomerHasher::new(&options.identity_secret),
+        cookies: VisitorCookies::new(&options.identity_secret.0),
+        customers: CustomerHasher::new(&options.identity_secret.0),
         agents: Agents::new(),
         duplicates: Duplicates::new(),
         country_header: country_header.transpose()?,

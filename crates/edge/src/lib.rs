@@ -49,4 +49,4 @@ pub use deep_link::{DEEP_LINK_BYTES_MAX, sign as sign_deep_link};
 pub use direct::Direct;
 pub use edge::{Edge, EdgeError, serve};
 pub use network::{Network, NetworkError};
-pub use settings::{ClickSecret, KafkaOptions, Options, THREADS_MAX};
+pub use settings::{ClickSecret, Hidden, KafkaOptions, Options, THREADS_MAX};

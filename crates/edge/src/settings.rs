@@ -27,7 +27,7 @@ pub(crate) const CONNECTIONS_PER_PEER_MAX: usize = 1_000;
 pub const THREADS_MAX: u16 = 1024;
 
 /// Where spooled records are shipped to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KafkaOptions {
     /// `bootstrap.servers`.
     pub brokers: String,
@@ -37,6 +37,28 @@ pub struct KafkaOptions {
     pub prefix: String,
     /// Most records a second, so that draining a backlog leaves the machine to visitors; `None` is no limit.
     pub records_per_second_max: Option<u32>,
+}
+
+impl std::fmt::Debug for KafkaOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaOptions")
+            .field("brokers", &self.brokers)
+            // Their values may be passwords.
+            .field("properties", &self.properties.keys())
+            .field("prefix", &self.prefix)
+            .field("records_per_second_max", &self.records_per_second_max)
+            .finish()
+    }
+}
+
+/// A secret's bytes, which reach no log.
+#[derive(Clone, Default)]
+pub struct Hidden(pub Vec<u8>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(***)")
+    }
 }
 
 /// An edge's settings.
@@ -67,7 +89,7 @@ pub struct Options {
     /// Secrets of click ids, 1 or 2, each with its number (0 to 15); ids are minted under the first.
     pub click_keys: Vec<ClickSecret>,
     /// Secret of visitor cookies and customer hashes. The same on every edge of an installation.
-    pub identity_secret: Vec<u8>,
+    pub identity_secret: Hidden,
     /// For a request's head to arrive, counted from its first byte; a connection that has said nothing is closed after one to two of it.
     pub header_timeout: Duration,
     /// Connections per thread; one more is closed at once (counted).
@@ -116,7 +138,7 @@ impl Options {
             https: false,
             trust_time_header: false,
             click_keys: keys.click,
-            identity_secret: keys.identity,
+            identity_secret: Hidden(keys.identity),
             header_timeout: Duration::from_secs(5),
             connections_max: 10_000,
             connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
@@ -124,6 +146,35 @@ impl Options {
             kafka: None,
             segment_bytes: journal::spool::SEGMENT_BYTES,
             disk: Disk::Real,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Keys;
+
+    // fault 125
+    #[test]
+    fn settings_are_printed_without_their_secrets() {
+        let keys = || Keys {
+            click: vec![ClickSecret { number: 1, secret: b"click-secret".to_vec() }],
+            identity: b"identity-secret".to_vec(),
+        };
+        let mut options = Options::local(PathBuf::from("data"), keys());
+        let password = ("sasl.password".to_owned(), "kafka-secret".to_owned());
+        options.kafka = Some(KafkaOptions {
+            brokers: "broker:9092".to_owned(),
+            properties: BTreeMap::from([password]),
+            prefix: "tributary".to_owned(),
+            records_per_second_max: None,
+        });
+        let said = format!("{options:?} {:#?} {:?}", options, keys());
+        assert!(said.contains("broker:9092") && said.contains("sasl.password"), "{said}");
+        for secret in [b"click-secret".as_slice(), b"identity-secret", b"kafka-secret"] {
+            let text = String::from_utf8_lossy(secret);
+            assert!(!said.contains(&*text) && !said.contains(&format!("{secret:?}")), "{text}: {said}");
         }
     }
 }

@@ -286,7 +286,7 @@ fn settings_that_would_let_strangers_choose_times_or_forge_ids_are_refused() {
     });
     assert!(matches!(public, Err(EdgeError::TimeHeader { .. })));
     assert!(matches!(start(&|options| options.click_keys.clear()), Err(EdgeError::Keys)));
-    assert!(matches!(start(&|options| options.identity_secret.clear()), Err(EdgeError::Keys)));
+    assert!(matches!(start(&|options| options.identity_secret.0.clear()), Err(EdgeError::Keys)));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     assert!(matches!(start(&|options| options.admin = address), Err(EdgeError::Listen { .. })));
