@@ -12,6 +12,7 @@ mod load;
 mod logs;
 mod output;
 mod roles;
+mod secrecy;
 mod settings;
 mod shutdown;
 mod supervisor;
@@ -89,7 +90,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command) {
+    match secrecy::guard().and_then(|()| run(arguments.command)) {
         Ok(status) => status,
         Err(error) => {
             Output::People.say(&format!("error: {error:#}"));
