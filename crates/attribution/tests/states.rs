@@ -396,6 +396,37 @@ fn states_are_golden() {
     assert_eq!(bytes, unhex(include_str!("golden/asks_v1.hex")));
 }
 
+/// Promise P23: what an earlier build saved is taken up whole, and goes on as if this build had seen all of it.
+#[test]
+fn states_of_every_earlier_version_are_restored() {
+    let id = click_id(T - 5, 1, 10, 7, 3);
+    let first = || report("o", T, 1).by(id).said_at(T - 1);
+    let asked = || evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]);
+    let mut restored = orders(1);
+    let golden = unhex(include_str!("golden/order_state_v1.hex"));
+    restored.restore(&key("o"), &golden).unwrap();
+    let mut whole = orders(1);
+    whole.on_report(first(), &mut Vec::new());
+    whole.on_evidence(asked(), &mut Vec::new());
+    let mut said = [Vec::new(), Vec::new()];
+    for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
+        orders.on_report(report("o", T + 1, 2), said);
+    }
+    assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
+
+    let visitor = Identity::Visitor(VisitorId(7));
+    let mut restored = timelines(1);
+    restored.restore(visitor, &unhex(include_str!("golden/asks_v1.hex"))).unwrap();
+    let mut whole = timelines(1);
+    for (order, from, to) in [("o", T - 10, T), ("p", T - 20, T + 1)] {
+        whole.on_lookup(lookup(order, 7, from, to), &mut Vec::new()).unwrap();
+    }
+    for timelines in [&mut restored, &mut whole] {
+        timelines.on_lookup(lookup("q", 7, T - 30, T + 2), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
+}
+
 #[test]
 fn damaged_states_are_refused_by_name() {
     let mut target = orders(1);

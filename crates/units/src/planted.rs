@@ -30,6 +30,8 @@ bugs! {
     TrustZeros "trust-zeros",
     /// A sync is answered and not made.
     SkipSync "skip-sync",
+    /// The entries of folders are not synced.
+    SkipDirSync "skip-dir-sync",
     /// A new run of a writer goes on under the number of the last one.
     ReuseIncarnation "reuse-incarnation",
     /// After a write that failed, the sequence of a record that is whole is given out again.
@@ -58,6 +60,10 @@ bugs! {
     CatalogLag "catalog-lag",
     /// What a restored state leads to counts as sent.
     RememberSent "remember-sent",
+    /// A report that comes again counts again.
+    CountRepeats "count-repeats",
+    /// An order's rows carry no version.
+    NoVersion "no-version",
     /// An order's bindings are those that came last, whoever claimed.
     StaleBindings "stale-bindings",
     /// New evidence takes the place of what was known.

@@ -4,7 +4,10 @@
 
 use events::{Click, Credit, Decision, IpPrefix, Report, ReportedClick, Statement, Trace};
 use serde::Serialize;
-use units::{CustomerId, EpochMs, Origin, Quarter};
+use units::{
+    CustomerId, EpochMs, Origin, Quarter,
+    planted::{Bug, planted},
+};
 
 use crate::native::Columns;
 
@@ -139,7 +142,7 @@ pub(crate) fn order(out: &mut Columns, quarter_seconds: u32, void: bool, decisio
     instant(out, decision.payable_at);
     out.u32(decision.catalog.0);
     out.text(trace);
-    out.u64(decision.stamp.to_u64());
+    out.u64(if planted(Bug::NoVersion) { 0 } else { decision.stamp.to_u64() });
     out.end_row();
 }
 

@@ -44,6 +44,38 @@ const IMPURE: [&str; 12] = [
     "async fn",
 ];
 
+/// Where statements are made, from the root.
+const WITH_SQL: [&str; 4] =
+    ["crates/warehouse/src/", "crates/pipeline/src/", "crates/cli/src/roles", "crates/cli/src/commands"];
+
+/// Files that put something between the quotes of a statement, in how many lines, and why that can be nothing but what it should be.
+const QUOTED_BY_HAND: [(&str, usize, &str); 6] = [
+    ("crates/warehouse/src/audit.rs", 1, "a status, from a constant"),
+    ("crates/warehouse/src/explain.rs", 1, "touches, checked to be hexadecimal digits"),
+    (
+        "crates/warehouse/src/migrate.rs",
+        4,
+        "names of this crate, the database, and a zone that the engine knows, escaped",
+    ),
+    ("crates/warehouse/src/retention.rs", 1, "the database, of letters, digits and underscores"),
+    (
+        "crates/warehouse/src/roller/sql.rs",
+        6,
+        "a zone that the engine knows, escaped, and statuses from a constant",
+    ),
+    ("crates/warehouse/src/schema.rs", 4, "names of this crate and a zone that the engine knows"),
+];
+
+/// Who judges secrets, and how many comparisons in constant time there are at least.
+const JUDGES_OF_SECRETS: [(&str, usize); 6] = [
+    ("crates/chdb/src/access.rs", 2),
+    ("crates/edge/src/deep_link.rs", 1),
+    ("crates/edge/src/report/signature.rs", 1),
+    ("crates/edge/src/report/understand.rs", 1),
+    ("crates/edge/src/visitor.rs", 1),
+    ("crates/events/src/click_id.rs", 1),
+];
+
 /// A file of ours: its path from the root, and its text.
 struct Source {
     path: String,
@@ -191,6 +223,73 @@ fn every_dependency_is_declared_once_with_its_reason() {
         wrong.extend(named(&source.path, text::own_versions(&source.text)));
     }
     none(wrong);
+}
+
+// fault 122
+#[test]
+fn no_statement_is_built_from_texts_that_came_from_outside() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|it| it.is_rust() && !it.is_test()) {
+        if !WITH_SQL.iter().any(|it| source.path.starts_with(it)) {
+            continue;
+        }
+        let known = QUOTED_BY_HAND.iter().find(|it| it.0 == source.path).map_or(0, |it| it.1);
+        let found = text::quoted_by_hand(&source.text);
+        if found.len() != known {
+            wrong.push(format!(
+                "{}: lines {found:?} put something between quotes, {known} are known: hand it over as a parameter with its type",
+                source.path
+            ));
+        }
+    }
+    none(wrong);
+}
+
+// fault 120
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let mut wrong = Vec::new();
+    for source in
+        sources().iter().filter(|it| it.is_rust() && !it.is_test() && it.path.starts_with("crates/"))
+    {
+        wrong.extend(named(&source.path, text::plain_comparisons(&source.text)));
+    }
+    for (path, at_least) in JUDGES_OF_SECRETS {
+        let found = text::production(&read(path)).filter(|(_, line)| line.contains(".ct_eq(")).count();
+        if found < at_least {
+            wrong.push(format!("{path}: {found} of {at_least} comparisons in constant time are left"));
+        }
+    }
+    none(wrong);
+}
+
+// fault 124
+#[test]
+fn nothing_is_exported_for_spreadsheets() {
+    // The engine's port says which formats ClickHouse knows; analysts ask for those by themselves.
+    let ours = sources()
+        .into_iter()
+        .filter(|it| it.is_rust() && !it.is_test() && !it.path.starts_with("crates/chdb/"));
+    let signs = [concat!("text/", "csv"), concat!("FORMAT ", "CSV"), concat!(".", "csv\"")];
+    let wrong = ours.filter(|it| signs.iter().any(|sign| it.text.contains(sign)));
+    none(wrong.map(|it| {
+        format!("{}: a cell that begins with =, +, - or @ is a formula to a spreadsheet: neutralise it, with a test", it.path)
+    }));
+}
+
+/// Promise P23: a layout of an earlier version that nobody reads any more is a promise nobody keeps.
+#[test]
+fn every_golden_file_is_read_by_a_test() {
+    let code: String = sources().into_iter().filter(Source::is_rust).map(|it| it.text).collect();
+    let golden = files().into_iter().filter(|it| it.contains("/tests/golden/"));
+    let is_read = |path: &String| {
+        path.rsplit('/').next().is_some_and(|name| {
+            // A test may read all of a kind by their names without ending.
+            let stem = name.rsplit_once('.').map_or(name, |it| it.0);
+            code.contains(name) || code.contains(&format!("\"{stem}\""))
+        })
+    };
+    none(golden.filter(|it| !is_read(it)).map(|it| format!("{it}: no test reads it; keep one that does")));
 }
 
 /// Only `cargo xtask mutants` asks for planted bugs, on its command line: a manifest that did would bring them to everyone.

@@ -66,7 +66,11 @@ impl OrderState {
     /// Whether that changed anything.
     pub(super) fn add_report(&mut self, report: Report) -> bool {
         let place = |it: &Report| (it.received_at, it.origin);
-        let Err(index) = self.reports.binary_search_by_key(&place(&report), place) else { return false };
+        let index = match self.reports.binary_search_by_key(&place(&report), place) {
+            Ok(index) if planted(Bug::CountRepeats) => index,
+            Ok(_) => return false,
+            Err(index) => index,
+        };
         if self.reports.len() < REPORTS_MAX {
             grow_by_one(&mut self.reports);
             self.reports.insert(index, report);

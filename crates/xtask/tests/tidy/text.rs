@@ -78,6 +78,58 @@ fn opens_function(line: &str) -> bool {
     words.next() == Some("fn")
 }
 
+/// Lines in which something is put between quotes of a statement: `'{name}'` in a format string. A value that comes from outside belongs beside the
+/// statement, as a parameter with its type.
+pub(super) fn quoted_by_hand(text: &str) -> Vec<usize> {
+    let has_one = |line: &str| line.match_indices("'{").any(|(at, _)| !line[at + 2..].starts_with('{'));
+    let lines = production(text).filter(|(_, line)| !is_comment(line) && has_one(line));
+    lines.map(|(number, _)| number).collect()
+}
+
+/// What a secret is called.
+const SECRETS: [&str; 6] = ["token", "secret", "password", "signature", "mac", "api_key"];
+
+/// Secrets compared with `==`: how long that takes tells how much of it was right.
+pub(super) fn plain_comparisons(text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, line) in production(text).filter(|(_, line)| !is_comment(line)) {
+        let signs = line.match_indices("==").chain(line.match_indices("!="));
+        for (at, _) in signs {
+            let (left, right) = (&line[..at], &line[at + 2..]);
+            if is_secret(last_operand(left)) || is_secret(first_operand(right)) {
+                findings.push(finding(number, "compare secrets with `ct_eq`, in constant time"));
+            }
+        }
+    }
+    findings
+}
+
+fn last_operand(left: &str) -> &str {
+    let left = left.trim_end();
+    left.rsplit(|it: char| it.is_whitespace() || matches!(it, '(' | '&' | '*' | '|'))
+        .find(|it| !it.is_empty() && *it != ")")
+        .unwrap_or("")
+}
+
+fn first_operand(right: &str) -> &str {
+    let right = right.trim_start().trim_start_matches(['&', '*']);
+    right
+        .split(|it: char| it.is_whitespace() || matches!(it, '(' | ')' | ',' | ';' | '|'))
+        .next()
+        .unwrap_or("")
+}
+
+/// By the last name of a chain such as `advertiser.token.0`; what is asked of a secret (`token.len()`) is none.
+fn is_secret(operand: &str) -> bool {
+    let mut names = operand.split('.').filter(|it| {
+        !matches!(
+            *it,
+            "0" | "as_bytes" | "as_bytes()" | "as_str" | "as_str()" | "as_slice" | "as_slice()" | ")"
+        )
+    });
+    names.next_back().is_some_and(|it| SECRETS.contains(&it.trim_end_matches([')', ',', ';', ']'])))
+}
+
 /// Signs of unfinished work, registries' hosts and folders of one machine.
 pub(super) fn forbidden_words(text: &str) -> Vec<Finding> {
     let unfinished = "finish it, or say what is absent and why";
@@ -223,6 +275,32 @@ mod tests {
             assert_eq!(lines(&shape(&text, false)), want, "{name}");
         }
         assert_eq!(lines(&shape(&function(FUNCTION_LINES_MAX), true)), [0; 0], "tests may be tables");
+    }
+
+    // fault 122
+    #[test]
+    fn a_value_put_between_the_quotes_of_a_statement_is_found() {
+        let text = "//! x\nformat!(\"WHERE a = '{given}'\");\nformat!(\"'{{a}}' {x:String}\");\n// '{no}'\n\"'{}'\"\n";
+        assert_eq!(quoted_by_hand(text), [2, 5]);
+    }
+
+    // fault 120
+    #[test]
+    fn a_secret_compared_without_constant_time_is_found() {
+        for line in [
+            "if token == given {",
+            "if given != *secret {",
+            "it.password.as_bytes() == other",
+            "(a, user.token.0 == b)",
+            "x == &self.mac",
+        ] {
+            assert_eq!(plain_comparisons(line).len(), 1, "{line}");
+        }
+        for line in
+            ["token.kind == Kind::Word", "token.len() == 3", "a == b", "// token == x", "tokens(sql) == x"]
+        {
+            assert!(plain_comparisons(line).is_empty(), "{line}");
+        }
     }
 
     #[test]
