@@ -1,11 +1,10 @@
 //! `tributary load`: requests at a fixed rate, and how long each took from the instant it was due.
 //!
 //! In: URLs, a rate, a time. Out: percentiles, statuses and errors. The schedule is an open loop: it does not wait for answers, so a server that
-//! stalls meets the same requests and every one of them counts its wait. Not here: sending (`client`), the schedule (`pace`), the sums (`tally`).
+//! stalls meets the same requests and every one of them counts its wait. Not here: sending (`client`), the schedule (crate `pace`), the sums (`tally`).
 //! Start at [`run`].
 
 mod client;
-mod pace;
 mod tally;
 mod target;
 
@@ -13,9 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use clap::Args;
+use pace::Schedule;
 use serde_json::json;
 
-use self::{pace::Schedule, tally::Tally, target::Target};
+use self::{tally::Tally, target::Target};
 use crate::output::Output;
 
 /// Most requests a second: beyond it one generator is the bottleneck.

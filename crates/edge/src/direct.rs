@@ -50,7 +50,7 @@ impl Direct {
     /// Answers the plain click at the front of `heard` and says how many bytes it had; `None` as in [`Direct::reads`].
     pub fn click(&self, peer: IpAddr, heard: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let plain = lane::plain(&self.worker, heard)?;
-        let answering = pin!(lane::answer_one(&self.worker, peer, &plain, out));
+        let answering = pin!(lane::answer_one(&self.worker, peer, &plain, plain.is_last, out));
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(_) => Some(plain.head_bytes),
             // Only mode `power` waits, for a sync that nobody here would make.

@@ -221,7 +221,7 @@ impl Edge {
         self.admin_address
     }
 
-    /// Ends in order. Takes at most `drain_delay`, ten seconds for open connections and the shipper's flush.
+    /// Ends in order. Takes at most `drain_delay`, six seconds for open connections and three for the shipper's flush.
     pub fn stop(self) {
         self.phase.send_replace(Phase::Leaving);
         std::thread::sleep(self.state.shared.options.drain_delay);

@@ -25,6 +25,7 @@ use crate::{
     plain::Plain,
     reply,
     server::{Phase, draining},
+    settings::DRAIN_IDLE,
     worker::{Room, Worker},
 };
 
@@ -42,23 +43,28 @@ pub(crate) async fn clicks(
     // Looked at when it has run out and not set again at each request: that alone would cost a tenth of one.
     let mut idle = pin!(tokio::time::sleep(idle_max));
     let mut draining = pin!(draining(phase));
-    let mut was_used = false;
+    let (mut was_used, mut is_ending) = (false, false);
     loop {
         let (mut room, heard_bytes) = tokio::select! {
             biased;
             heard = hear(worker, &mut stream) => heard?,
             () = idle.as_mut() => {
-                if !was_used {
+                if !was_used || is_ending {
                     return Ok(None);
                 }
                 was_used = false;
                 idle.as_mut().reset(Instant::now() + idle_max);
                 continue;
             }
-            () = draining.as_mut() => return Ok(None),
+            // A request may be on its way: it is answered, and told that it was the last.
+            () = draining.as_mut(), if !is_ending => {
+                is_ending = true;
+                idle.as_mut().reset(Instant::now() + DRAIN_IDLE);
+                continue;
+            }
         };
         was_used = true;
-        let next = answer(worker, peer, &mut stream, &mut room, heard_bytes).await;
+        let next = answer(worker, peer, &mut stream, &mut room, heard_bytes, is_ending).await;
         worker.give_back(room);
         match next? {
             Next::Listen => {}
@@ -103,6 +109,7 @@ pub(crate) async fn answer(
     stream: &mut (impl AsyncWrite + Unpin),
     room: &mut Room,
     heard_bytes: usize,
+    is_ending: bool,
 ) -> io::Result<Next> {
     if heard_bytes == 0 {
         return Ok(Next::End);
@@ -114,7 +121,9 @@ pub(crate) async fn answer(
             next = Next::Other(Bytes::copy_from_slice(unread));
             break;
         };
-        if answer_one(worker, peer, &plain, &mut room.said).await {
+        // What was sent behind it, without waiting, is answered too.
+        let is_last = plain.is_last || (is_ending && plain.head_bytes == unread.len());
+        if answer_one(worker, peer, &plain, is_last, &mut room.said).await {
             next = Next::End;
         }
         unread = unread.get(plain.head_bytes..).unwrap_or_default();
@@ -139,8 +148,13 @@ pub(crate) fn plain<'a>(worker: &Worker, bytes: &'a [u8]) -> Option<Plain<'a>> {
 }
 
 /// Whether it was the connection's last.
-pub(crate) async fn answer_one(worker: &Worker, peer: IpAddr, plain: &Plain<'_>, out: &mut Vec<u8>) -> bool {
-    let mut is_last = plain.is_last;
+pub(crate) async fn answer_one(
+    worker: &Worker,
+    peer: IpAddr,
+    plain: &Plain<'_>,
+    mut is_last: bool,
+    out: &mut Vec<u8>,
+) -> bool {
     let work = async { Some(plain_click(worker, peer, plain).await) };
     let mut failure = None;
     let clicked = isolated(worker, work, |failed| {

@@ -16,7 +16,7 @@ use std::{
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -30,7 +30,8 @@ use crate::{
     lane,
     peers::Place,
     power::Gate,
-    settings::{CONNECTION_BYTES_MAX, DRAIN_MAX, HEAD_BYTES_MAX},
+    reply,
+    settings::{CONNECTION_BYTES_MAX, DRAIN_IDLE, DRAIN_MAX, HEAD_BYTES_MAX},
     worker::Worker,
 };
 
@@ -38,6 +39,8 @@ use crate::{
 const BACKLOG: i32 = 4096;
 /// After the kernel refused a connection (no descriptors left, fault 31): time for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// When the end has begun, for handshakes under way to come to their end: a round trip around the world. Only then the listener goes.
+const LAST_CALL: Duration = Duration::from_millis(250);
 /// A peer that takes no bytes for this long is gone.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -82,6 +85,9 @@ pub(crate) async fn run(worker: Arc<Worker>, listener: std::net::TcpListener, ph
         () = accept(&worker, &listener, &phase, &open) => {}
         () = draining(&mut ending) => {}
     }
+    turn_away(&listener);
+    // What the kernel has taken for us already is served; closing at once would reset it.
+    drop(tokio::time::timeout(LAST_CALL, accept(&worker, &listener, &phase, &open)).await);
     drop(listener);
     let drained = async {
         while open.load(Ordering::Relaxed) > 0 {
@@ -93,6 +99,22 @@ pub(crate) async fn run(worker: Arc<Worker>, listener: std::net::TcpListener, ph
     }
     // Connections that are left end with the runtime.
     sync.abort();
+}
+
+/// Has the kernel pass over requests for new connections: their senders ask again a second later, and by then another listener of this address
+/// answers them, of another process or of our successor. Without it those who call while the listener closes are told that nobody is there.
+fn turn_away(listener: &TcpListener) {
+    // Classic BPF over the TCP header: nothing (return 0) of what has SYN without ACK among its flags (byte 13), all of the rest.
+    let filter = [
+        SockFilter::new(0x30, 0, 0, 13),
+        SockFilter::new(0x54, 0, 0, 0x12),
+        SockFilter::new(0x15, 0, 1, 0x02),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, 0x7fff_ffff),
+    ];
+    if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
+        tracing::debug!(%error, "new connections are not turned away before the listener closes");
+    }
 }
 
 /// Completes when no more connections are to be taken, also when the edge itself is gone.
@@ -152,6 +174,13 @@ impl Drop for Open {
     }
 }
 
+/// Completes when a connection that says nothing is to be closed: a client whose request and our close cross hears no answer, so each has a moment
+/// for a last request, whose answer tells him.
+async fn idle_at_the_end(phase: &mut watch::Receiver<Phase>) {
+    draining(phase).await;
+    tokio::time::sleep(DRAIN_IDLE).await;
+}
+
 pub(crate) fn builder(worker: &Worker) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -197,18 +226,21 @@ pub(crate) async fn general(
     peer: IpAddr,
     phase: &mut watch::Receiver<Phase>,
 ) -> hyper::Result<()> {
+    let ending = phase.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let worker = Arc::clone(&worker);
+        let (worker, ending) = (Arc::clone(&worker), ending.clone());
         async move {
             let work = http::handle(&worker, peer, request);
-            Ok::<_, Infallible>(isolated(&worker, work, |failed| failed).await)
+            let reply = isolated(&worker, work, |failed| failed).await;
+            let is_last = *ending.borrow() == Phase::Draining;
+            Ok::<_, Infallible>(if is_last { reply::closing(reply) } else { reply })
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => result,
-        () = draining(phase) => {
+        () = idle_at_the_end(phase) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -18,8 +18,11 @@ pub(crate) const HEADERS_MAX: usize = 64;
 pub(crate) const CONNECTION_BYTES_MAX: usize = 32 * 1024;
 /// For a body to arrive, in ms.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// For open connections to end after the shutdown began (fault 32).
-pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// For open connections to end after the shutdown began (fault 32). With the shipper's last flush it stays below the ten seconds in which a process
+/// has to end (reliability.md P22).
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(6);
+/// For a connection to send a last request, whose answer says that it was the last; a silent one is closed then.
+pub(crate) const DRAIN_IDLE: Duration = Duration::from_secs(1);
 /// Connections that one peer may hold per thread, where nothing else is set: hundreds of subscribers may share an address of their carrier, each
 /// for a few seconds, and a tenth of all is what one attacker gets.
 pub(crate) const CONNECTIONS_PER_PEER_MAX: usize = 1_000;

@@ -17,7 +17,7 @@ pub(crate) use journal::shipper::Snapshot;
 use crate::{edge::spool_root, settings::Options};
 
 /// For records in flight to be acknowledged at the end; what is not is sent again by the next start.
-const FLUSH_MAX: Duration = Duration::from_secs(10);
+const FLUSH_MAX: Duration = Duration::from_secs(3);
 
 /// A running shipper.
 #[derive(Debug)]

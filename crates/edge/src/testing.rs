@@ -116,7 +116,7 @@ impl Desk {
             if let Some(heard) = room.heard.get_mut(..piece.len()) {
                 heard.copy_from_slice(&piece);
             }
-            let answering = lane::answer(&self.worker, PEER, said, &mut room, piece.len());
+            let answering = lane::answer(&self.worker, PEER, said, &mut room, piece.len(), false);
             let next = poll_while_woken(answering).and_then(Result::ok).unwrap_or(Next::End);
             self.worker.give_back(room);
             if !matches!(next, Next::Listen) || unread.is_empty() {

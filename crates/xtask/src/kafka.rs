@@ -7,6 +7,7 @@
 use std::{path::PathBuf, sync::OnceLock};
 
 use anyhow::{Result, bail};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::host;
@@ -119,6 +120,22 @@ impl Cluster {
         node.kill();
         node.start()?;
         self.wait_until_ready()
+    }
+
+    /// SIGSTOP: connections stay open and nothing is answered, as behind a network that swallows everything.
+    ///
+    /// # Panics
+    /// When there is no such broker: they count from 0.
+    pub fn suspend(&self, index: usize) -> Result<()> {
+        self.nodes.get(index).expect("brokers count from 0").signal(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it was.
+    ///
+    /// # Panics
+    /// When there is no such broker: they count from 0.
+    pub fn resume(&self, index: usize) -> Result<()> {
+        self.nodes.get(index).expect("brokers count from 0").signal(Signal::CONT)
     }
 
     /// Fails with the end of its log if a broker has ended by itself.

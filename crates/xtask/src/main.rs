@@ -161,6 +161,13 @@ What is found stays in the build's folder for the next run. Stable toolchain; th
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Loads the whole product while one thing after the other breaks: `cargo xtask soak --help`
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Passed on; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Measures against the peers: `cargo xtask bench --json`
     #[command(disable_help_flag = true)]
     Bench {
@@ -191,7 +198,8 @@ fn main() -> ExitCode {
             fuzz::run(&fuzz::Options { targets, seconds, jobs, minimise, repeat, planted })
                 .and_then(|note| said(&note))
         }
-        Chore::Bench { args } => suite::bench(&args),
+        Chore::Soak { args } => suite::with_product("soak", &args),
+        Chore::Bench { args } => suite::with_product("benches", &args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

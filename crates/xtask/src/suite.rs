@@ -120,11 +120,11 @@ pub(crate) fn build_programs() -> Result<()> {
     Ok(())
 }
 
-/// The measurements; one of them starts the product beside them.
-pub fn bench(args: &[String]) -> Result<()> {
+/// Like [`run_optimised`], for binaries that start the product beside them.
+pub fn with_product(package: &str, args: &[String]) -> Result<()> {
     let built = cargo::passes(&["build", "--quiet", "--release", "--package", "cli"].map(str::to_owned))?;
     ensure!(built, "the product does not build");
-    run_optimised("benches", args)
+    run_optimised(package, args)
 }
 
 /// For people, on the standard output that the steps' programs write to as well.

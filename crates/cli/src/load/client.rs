@@ -11,10 +11,10 @@ use std::{
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{body::Bytes, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
+use pace::{Due, Schedule};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    pace::{Due, Schedule},
     tally::{ErrorKind, Tally},
     target::Target,
 };

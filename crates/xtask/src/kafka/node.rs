@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{ports, ports::Ports, probe};
 use crate::host;
@@ -219,6 +220,20 @@ impl Node {
             );
         }
         Ok(())
+    }
+
+    /// Stops the JVM's threads, or lets them go on: a broker that takes connections and answers nothing. The guard goes on, so that a stopped JVM
+    /// ends with us as well.
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        let guard = self.guard.as_ref().context("the broker runs not")?.id();
+        let children = format!("/proc/{guard}/task/{guard}/children");
+        let children = fs::read_to_string(&children).with_context(|| format!("cannot read {children}"))?;
+        let is_jvm = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "java")
+        };
+        let jvm = children.split_whitespace().filter_map(|it| it.parse::<i32>().ok()).find(is_jvm);
+        let jvm = jvm.and_then(Pid::from_raw).context("the broker's JVM is not found")?;
+        kill_process(jvm, signal).context("the broker's JVM takes no signal")
     }
 
     /// SIGKILL, and waits for the end. The data stays.
