@@ -31,6 +31,8 @@ use self::{
 const MEMBERS: [&str; 4] = ["one", "two", "three", "four"];
 /// Between two changes of the group: shorter than the session that the group waits for a dead member.
 const CHANGE_EVERY: Duration = Duration::from_secs(3);
+/// Senders of orders at the same time.
+const SHOPS: u32 = 3;
 /// Of 100 orders so many are reported twice or three times, and so many long after the next ones.
 const REPEATED: u32 = 30;
 const LATE: u32 = 5;
@@ -47,11 +49,11 @@ fn at_least(name: &str, otherwise: u32) -> u32 {
 }
 
 /// Orders until told to stop: some are reported again, some late.
-fn order_until(stop: &AtomicBool, count: &AtomicU32, edge: SocketAddr) -> Notes {
-    let mut notes = Notes::default();
+fn order_until(is_over: &AtomicBool, count: &AtomicU32, edge: SocketAddr, shop: u32) -> Notes {
+    let mut notes = Notes { shop, ..Notes::default() };
     let mut late = VecDeque::new();
     let mut http = Http::new(edge);
-    while !stop.load(Ordering::Relaxed) {
+    while !is_over.load(Ordering::Relaxed) {
         let report = notes.click_and_order(&mut http);
         // Not by chance: every run has the same share.
         let of_100 = notes.visitors * 37 % 100;
@@ -90,13 +92,15 @@ fn a_group_that_never_rests_decides_every_order_once() {
     let (stop, count) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut changes = 0_usize;
     let notes = thread::scope(|scope| {
-        let orders = scope.spawn(|| order_until(&stop, &count, visited));
+        let (stop, count) = (&stop, &count);
+        let orders = |shop| scope.spawn(move || order_until(stop, count, visited, shop));
+        let shops: Vec<_> = (0..SHOPS).map(orders).collect();
         let begun = Instant::now();
         let is_enough = || {
             let seconds = u64::from(seconds_min);
             count.load(Ordering::Relaxed) >= orders_min && begun.elapsed() >= Duration::from_secs(seconds)
         };
-        while !is_enough() && !orders.is_finished() {
+        while !is_enough() && !shops.iter().any(thread::ScopedJoinHandle::is_finished) {
             thread::sleep(CHANGE_EVERY);
             let index = changes % MEMBERS.len();
             match members[index].take() {
@@ -118,7 +122,8 @@ fn a_group_that_never_rests_decides_every_order_once() {
             changes += 1;
         }
         stop.store(true, Ordering::Relaxed);
-        orders.join().unwrap()
+        let notes = shops.into_iter().map(|it| it.join().unwrap());
+        notes.reduce(Notes::with).expect("there are some")
     });
     assert!(changes >= 5, "{changes}");
     program.is_exact(&notes);

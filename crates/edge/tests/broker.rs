@@ -30,13 +30,13 @@ struct Mock {
 }
 
 impl Mock {
-    fn start() -> Self {
+    fn start(partitions: i32) -> Self {
         let (requests, received) = mpsc::channel::<Request>();
         let (started, address) = mpsc::channel();
         std::thread::spawn(move || {
             let mock = MockCluster::new(1).unwrap();
             for topic in ["clicks", "reports", "quarantine"] {
-                mock.create_topic(&format!("{PREFIX}.{topic}.v1"), 1, 1).unwrap();
+                mock.create_topic(&format!("{PREFIX}.{topic}.v1"), partitions, 1).unwrap();
             }
             started.send(mock.bootstrap_servers()).unwrap();
             for request in received {
@@ -57,7 +57,14 @@ impl Mock {
         is_done.recv().unwrap();
     }
 
-    /// What a topic holds.
+    /// Records in each partition of a topic.
+    fn counts(&self, topic: &str, partitions: i32) -> Vec<u64> {
+        let source = KafkaSource::open(&KafkaSettings::new(&self.address, "test")).unwrap();
+        let count = |partition| source.range(&format!("{PREFIX}.{topic}.v1"), partition).unwrap().1;
+        (0..partitions).map(count).collect()
+    }
+
+    /// What a topic of one partition holds.
     fn values(&self, topic: &str) -> BTreeSet<Vec<u8>> {
         let mut source = KafkaSource::open(&KafkaSettings::new(&self.address, "test")).unwrap();
         let stream = StreamId::Topic { topic: format!("{PREFIX}.{topic}.v1").into(), partition: 0 };
@@ -73,6 +80,20 @@ impl Mock {
     }
 }
 
+/// An edge that ships to the mock.
+fn edge_of(mock: &Mock, properties: &[(&str, &str)]) -> Running {
+    let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let properties = properties.collect();
+    start_with(|options| {
+        options.kafka = Some(edge::KafkaOptions {
+            brokers: mock.address.clone(),
+            properties,
+            prefix: PREFIX.to_owned(),
+            records_per_second_max: None,
+        });
+    })
+}
+
 fn metric(edge: &Running, series: &str) -> u64 {
     let page = edge.admin("/metrics").body;
     let line = page.lines().find_map(|it| it.strip_prefix(series)?.strip_prefix(' '));
@@ -82,21 +103,14 @@ fn metric(edge: &Running, series: &str) -> u64 {
 // faults 56, 57
 #[test]
 fn a_broker_that_hangs_keeps_nobody_waiting_and_gets_everything_when_it_is_back() {
-    let mock = Mock::start();
+    let mock = Mock::start(1);
     let properties = [
         // A queue of a moment, so that it is full at once, and requests that are given up soon.
         ("queue.buffering.max.messages", "10"),
         ("socket.timeout.ms", "1000"),
         ("reconnect.backoff.max.ms", "100"),
     ];
-    let edge = start_with(|options| {
-        options.kafka = Some(edge::KafkaOptions {
-            brokers: mock.address.clone(),
-            properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            prefix: PREFIX.to_owned(),
-            records_per_second_max: None,
-        });
-    });
+    let edge = edge_of(&mock, &properties);
     let delivered = |topic: &str| {
         metric(&edge, &format!("tributary_shipped_records_total{{topic=\"{topic}\",result=\"delivered\"}}"))
     };
@@ -131,4 +145,20 @@ fn a_broker_that_hangs_keeps_nobody_waiting_and_gets_everything_when_it_is_back(
     assert_eq!(mock.values("quarantine"), BTreeSet::new());
     let balance = edge.telemetry.edge_balance();
     assert!(balance.holds() && balance.received == 406, "{balance:?}");
+}
+
+// fault 30
+#[test]
+fn clicks_on_one_link_burden_no_partition_more_than_another() {
+    const PARTITIONS: i32 = 12;
+    const CLICKS: u64 = 2_400;
+    let mock = Mock::start(PARTITIONS);
+    let edge = edge_of(&mock, &[]);
+    for _ in 0..CLICKS {
+        assert_eq!(edge.get("/c/tea", &[]).status, 302);
+    }
+    let counts = || mock.counts("clicks", PARTITIONS);
+    until("all have arrived", || counts().iter().sum::<u64>() >= CLICKS);
+    // The key is the visitor. Five standard deviations about the mean of 200 are 68.
+    assert!(counts().iter().all(|count| (130..=270).contains(count)), "{:?}", counts());
 }

@@ -32,6 +32,10 @@ impl KafkaSource {
         match self.0 {}
     }
 
+    pub(crate) fn ends_within(&mut self, _: Duration) -> Result<Vec<Position>, PollError> {
+        match self.0 {}
+    }
+
     pub(crate) fn take_passed(&mut self) -> Vec<Position> {
         match self.0 {}
     }

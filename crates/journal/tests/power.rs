@@ -2,7 +2,7 @@
 //!
 //! In: short lives of a writer, cut after each step; of what was not synced each name, each length and each sector (512 B, or eight of them at
 //! once: 4 KiB) survives or not, in every combination, or a sample of them where there are too many. Out: the production's own recovery and
-//! reader. The long form: `TRIBUTARY_TEST_STATES=1000000 cargo test --release -p journal --test power -- --nocapture`.
+//! reader. The long form: `TRIBUTARY_TEST_STATES=1000000 cargo test -p journal --test power -- --nocapture`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "whatever fails here fails the test")]
 
 use std::{
@@ -244,8 +244,46 @@ struct Seen {
     lossy: u64,
     /// Something had to be kept in so many.
     kept: u64,
+    /// Cuts of which every combination was tried.
+    exhausted: u64,
     /// What the disk decided, in the states of one cut.
     of_cut: BTreeSet<Vec<bool>>,
+}
+
+impl Seen {
+    fn with(self, other: &Self) -> Self {
+        Self {
+            states: self.states + other.states,
+            lossy: self.lossy + other.lossy,
+            kept: self.kept + other.kept,
+            exhausted: self.exhausted + other.exhausted,
+            of_cut: BTreeSet::new(),
+        }
+    }
+}
+
+/// About as many states as wanted, over all cuts given.
+fn try_cuts<'a>(cuts: impl ExactSizeIterator<Item = (usize, &'a Cut)>, wanted: u64) -> Seen {
+    let (mut seen, all) = (Seen::default(), cuts.len());
+    for (done, (index, cut)) in cuts.enumerate() {
+        seen.of_cut.clear();
+        let (before, left) = (seen.states, wanted.saturating_sub(seen.states) / (all - done) as u64);
+        let mut untried = Some(Vec::new());
+        // Every combination where there are few; of more, half of the states in their order and half by chance.
+        while seen.states - before < (left / 2).max(COMBINATIONS_MIN)
+            && let Some(bits) = untried.take()
+        {
+            let chance = Chance { bits, asked: 0, random: None, run: cut.run };
+            untried = next(state(cut, chance, &mut seen));
+            seen.exhausted += u64::from(untried.is_none());
+        }
+        for salt in 0..untried.map_or(0, |_| left / 2) {
+            let random = ((index as u64 + 1) << 32 | salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let chance = Chance { bits: Vec::new(), asked: 0, random: Some(random), run: cut.run };
+            state(cut, chance, &mut seen);
+        }
+    }
+    seen
 }
 
 fn cuts() -> Vec<Cut> {
@@ -263,28 +301,20 @@ fn cuts() -> Vec<Cut> {
 // faults 36 to 38 and 40 with a cut of power: names, lengths and sectors that were not synced
 #[test]
 fn what_was_synced_survives_every_state_that_a_cut_of_power_may_leave() {
-    let wanted = states_wanted();
-    let (mut seen, mut exhausted) = (Seen::default(), 0);
-    let cuts = cuts();
-    for (index, cut) in cuts.iter().enumerate() {
-        seen.of_cut.clear();
-        let (before, left) = (seen.states, wanted.saturating_sub(seen.states) / (cuts.len() - index) as u64);
-        let mut untried = Some(Vec::new());
-        // Every combination where there are few; of more, half of the states in their order and half by chance.
-        while seen.states - before < (left / 2).max(COMBINATIONS_MIN)
-            && let Some(bits) = untried.take()
-        {
-            let chance = Chance { bits, asked: 0, random: None, run: cut.run };
-            untried = next(state(cut, chance, &mut seen));
-            exhausted += u64::from(untried.is_none());
-        }
-        for salt in 0..untried.map_or(0, |_| left / 2) {
-            let random = ((index as u64 + 1) << 32 | salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-            let chance = Chance { bits: Vec::new(), asked: 0, random: Some(random), run: cut.run };
-            state(cut, chance, &mut seen);
-        }
-    }
-    let Seen { states, lossy, kept, .. } = seen;
+    let (wanted, cuts) = (states_wanted(), cuts());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let seen = std::thread::scope(|scope| {
+        let part = |first: usize| {
+            let cuts = &cuts;
+            scope.spawn(move || {
+                try_cuts(cuts.iter().enumerate().skip(first).step_by(threads), wanted / threads as u64)
+            })
+        };
+        let parts: Vec<_> = (0..threads).map(part).collect();
+        let parts = parts.into_iter().map(|it| it.join().unwrap());
+        parts.reduce(|sum, it| sum.with(&it)).unwrap()
+    });
+    let Seen { states, lossy, kept, exhausted, .. } = seen;
     let all = cuts.len();
     println!(
         "{states} states of {all} cuts ({exhausted} of them wholly), {lossy} lost something, {kept} had to keep something"

@@ -63,6 +63,28 @@ fn a_restart_goes_on_at_the_cursor_and_a_lost_cursor_repeats() {
     assert_all_arrived(&mock.settings(), "clicks", 110);
 }
 
+// fault 41: the file that the cursor stands in is gone, and nobody noted why.
+#[test]
+fn a_cursor_in_a_missing_file_goes_on_with_the_next_one() {
+    let (mock, mut bench) = (mock(), Bench::new("clicks"));
+    bench.append(100);
+    let shipper = bench.start(mock.settings());
+    eventually("all is acknowledged", || acknowledged(&shipper, 1) == 100);
+    assert_eq!(shipper.stop(PATIENCE).sent, 100);
+    bench.append(6_000);
+    let folder = bench.root.path().join("spool/3/1");
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    assert!(3 <= files.len(), "there are files behind the cursor's");
+    fs::remove_file(&files[0]).unwrap();
+    let shipper = bench.start(mock.settings());
+    eventually("all that is there is acknowledged", || acknowledged(&shipper, 1) == 6_100);
+    let counters = shipper.stop(PATIENCE);
+    let missing = counters.gone + counters.damaged;
+    assert!(0 < missing && missing < 5_000, "what is missing is counted: {counters:?}");
+    assert_eq!(counters.acknowledged, 6_000 - missing);
+}
+
 // fault 42
 #[test]
 fn segments_that_the_cursor_does_not_know_are_shipped_once() {

@@ -44,12 +44,22 @@ pub(crate) fn tributary(arguments: &[&str]) -> Command {
 
 /// Asks until the answer is `Ok`; fails with the last complaint when patience ends.
 #[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn eventually<T>(what: &str, ask: impl FnMut() -> Result<T, String>) -> T {
+    eventually_within(PATIENCE, what, ask)
+}
+
+/// The same with another patience.
+#[track_caller]
+pub(crate) fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<T, String>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         match ask() {
             Ok(found) => return found,
-            Err(said) => assert!(Instant::now() < deadline, "{what}, but after {PATIENCE:?}: {said}"),
+            Err(said) => assert!(Instant::now() < deadline, "{what}, but after {patience:?}: {said}"),
         }
         std::thread::sleep(POLL);
     }

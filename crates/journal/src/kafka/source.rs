@@ -23,8 +23,8 @@ use rdkafka::{
 use super::{KafkaError, KafkaSettings, is_passing};
 use crate::{Blockage, Blocked, PollError, Position, Record, StreamId};
 
-/// How long a broker may take to say where a partition begins and ends.
-const WATERMARKS: Duration = Duration::from_secs(10);
+/// How long a broker may take to say where a partition begins and ends. Whoever asks can ask again, and may have to end meanwhile.
+const WATERMARKS: Duration = Duration::from_secs(5);
 /// How long a look at one partition alone may take: a local broker answers in 0.2 s.
 const PROBE_MAX: Duration = Duration::from_secs(3);
 /// Between two looks whether a damaged batch is mended.
@@ -194,8 +194,14 @@ impl KafkaSource {
 
     /// Up to where each partition that is read can be read: what an open transaction holds back is not counted.
     pub fn ends(&mut self) -> Result<Vec<Position>, PollError> {
+        self.ends_within(WATERMARKS)
+    }
+
+    /// The same, if the broker tells it in this time.
+    pub fn ends_within(&mut self, max_wait: Duration) -> Result<Vec<Position>, PollError> {
+        let deadline = Instant::now() + max_wait;
         let position = |one: &Assigned| {
-            let (_, end) = self.watermarks(one)?;
+            let (_, end) = self.watermarks(one, deadline.saturating_duration_since(Instant::now()))?;
             Ok(Position { stream: one.stream(), next: end })
         };
         self.positions.iter().map(position).collect()
@@ -203,19 +209,19 @@ impl KafkaSource {
 
     /// First offset and end of any partition.
     pub fn range(&self, topic: &str, partition: i32) -> Result<(u64, u64), PollError> {
-        self.watermarks(&Assigned { topic: topic.into(), partition, next: 0, damaged: None })
+        self.watermarks(&Assigned { topic: topic.into(), partition, next: 0, damaged: None }, WATERMARKS)
     }
 
-    fn watermarks(&self, one: &Assigned) -> Result<(u64, u64), PollError> {
+    fn watermarks(&self, one: &Assigned, max_wait: Duration) -> Result<(u64, u64), PollError> {
         let (oldest, end) = self
             .consumer
-            .fetch_watermarks(&one.topic, one.partition, WATERMARKS)
+            .fetch_watermarks(&one.topic, one.partition, max_wait)
             .map_err(|error| KafkaError::Unreachable { reason: error.to_string() })?;
         Ok((u64::try_from(oldest).unwrap_or_default(), u64::try_from(end).unwrap_or_default()))
     }
 
     fn check_range(&self, one: &Assigned) -> Result<(), PollError> {
-        let (oldest, end) = self.watermarks(one)?;
+        let (oldest, end) = self.watermarks(one, WATERMARKS)?;
         if one.next < oldest {
             return Err(PollError::OutOfRange { stream: one.stream(), wanted: one.next, oldest });
         }
@@ -268,7 +274,7 @@ impl KafkaSource {
 
     /// A partition by itself: whether the batch at its next record can be read.
     fn look(&self, one: &Assigned) -> Result<Option<Damaged>, PollError> {
-        let (_, end) = self.watermarks(one)?;
+        let (_, end) = self.watermarks(one, WATERMARKS)?;
         let is_damaged = one.next < end && self.is_damaged(one)?;
         Ok(is_damaged.then(|| Damaged { looked_at: Instant::now(), end }))
     }

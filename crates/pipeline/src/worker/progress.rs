@@ -12,6 +12,8 @@ use crate::status::Phase;
 
 /// Between two looks at how far the inputs reach.
 const LAG_EVERY: Duration = Duration::from_secs(1);
+/// How long a look at the lag may hold the worker up, where the brokers do not answer.
+const LAG_WAIT: Duration = Duration::from_secs(1);
 /// Between two reports of progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -26,7 +28,7 @@ impl Worker {
             self.lag_at = Some(Instant::now());
             self.show_blocked();
             // A failure to look is a failure to read, which the next poll reports.
-            if let Ok(ends) = self.setup.input.ends() {
+            if let Ok(ends) = self.setup.input.ends_within(LAG_WAIT) {
                 let behind = |end: &Position| end.next.saturating_sub(self.reach.next(&end.stream));
                 let held = |stream: &StreamId| self.progress.held(stream);
                 let lag = ends.into_iter().map(|end| (end.stream.clone(), behind(&end) + held(&end.stream)));
