@@ -89,9 +89,10 @@ pub(crate) fn open(
     noted: &Noted<'_>,
 ) -> Result<Opened, RunError> {
     let mut source = KafkaSource::open(&options.settings)?;
-    check_same_log(options, partition, store, &mut source)?;
+    let has_older_facts = check_same_log(options, partition, store, noted, &mut source)?;
     let beginnings = beginnings(options, partition, &source)?;
     let Resume { mut positions, is_rebuild } = resume(store.positions()?, &beginnings, noted)?;
+    let is_rebuild = is_rebuild || has_older_facts;
     // What is not read yet begins at 0: a topic that does not is refused or made up for by facts.
     for it in &beginnings {
         if !positions.iter().any(|known| known.stream == it.stream) {
@@ -136,18 +137,30 @@ fn beginnings(
     options.topics.inputs().into_iter().map(beginning).collect()
 }
 
-/// The last owner's claim must still lie where it was written, if anything does: a topic made anew has other records there (fault 72).
+/// The last owner's claim must still lie where it was written, if anything does: a topic made anew has other records there (fault 72). Where the
+/// state is lost too, its note beside the facts says which claim that was: claims that begin anew would lose to what is there. `true` where
+/// the facts are of an older generation, so that no record of the log speaks of them.
 fn check_same_log(
     options: &KafkaOptions,
     partition: u32,
     store: &Store,
+    noted: &Noted<'_>,
     source: &mut KafkaSource,
-) -> Result<(), RunError> {
-    let (claim, nonce) = (store.claim()?, store.nonce()?);
+) -> Result<bool, RunError> {
+    let (claim, nonce) = if store.positions()?.is_empty() {
+        match noted.note()? {
+            Some(note) if note.generation == noted.generation => (note.claim, note.nonce),
+            // Earlier builds did not note it.
+            Some(note) if note.generation != 0 => return Ok(true),
+            _ => return Ok(false),
+        }
+    } else {
+        (store.claim()?, store.nonce()?)
+    };
     let topic = &options.topics.evidence;
     let (oldest, end) = source.range(topic, number(partition))?;
-    if store.positions()?.is_empty() || claim < oldest {
-        return Ok(());
+    if claim < oldest {
+        return Ok(false);
     }
     let replaced = || RunError::LogReplaced { stream: stream(topic, partition), claim };
     if claim >= end {
@@ -159,7 +172,7 @@ fn check_same_log(
         let records = source.poll(1, POLL_WAIT)?;
         let Some(record) = records.first() else { continue };
         return match Event::decode(&record.bytes) {
-            Ok(Event::Claim(it)) if it.nonce == nonce && record.position == claim => Ok(()),
+            Ok(Event::Claim(it)) if it.nonce == nonce && record.position == claim => Ok(false),
             _ => Err(replaced()),
         };
     }

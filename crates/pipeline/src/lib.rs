@@ -27,7 +27,7 @@ mod worker;
 
 pub use kafka::{CATALOG_MESSAGE_BYTES_MAX, catalog_topic};
 pub use options::{KafkaOptions, Log, Options, STATES_MAX};
-pub use owner::{RECENT_BYTES_MAX, open_timelines};
+pub use owner::{RECENT_BYTES_MAX, open_timelines, source_name};
 pub use run::{Pipeline, RunError};
 pub use status::{Freshness, Phase, Progress, Status, TURN_MS_MAX};
 pub use worker::{RebuildError, WorkerError};

@@ -75,12 +75,23 @@ impl Owner {
     /// Works until told to stop. A claim that is used up, and a log that is away, are followed by a new beginning.
     pub(crate) fn work(&self, runtime: &Handle) -> Result<(), RunError> {
         let mut tries = 0;
+        let mut says_again = false;
         while !self.stop.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let ended = self.begin(runtime).and_then(|worker| Ok(worker.run()?));
+            let ended = self.begin(says_again, runtime).and_then(|worker| Ok(worker.run()?));
             match ended {
                 Ok(End::Stopped) => return Ok(()),
-                Ok(End::ClaimAnew) => tries = 0,
+                // Whoever still has to say something again is told so by the warehouse's last note.
+                Ok(End::ClaimAnew) => (tries, says_again) = (0, false),
+                Ok(End::WentBack) => {
+                    (tries, says_again) = (0, true);
+                    let partition = self.partition;
+                    tracing::warn!(
+                        code = "warehouse_went_back",
+                        partition,
+                        "ClickHouse has gone back behind what it acknowledged: its facts are made again from there"
+                    );
+                }
                 Err(error) if error.is_passing() => {
                     tries = if began.elapsed() > CALM { 1 } else { tries + 1 };
                     let error = with_causes(&error);
@@ -94,7 +105,7 @@ impl Owner {
         Ok(())
     }
 
-    fn begin(&self, runtime: &Handle) -> Result<Worker, RunError> {
+    fn begin(&self, says_again: bool, runtime: &Handle) -> Result<Worker, RunError> {
         let options = &self.options;
         let folder = options.data.join("pipeline").join(self.partition.to_string());
         let store = Store::open(&folder, &self.label(), options.durability)?;
@@ -108,6 +119,7 @@ impl Owner {
             warehouse: &self.warehouse,
             source: self.source_name(),
             generation: options.generation,
+            is_truth: says_again,
             runtime,
         };
         let opened = match &options.log {
@@ -117,10 +129,12 @@ impl Owner {
         let claim = Stamp::new(options.generation, opened.claim)?;
         let timelines =
             open_timelines(&folder.join("touches"), claim, &store, options.nonce, self.recent_bytes())?;
+        let noted = store.noted()?;
         let setup = Setup {
             partition: self.partition,
             claim,
             nonce: options.nonce,
+            generation: options.generation,
             barrier: opened.barrier,
             catalog: opened.catalog,
             input: opened.input,
@@ -130,6 +144,8 @@ impl Owner {
             catalogs: Catalogs::new(options.data.join("catalog")),
             warehouse: self.warehouse.clone(),
             source_name: self.source_name(),
+            says_again,
+            noted,
             limits: options.limits,
             states_max: options.states_max,
             clock: self.clock,
@@ -161,10 +177,8 @@ impl Owner {
     }
 
     fn source_name(&self) -> String {
-        match &self.options.log {
-            Log::Spool => "spool".to_owned(),
-            Log::Kafka(_) => format!("kafka-{}", self.partition),
-        }
+        let is_topic = matches!(self.options.log, Log::Kafka(_));
+        source_name(is_topic.then_some(self.partition))
     }
 
     /// Waits, but not for a stop.
@@ -174,6 +188,12 @@ impl Owner {
             thread::sleep(STOP_LOOK);
         }
     }
+}
+
+/// What a partition is called in marks and notes: one of the topics', or the spool's only one.
+#[must_use]
+pub fn source_name(topics_partition: Option<u32>) -> String {
+    topics_partition.map_or_else(|| "spool".to_owned(), |it| format!("kafka-{it}"))
 }
 
 fn open_spool(

@@ -2,15 +2,16 @@
 //!
 //! In: how far the state has read, what the log still holds, and how far the warehouse says its facts reach. Out: positions. A log that has
 //! lost what neither the state nor the facts have is refused in words: reading on would lose orders in silence (faults 70, 71). Where
-//! facts have it, the state is rebuilt (fault 76). Not here: the rebuild (`worker`). Start at [`resume`].
+//! facts have it, the state is rebuilt (fault 76). Where the facts have gone back behind the state (faults 90, 93), reading goes on from
+//! where they end, as far as the log still has it. Not here: the rebuild (`worker`). Start at [`resume`].
 
 use std::collections::BTreeMap;
 
 use journal::{Position, StreamId};
 use tokio::runtime::Handle;
-use warehouse::Warehouse;
+use warehouse::{Note, Warehouse};
 
-use crate::run::RunError;
+use crate::{reach::first, run::RunError};
 
 /// What the warehouse says of the owners before.
 #[derive(Debug)]
@@ -19,12 +20,21 @@ pub(crate) struct Noted<'a> {
     /// This partition's name there.
     pub(crate) source: String,
     pub(crate) generation: u8,
+    /// Facts have been lost that the state knows of: what was noted beside those that are left says where to read on.
+    pub(crate) is_truth: bool,
     pub(crate) runtime: &'a Handle,
 }
 
 impl Noted<'_> {
+    /// The last note, of whatever generation.
+    pub(crate) fn note(&self) -> Result<Option<Note>, RunError> {
+        Ok(self.runtime.block_on(self.warehouse.note(&self.source))?)
+    }
+
+    /// Notes of another generation speak of other positions. Earlier builds did not say.
     fn positions(&self) -> Result<BTreeMap<StreamId, u64>, RunError> {
-        let noted = self.runtime.block_on(self.warehouse.positions(&self.source))?;
+        let note = self.note()?.filter(|it| it.generation == self.generation || it.generation == 0);
+        let noted = note.unwrap_or_default().positions;
         Ok(noted.into_iter().filter_map(|(stream, next)| Some((stream.parse().ok()?, next))).collect())
     }
 
@@ -64,10 +74,32 @@ pub(crate) fn resume(
     let known: BTreeMap<StreamId, u64> = known.into_iter().map(|it| (it.stream, it.next)).collect();
     let reads_on =
         |it: &Beginning| it.oldest <= known.get(&it.stream).copied().unwrap_or(it.first).max(it.first);
-    if beginnings.iter().all(reads_on) {
-        return Ok(Resume { positions: positions(known), is_rebuild: false });
+    let reads_on = beginnings.iter().all(reads_on);
+    let noted = if reads_on && !noted.is_truth { return Ok(read_on(known)) } else { noted.positions()? };
+    if reads_on {
+        Ok(read_on(back_to(known, beginnings, &noted)))
+    } else {
+        from_facts(known, beginnings, noted)
     }
-    from_facts(known, beginnings, noted.positions()?)
+}
+
+fn read_on(known: BTreeMap<StreamId, u64>) -> Resume {
+    Resume { positions: positions(known), is_rebuild: false }
+}
+
+/// The facts may end before what the state has read. What lies between and is not in the log any more cannot be made again: the audit names it.
+fn back_to(
+    mut known: BTreeMap<StreamId, u64>,
+    beginnings: &[Beginning],
+    noted: &BTreeMap<StreamId, u64>,
+) -> BTreeMap<StreamId, u64> {
+    for (stream, next) in &mut known {
+        // A spool of which nothing was deleted is not among them.
+        let oldest = beginnings.iter().find(|it| it.stream == *stream).map(|it| it.oldest);
+        let noted = noted.get(stream).copied().unwrap_or(0);
+        *next = noted.max(oldest.unwrap_or(first(stream))).min(*next);
+    }
+    known
 }
 
 /// The facts hold everything before the noted positions, whatever the state has read.
@@ -109,6 +141,21 @@ mod tests {
 
     fn beginning(number: u32, oldest: u64, is_inner: bool) -> Beginning {
         Beginning { stream: StreamId::Memory(number), oldest, first: 0, is_inner }
+    }
+
+    #[test]
+    fn facts_that_went_back_are_made_again_as_far_as_the_log_reaches() {
+        let input = [beginning(0, 10, false), beginning(1, 5, true), beginning(2, 0, false)];
+        let known = [(0, 30), (1, 31), (2, 32), (9, 33)];
+        let cases: [(&str, At, At); 4] = [
+            ("to where they end", &[(0, 20), (1, 21), (2, 22), (9, 1)], &[(0, 20), (1, 21), (2, 22), (9, 1)]),
+            ("not behind the log's beginning", &[(0, 3), (1, 4)], &[(0, 10), (1, 5), (2, 0), (9, 0)]),
+            ("never forward", &[(0, 40), (1, 31), (2, 99), (9, 34)], &[(0, 30), (1, 31), (2, 32), (9, 33)]),
+            ("all of it where nothing was noted", &[], &[(0, 10), (1, 5), (2, 0), (9, 0)]),
+        ];
+        for (name, noted, want) in cases {
+            assert_eq!(back_to(at(&known), &input, &at(noted)), at(want), "{name}");
+        }
     }
 
     /// State's positions, notes, and where reading goes on; `None` for a refusal.

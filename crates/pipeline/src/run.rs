@@ -90,9 +90,10 @@ pub enum RunError {
         /// Where reading would go on.
         noted: u64,
     },
-    /// The log was made anew since the checkpoint.
+    /// The log was made anew since the checkpoint, or since what the facts say.
     #[error(
-        "{stream} no longer holds our claim {claim}: it was made anew; raise `generation` and move the state away"
+        "{stream} no longer holds our claim {claim}: it was made anew; raise `pipeline.generation` and move the state away, \
+         so that state is rebuilt from facts and newer claims win"
     )]
     LogReplaced {
         /// The input.

@@ -76,6 +76,8 @@ pub struct Progress {
     pub turned_at: EpochMs,
     /// Everything read is covered by a checkpoint.
     pub is_settled: bool,
+    /// `ClickHouse` had gone back behind what it acknowledged: orders are being said again.
+    pub says_again: bool,
 }
 
 /// How old inputs were when the sink had them.
@@ -216,7 +218,7 @@ impl Status {
         let mut page = String::new();
         for metric in Metric::ALL {
             let (name, help, kind) = metric.described();
-            let is_alarm = matches!(metric, Metric::Blocked | Metric::InTrouble);
+            let is_alarm = matches!(metric, Metric::Blocked | Metric::InTrouble | Metric::SaysAgain);
             if is_alarm && partitions.values().all(|it| metric.values(it).is_empty()) {
                 continue;
             }
@@ -257,10 +259,12 @@ enum Metric {
     Blocked,
     /// On the page only while there is one.
     InTrouble,
+    /// On the page only while it does.
+    SaysAgain,
 }
 
 impl Metric {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Records,
         Self::Quarantined,
         Self::Lag,
@@ -275,6 +279,7 @@ impl Metric {
         Self::NewestAge,
         Self::Blocked,
         Self::InTrouble,
+        Self::SaysAgain,
     ];
 
     const fn described(self) -> (&'static str, &'static str, &'static str) {
@@ -317,6 +322,11 @@ impl Metric {
             Self::InTrouble => {
                 ("tributary_pipeline_in_trouble", "1 while the owner begins again and again.", "gauge")
             }
+            Self::SaysAgain => (
+                "tributary_pipeline_says_again",
+                "1 while orders are said again, since ClickHouse has gone back behind what it acknowledged.",
+                "gauge",
+            ),
         }
     }
 
@@ -356,6 +366,10 @@ impl Metric {
                 progress.blocked.iter().map(|it| (label(it), it.records.to_string())).collect()
             }
             Self::InTrouble => progress.trouble.iter().map(|_| (String::new(), "1".to_owned())).collect(),
+            Self::SaysAgain => {
+                let said = progress.says_again.then(|| (String::new(), "1".to_owned()));
+                said.into_iter().collect()
+            }
         }
     }
 }

@@ -118,6 +118,7 @@ const CLAIM_KEY: &[u8] = b"claim";
 const NONCE_KEY: &[u8] = b"nonce";
 const CATALOG_KEY: &[u8] = b"catalog";
 const TOUCHES_KEY: &[u8] = b"touches";
+const NOTED_KEY: &[u8] = b"noted";
 
 impl Store {
     /// Opens the state in `directory`, or begins it. Refuses one that carries another label.
@@ -187,6 +188,17 @@ impl Store {
     /// The newest catalog version that every order on disk has been decided by; 0 for none.
     pub fn catalog(&self) -> Result<u32, StoreError> {
         Ok(self.number(CATALOG_KEY)?.map_or(0, u32::from_be_bytes))
+    }
+
+    /// The number of the last note that the warehouse is known to have taken; 0 for none.
+    pub fn noted(&self) -> Result<u64, StoreError> {
+        Ok(self.number(NOTED_KEY)?.map_or(0, u64::from_be_bytes))
+    }
+
+    /// Keeps it. Not part of a checkpoint: losing it only makes a loss of the warehouse's go unnoticed here.
+    pub fn set_noted(&self, number: u64) -> Result<(), StoreError> {
+        let kept = self.meta.insert(NOTED_KEY, number.to_be_bytes());
+        kept.map_err(|source| self.failed("written", source))
     }
 
     /// What an acknowledged checkpoint survives.

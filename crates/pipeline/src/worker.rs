@@ -20,7 +20,7 @@ use warehouse::{Batch, Warehouse};
 use crate::{
     batching::{Gathered, Limits, Turn},
     catalogs::{Catalogs, CatalogsError},
-    notes::Notes,
+    notes::{Noter, Notes},
     outlet::{Outlet, OutletError},
     partition::{Outbox, Partition, PartitionError, States},
     reach::{Pending, Reach},
@@ -49,6 +49,8 @@ pub(crate) enum End {
     Stopped,
     /// A key's revisions under this claim came to their end: start over with a new claim.
     ClaimAnew,
+    /// The warehouse no longer has what it acknowledged: start over from where its facts end, and say every order again.
+    WentBack,
 }
 
 /// Why a worker cannot go on by itself.
@@ -94,6 +96,8 @@ pub(crate) struct Setup {
     pub(crate) claim: Stamp,
     /// The random number in its record.
     pub(crate) nonce: u64,
+    /// The generation of the log.
+    pub(crate) generation: u8,
     /// How far each input reached right after the claim was in the log.
     pub(crate) barrier: Vec<Position>,
     /// The newest version of the catalog there was right after the claim.
@@ -112,6 +116,10 @@ pub(crate) struct Setup {
     pub(crate) warehouse: Warehouse,
     /// Names this partition in the marks.
     pub(crate) source_name: String,
+    /// The warehouse went back behind what the owner before was told: every order is said again.
+    pub(crate) says_again: bool,
+    /// The last note that the warehouse acknowledged to this partition, as far as its state knows.
+    pub(crate) noted: u64,
     /// When a batch is full.
     pub(crate) limits: Limits,
     /// States of each machine kept in memory.
@@ -142,6 +150,8 @@ pub(crate) struct Worker {
     pending: Option<InFlight>,
     /// Where to go on deciding orders on disk again; `None` when there is nothing to do.
     redecide_from: Option<OrderPlace>,
+    /// Every order was put among those to be decided again, for what the warehouse lost.
+    says_again: bool,
     /// Over all versions of the catalog, in ms.
     longest_window_ms: u64,
     expired_at: Option<Instant>,
@@ -156,6 +166,8 @@ struct InFlight {
     pending: Pending,
     rows: usize,
     inputs_at: Option<(units::EpochMs, units::EpochMs)>,
+    /// With it, all orders have been said again.
+    is_all_said: bool,
 }
 
 impl Worker {
@@ -171,7 +183,9 @@ impl Worker {
         let (warehouse, source) = (setup.warehouse.clone(), setup.source_name.clone());
         let sink = Sink::start(runtime, warehouse.clone(), source.clone());
         let read = positions.iter().map(|it| (it.stream.clone(), it.next)).collect();
-        let notes = Notes::new(runtime.clone(), warehouse, source, read);
+        let (claim, nonce, generation) = (setup.claim.claim(), setup.nonce, setup.generation);
+        let writer = Noter { warehouse, source, generation, claim, nonce };
+        let notes = Notes::new(runtime.clone(), writer, read, setup.noted, setup.says_again);
         Self {
             partition: Partition::new(setup.claim, timelines, inner),
             sink,
@@ -183,6 +197,7 @@ impl Worker {
             reach: Reach::new(positions, barrier, setup.catalog),
             pending: None,
             redecide_from: None,
+            says_again: false,
             longest_window_ms: 0,
             expired_at: None,
             progress: Progress { claim: setup.claim.claim(), ..Progress::default() },
@@ -203,13 +218,19 @@ impl Worker {
                 self.finish()?;
                 return Ok(End::ClaimAnew);
             }
+            if self.notes.went_back() {
+                self.finish()?;
+                return Ok(End::WentBack);
+            }
             self.turn()?;
         }
     }
 
     fn turn(&mut self) -> Result<(), WorkerError> {
         self.expire()?;
+        self.keep_notes()?;
         self.take_catalogs()?;
+        self.say_all_again();
         self.redecide_some()?;
         self.acknowledge(Duration::ZERO)?;
         self.gathered.rows = self.out.rows();
@@ -269,7 +290,8 @@ impl Worker {
         let checkpoint = self.checkpoint()?;
         let rows = self.out.batch.rows();
         let pending = Pending::new(checkpoint, rows);
-        self.pending = Some(InFlight { pending, rows, inputs_at: self.out.inputs_at.take() });
+        let is_all_said = self.says_again && self.redecide_from.is_none();
+        self.pending = Some(InFlight { pending, rows, inputs_at: self.out.inputs_at.take(), is_all_said });
         self.gathered = Gathered::default();
         self.first_at = None;
         if rows == 0 {
@@ -304,12 +326,17 @@ impl Worker {
         {
             return Ok(());
         }
-        let Some(InFlight { pending, rows, inputs_at }) = self.pending.take() else { return Ok(()) };
+        let Some(InFlight { pending, rows, inputs_at, is_all_said }) = self.pending.take() else {
+            return Ok(());
+        };
         if self.setup.store.durability() == Durability::Power {
             self.partition.touches().slices().sync().map_err(attribution::StoreError::from)?;
         }
         self.setup.store.commit(&pending.checkpoint)?;
         self.notes.note(&pending.checkpoint.positions);
+        if is_all_said && self.notes.owes() {
+            self.notes.pay();
+        }
         // Only now is every clean state on disk.
         self.partition.evict(self.setup.states_max);
         self.progress.checkpoints += u64::from(self.reach.is_live());
@@ -336,6 +363,7 @@ impl Worker {
             self.settle(deadline)?;
         }
         self.notes.finish();
+        self.keep_noted()?;
         self.progress.phase = Phase::Released;
         self.shown_at = None;
         self.show();

@@ -5,10 +5,12 @@
 //! Start at [`audit`].
 
 mod complete;
+mod orders;
 
 use std::collections::BTreeMap;
 
 pub use complete::{Complete, LifeSeen, complete_up_to};
+pub use orders::{ORDERS_MAX, OrderFault, OrdersAudit, REPORTS_COUNTED_MAX};
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,10 @@ use crate::{
 };
 
 /// Gaps of one writer that are named; their sum is exact.
-pub const GAPS_MAX: usize = 1_000;
+pub const GAPS_MAX: usize = 100_000;
+
+/// Of those, how many `audit_log` keeps.
+const GAPS_LOGGED_MAX: usize = 1_000;
 
 /// Wrong cells that are named; their count is exact.
 pub const MISMATCHES_MAX: usize = 1_000;
@@ -351,8 +356,8 @@ async fn note(warehouse: &Warehouse, report: &AuditReport, now: EpochMs) -> Resu
         block.end_row();
     };
     for it in &report.writers {
-        let gaps =
-            it.gaps.iter().map(|gap| format!("{}-{}", gap.first, gap.last)).collect::<Vec<_>>().join(" ");
+        let gaps = it.gaps.iter().take(GAPS_LOGGED_MAX).map(|gap| format!("{}-{}", gap.first, gap.last));
+        let gaps = gaps.collect::<Vec<_>>().join(" ");
         row("sequences", &format!("{}-{}", it.writer, it.incarnation), it.expected, it.found, &gaps);
     }
     let wrong = report.mismatches.first().map_or(0, |it| it.of);

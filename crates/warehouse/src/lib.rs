@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod names;
 mod native;
+mod notes;
 mod recall;
 mod retention;
 mod roller;
@@ -24,13 +25,14 @@ mod tables;
 mod write;
 
 pub use audit::{
-    AuditReport, CellMismatch, Complete, Expected, GAPS_MAX, Gap, LifeSeen, MISMATCHES_MAX, WriterAudit,
-    audit, complete_up_to, stored_before,
+    AuditReport, CellMismatch, Complete, Expected, GAPS_MAX, Gap, LifeSeen, MISMATCHES_MAX, ORDERS_MAX,
+    OrderFault, OrdersAudit, REPORTS_COUNTED_MAX, WriterAudit, audit, complete_up_to, stored_before,
 };
 pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, ROWS_PER_INSERT_MAX};
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
 pub use explain::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation, explain};
+pub use notes::Note;
 pub use recall::{REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock};
 pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,

@@ -12,10 +12,10 @@ use events::{
 use serde::Deserialize;
 use units::{
     AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, HOUR_MS, LinkId, Money, OfferId, Origin,
-    PartnerId, SECOND_MS, Stamp, VisitorId, WriterId,
+    PartnerId, SECOND_MS, VisitorId, WriterId,
 };
 
-use crate::{client::Warehouse, error::EngineError, migrate::escaped, schema::READ_SETTINGS};
+use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 
 /// Reports of one block, nearly: the orders are dealt out to as many blocks as that takes. A report takes some 500 bytes here.
 pub const REPORTS_PER_BLOCK: u64 = 100_000;
@@ -140,41 +140,6 @@ impl Warehouse {
             .await?;
         rows.into_iter().map(candidate).collect()
     }
-
-    /// How far `source` had read its inputs, when it last noted it: everything before is in the facts.
-    pub async fn positions(&self, source: &str) -> Result<Vec<(String, u64)>, EngineError> {
-        let text = self.program(&positions_key(source)).await?.unwrap_or_default();
-        let entry = |it: &str| {
-            let (stream, next) = it.rsplit_once('=')?;
-            Some((stream.to_owned(), next.parse().ok()?))
-        };
-        Ok(text.split_whitespace().filter_map(entry).collect())
-    }
-
-    /// Notes how far `source` has read, after the facts of it are acknowledged. Streams have names without blanks.
-    pub async fn note_positions(
-        &self,
-        source: &str,
-        positions: impl Iterator<Item = (String, u64)>,
-    ) -> Result<(), EngineError> {
-        let entries: Vec<String> =
-            positions.map(|(stream, next)| format!("{}={next}", escaped(&stream))).collect();
-        self.set_program(&positions_key(source), &entries.join(" ")).await
-    }
-
-    /// The highest claim that any snapshot of this generation bears; 0 for none.
-    pub async fn newest_claim(&self, generation: u8) -> Result<u64, EngineError> {
-        let found: Vec<Count> = self
-            .rows("SELECT max(ver) AS count FROM (SELECT ver FROM orders_log UNION ALL SELECT ver FROM credits_log)")
-            .await?;
-        let newest = found.first().map_or(0, |it| it.count);
-        let is_ours = newest >> 56 == u64::from(generation);
-        Ok(if is_ours { Stamp::from_u64(newest).claim() } else { 0 })
-    }
-}
-
-fn positions_key(source: &str) -> String {
-    format!("positions {}", escaped(source))
 }
 
 /// Whole hours, gathered up to [`TOUCHES_PER_BLOCK`].

@@ -65,16 +65,30 @@ impl Warehouse {
         );
         let found: Vec<Text> =
             self.rows(&format!("SELECT toString(count()) AS value FROM ({quarters})")).await?;
-        // One more than what was rolled, also where the sum of the marks has fallen behind it.
+        self.mark(&quarters, "'start'").await?;
+        Ok(found.first().and_then(|it| it.value.parse().ok()).unwrap_or(0))
+    }
+
+    /// Makes these quarters dirty, which begin at such seconds, whatever their marks and their cells' versions.
+    pub async fn mark_quarters(&self, quarters: &[u32]) -> Result<(), EngineError> {
+        if quarters.is_empty() {
+            return Ok(());
+        }
+        let list = quarters.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.mark(&format!("SELECT toDateTime(arrayJoin([{list}]), 'UTC') AS quarter"), "'repair'").await
+    }
+
+    /// One more than what was rolled, also where the sum of the marks has fallen behind it. `source` is a literal of a statement.
+    async fn mark(&self, quarters: &str, source: &str) -> Result<(), EngineError> {
         self.execute(&format!(
             "INSERT INTO marks (quarter, source, n, nonce) SETTINGS {WRITE_SETTINGS} \
-             SELECT quarter, 'start', 1 + greatest(toInt64(r.ver) - toInt64(m.v), 0), {} \
+             SELECT quarter, {source}, 1 + greatest(toInt64(r.ver) - toInt64(m.v), toInt64(c.ver) - toInt64(m.v), 0), {} \
              FROM ({quarters}) AS q \
              LEFT JOIN (SELECT quarter, sum(n) AS v FROM marks GROUP BY quarter) AS m USING (quarter) \
-             LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) SETTINGS {READ_SETTINGS}",
+             LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) \
+             LEFT JOIN (SELECT quarter, max(ver) AS ver FROM cells GROUP BY quarter) AS c USING (quarter) SETTINGS {READ_SETTINGS}",
             self.next_nonce()
         ))
-        .await?;
-        Ok(found.first().and_then(|it| it.value.parse().ok()).unwrap_or(0))
+        .await
     }
 }

@@ -43,6 +43,10 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     let mut options = Options::embedded(super::data(settings), super::warehouse_options(settings)?);
     options.owner = format!("{}:{}", host(), std::process::id());
     options.nonce = nonce()?;
+    options.generation = u8::try_from(settings.number("pipeline.generation"))
+        .ok()
+        .filter(|it| *it > 0)
+        .context("pipeline.generation: 1 to 255 is wanted")?;
     options.limits.rows_max =
         usize::try_from(settings.number("pipeline.batch_rows").max(1)).context("pipeline.batch_rows")?;
     options.limits.linger_ms = settings.number("pipeline.batch_ms");

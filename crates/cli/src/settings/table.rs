@@ -155,6 +155,12 @@ pub(crate) const TABLE: &[Setting] = &[
         "",
         "static member id in the consumer group; empty: the host name and data folder",
     ),
+    setting(
+        "pipeline.generation",
+        Kind::Number,
+        "1",
+        "of the log, 1 to 255: one more each time its topics were made anew, so that claims may begin from 0 again",
+    ),
     setting("pipeline.batch_rows", Kind::Number, "50000", "rows at which a batch is written"),
     setting(
         "pipeline.batch_ms",

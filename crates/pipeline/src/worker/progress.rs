@@ -43,7 +43,8 @@ impl Worker {
         self.progress.sink_error = health.error;
         self.progress.fates = self.partition.fates().clone();
         self.progress.turned_at = (self.setup.clock)();
-        self.progress.is_settled = self.pending.is_none() && self.gathered.records == 0;
+        self.progress.is_settled = self.pending.is_none() && self.gathered.records == 0 && !self.notes.owes();
+        self.progress.says_again = self.notes.owes();
         self.setup.status.set(self.setup.partition, self.progress.clone());
     }
 }

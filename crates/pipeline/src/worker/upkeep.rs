@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use units::DAY_MS;
+use units::{DAY_MS, EpochMs};
 
 use super::{Worker, WorkerError};
 use crate::{reach::look_again, store::OrderPlace};
@@ -50,6 +50,28 @@ impl Worker {
         self.first_at.get_or_insert_with(Instant::now);
         self.gathered.records += 1;
         self.send_messages()
+    }
+
+    /// After the warehouse went back: every order on disk is decided again, and said, since this claim has said nothing of them yet. Only
+    /// once the owner speaks, so that it is done in steps.
+    pub(super) fn say_all_again(&mut self) {
+        if self.notes.owes() && !self.says_again && self.reach.is_live() {
+            self.says_again = true;
+            self.redecide_from = Some(OrderPlace::first_at(EpochMs(0)));
+        }
+    }
+
+    /// Notes how far this partition has read, and keeps the number of what was acknowledged.
+    pub(super) fn keep_notes(&mut self) -> Result<(), WorkerError> {
+        self.notes.look();
+        self.keep_noted()
+    }
+
+    pub(super) fn keep_noted(&mut self) -> Result<(), WorkerError> {
+        match self.notes.take_acknowledged() {
+            Some(number) => Ok(self.setup.store.set_noted(number)?),
+            None => Ok(()),
+        }
     }
 
     /// Forgets touches that no report may name any more. A silent owner keeps them: its positions may lie before them.

@@ -102,7 +102,7 @@ impl Warehouse {
         why: &str,
     ) -> Result<(), EngineError> {
         self.set_program(&format!("retired {writer}"), &incarnation.to_string()).await?;
-        self.log_audit(now, "retired", &format!("{writer}-{incarnation}"), 0, why).await
+        self.log_audit(now, "retired", &format!("{writer}-{incarnation}"), (0, 0), why).await
     }
 
     /// Up to which life each retired writer is.
@@ -119,7 +119,7 @@ impl Warehouse {
     pub async fn note_complete(&self, complete: Complete, now: EpochMs) -> Result<(), EngineError> {
         let held = complete.held_by.map_or_else(String::new, |(writer, life)| format!("{writer}-{life}"));
         self.set_program("complete", &format!("{} {} {held}", complete.at.0, now.0)).await?;
-        self.log_audit(now, "complete", &complete.at.to_string(), 0, &held).await
+        self.log_audit(now, "complete", &complete.at.to_string(), (0, 0), &held).await
     }
 
     /// What the last audit noted, and when that was.
@@ -135,20 +135,20 @@ impl Warehouse {
         Ok(Some((Complete { at, held_by }, now)))
     }
 
-    async fn log_audit(
+    pub(super) async fn log_audit(
         &self,
         now: EpochMs,
         what: &str,
         subject: &str,
-        count: u64,
+        (expected, found): (u64, u64),
         detail: &str,
     ) -> Result<(), EngineError> {
         let mut block = Columns::new(AUDIT_LOG);
         block.u64(now.0);
         block.text(what);
         block.text(&escaped(subject));
-        block.u64(count);
-        block.u64(count);
+        block.u64(expected);
+        block.u64(found);
         block.text(detail);
         block.end_row();
         let names = AUDIT_LOG.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");

@@ -177,24 +177,6 @@ fn of_dropped_clicks_their_orders_keep_what_was_weighed() {
 }
 
 #[test]
-fn positions_are_read_as_they_were_last_noted() {
-    run(async {
-        let warehouse = warehouse().await;
-        assert_eq!(warehouse.positions("spool").await.unwrap(), []);
-        let note = |list: &[(&str, u64)]| {
-            list.iter().map(|(it, next)| ((*it).to_owned(), *next)).collect::<Vec<_>>()
-        };
-        let first = note(&[("spool:1:2", 9), ("topic:it's:0", 0)]);
-        warehouse.note_positions("spool", first.clone().into_iter()).await.unwrap();
-        assert_eq!(warehouse.positions("spool").await.unwrap(), first);
-        let second = note(&[("spool:1:2", 10)]);
-        warehouse.note_positions("spool", second.clone().into_iter()).await.unwrap();
-        assert_eq!(warehouse.positions("spool").await.unwrap(), second);
-        assert_eq!(warehouse.positions("kafka-0").await.unwrap(), []);
-    });
-}
-
-#[test]
 fn the_newest_claim_is_the_snapshots_own() {
     run(async {
         let warehouse = warehouse().await;
