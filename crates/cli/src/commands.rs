@@ -42,11 +42,13 @@ pub(crate) enum Tool {
         What is shown is what was decided and stored; nothing is decided again. Exit status 1 where nothing is known of the order."
     )]
     Explain(explain::ExplainFlags),
-    /// Compare what the edges spooled with what the topics and ClickHouse hold, and every rollup cell with its facts
+    /// Compare what the edges spooled with what the topics and ClickHouse hold, orders with their reports, and every rollup cell with its facts
     #[command(
         mut_args(only_where),
-        after_help = "Examples:\n  tributary audit\n  tributary audit --config tributary.toml --days 7 --json\n  tributary audit --retire 65536\n\n\
-        Every missing record is named by its sequence and by the places it is missing from: spool, topics, clickhouse. Exit status 1 if one is missing or a cell is wrong. The view `audit` shows the result too."
+        after_help = "Examples:\n  tributary audit\n  tributary audit --config tributary.toml --days 7 --json\n  tributary audit --retire 65536\n  tributary audit --repair --dry-run\n  tributary audit --repair\n\n\
+        Every missing record is named by its sequence and by the places it is missing from: spool, topics, clickhouse; every order whose decision or credits are lost or differ, and every wrong cell. \
+        --repair puts back what is still somewhere, while everything runs, as often as you like. \
+        Exit status 0 if all is well, 1 if something is missing or wrong, 2 if that cannot be said. The view `audit` shows the result too."
     )]
     Audit(audit::AuditFlags),
     /// Look over this machine and what it is connected to, and say what to do about it
@@ -71,7 +73,7 @@ impl Tool {
             Self::Catalog(command) => command.run()?,
             Self::Spool(command) => command.run()?,
             Self::Explain(flags) => flags.run()?,
-            Self::Audit(flags) => flags.run()?,
+            Self::Audit(flags) => return flags.run(),
             Self::Doctor(flags) => flags.run()?,
             Self::Load(flags) => load::run(&flags)?,
         };

@@ -16,6 +16,8 @@ mod commands {
     pub(crate) mod doctor;
     pub(crate) mod explain;
     pub(crate) mod load;
+    pub(crate) mod losses;
+    pub(crate) mod repair;
     pub(crate) mod spool;
     pub(crate) mod stage;
 }

@@ -50,3 +50,5 @@ pub use direct::Direct;
 pub use edge::{Edge, EdgeError, serve};
 pub use network::{Network, NetworkError};
 pub use settings::{ClickSecret, Hidden, KafkaOptions, Options, THREADS_MAX};
+#[cfg(feature = "kafka")]
+pub use shipping::route;

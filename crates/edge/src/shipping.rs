@@ -59,6 +59,12 @@ impl Shipping {
     }
 }
 
+/// Where the shipper puts each record: also for who puts one there again (`tributary audit --repair`).
+#[must_use]
+pub fn route(prefix: &str) -> impl Route {
+    ByKind::new(prefix)
+}
+
 /// By the second byte of a value.
 struct ByKind {
     /// Clicks and views, by visitor.

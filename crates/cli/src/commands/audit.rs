@@ -1,15 +1,20 @@
-//! `tributary audit`: is everything that was answered in the log and in `ClickHouse`, and is every rollup the sum of its facts.
+//! `tributary audit`: is everything that was answered in the log and in `ClickHouse`, is every order decided and credited, and is every rollup the
+//! sum of its facts; and `--repair`, which makes it so as far as anything is left to make it from.
 //!
 //! In: the spools of this machine, Kafka's topics where they are the log, and `ClickHouse`. Out: each missing record by its sequence and by the places
-//! it is missing from, each wrong cell, how many records at most nobody can know of, and up to which instant everything is here. Not
-//! here: the comparison (`warehouse::audit`), what it looks like (`found`). Start at [`AuditFlags`].
+//! it is missing from, each wrong order and cell, how many records at most nobody can know of, and up to which instant everything is here. Not
+//! here: the comparison (`warehouse::audit`), what it looks like (`found`), mending (`repair`). Start at [`AuditFlags`].
 
+mod completeness;
 mod found;
+mod plan;
+mod repair;
 mod sequences;
 mod topics;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -20,15 +25,19 @@ use journal::{
     StreamId,
     spool::{self, EndState, SEGMENT_BYTES, StreamReport, frame},
 };
-use units::{DAY_MS, EpochMs, HOUR_MS, Origin, WriterId};
-use warehouse::{AuditReport, Complete, Expected, LifeSeen, Warehouse, complete_up_to};
+use units::{DAY_MS, EpochMs, WriterId};
+use warehouse::{AuditReport, Expected, OrdersAudit, Warehouse};
 
-use self::{found::Audited, topics::Topics};
+use self::{found::Audited, plan::Plan, topics::Topics};
 use super::{
     Common,
     place::{self, Place},
 };
-use crate::{clock, output::Output};
+use crate::{
+    clock,
+    output::Output,
+    settings::{Settings, SettingsError},
+};
 
 /// A writer and its incarnation.
 type Life = (u32, u32);
@@ -39,6 +48,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const ROLL_WAIT: Duration = Duration::from_secs(5);
 /// Places of unreadable records that are looked at.
 const QUARANTINED_MAX: usize = 100_000;
+/// The exit status where nothing can be said: a place does not answer.
+const CANNOT_AUDIT: u8 = 2;
 
 /// How to audit.
 #[derive(Debug, Args)]
@@ -46,9 +57,18 @@ pub(crate) struct AuditFlags {
     /// How long records may be on their way before they are missing
     #[arg(long, value_name = "S", default_value_t = 20)]
     wait_seconds: u32,
-    /// How far back cells are compared with their facts
+    /// How far back cells and orders are compared with their facts
     #[arg(long, value_name = "N", default_value_t = 31)]
     days: u32,
+    /// Put back what is missing: into the topics from the spool, into ClickHouse from spool or topics, orders and cells from what is there
+    #[arg(long)]
+    repair: bool,
+    /// With --repair: only say what would be done
+    #[arg(long, requires = "repair")]
+    dry_run: bool,
+    /// With --repair: have the pipeline read all that the log still holds again, and say every order again
+    #[arg(long, requires = "repair")]
+    replay: bool,
     /// Wait for nothing more of a writer, up to the life of it that is known now
     #[arg(long, value_name = "WRITER")]
     retire: Option<u32>,
@@ -59,106 +79,90 @@ pub(crate) struct AuditFlags {
     common: Common,
 }
 
+/// Everything that was looked at.
+struct Look {
+    result: Audited,
+    spool: spool::Report,
+    topics: Option<Topics>,
+}
+
 impl AuditFlags {
-    /// `false`: something is missing or wrong.
-    pub(super) fn run(&self) -> anyhow::Result<bool> {
+    /// 0: all is well; 1: something is missing or wrong; 2: nothing can be said.
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        match self.is_well() {
+            Ok(true) => Ok(ExitCode::SUCCESS),
+            Ok(false) => Ok(ExitCode::FAILURE),
+            Err(error) if error.chain().any(<dyn std::error::Error + 'static>::is::<SettingsError>) => {
+                Err(error)
+            }
+            Err(error) => {
+                Output::People.say(&format!("error: {error:#}"));
+                Ok(ExitCode::from(CANNOT_AUDIT))
+            }
+        }
+    }
+
+    fn is_well(&self) -> anyhow::Result<bool> {
         let (settings, output) = (self.common.settings()?, self.common.output());
-        let place = Place::new(&settings);
+        let mut look = self.look(&settings, output)?;
+        let plan = Plan::of(&look.result, self.replay);
+        if !self.repair {
+            look.result.show(output);
+            return Ok(look.result.is_clean());
+        }
+        if self.dry_run || plan.is_empty() {
+            look.result.show(output);
+            plan.show(output);
+            return Ok(look.result.is_clean());
+        }
+        let repair = repair::Repair::new(&settings, self.wait(), self.from(clock::now()));
+        let done = repair.carry_out(&plan, &mut look, output)?;
+        let after = self.look(&settings, output)?;
+        after.result.show(output);
+        plan.show_done(output, &done, &after.result);
+        Ok(after.result.is_clean())
+    }
+
+    fn wait(&self) -> Duration {
+        Duration::from_secs(self.wait_seconds.into())
+    }
+
+    fn from(&self, now: EpochMs) -> EpochMs {
+        now.back(u64::from(self.days) * DAY_MS)
+    }
+
+    fn look(&self, settings: &Settings, output: Output) -> anyhow::Result<Look> {
+        let place = Place::new(settings);
         let looked_at = clock::now();
         let spool = spool::inspect(&place.spool()).context("the spool cannot be read")?;
         let mut expected: Vec<Expected> = spool.streams.iter().filter_map(expected).collect();
-        let mut topics = Topics::open(&settings, place)?;
+        let mut topics = Topics::open(settings, place)?;
         if let Some(topics) = &mut topics {
             topics.read()?;
             expected.extend(elsewhere(topics, &expected));
         } else if expected.is_empty() {
             output.say(&format!(
-                "no spool in {}: only cells are audited here; run this where edges run too",
+                "no spool in {}: only orders and cells are audited here; run this where edges run too",
                 place.spool().display()
             ));
         }
         let warehouse = place.warehouse();
-        let (now, report, mut quarantined) = place::block_on(async {
-            let (now, report) =
+        let (now, reports, mut quarantined) = place::block_on(async {
+            let (now, report, orders) =
                 self.settled(&warehouse, &expected).await.with_context(|| place.no_answer())?;
             let unreadable =
                 if report.missing() > 0 { quarantined(&warehouse).await? } else { BTreeSet::new() };
-            Ok((now, report, unreadable))
+            Ok((now, (report, orders), unreadable))
         })?;
         if let Some(topics) = &mut topics {
             // What was on its way to them when they were first read.
             topics.read()?;
             quarantined.extend(&topics.quarantined);
         }
-        let mut result = Audited::new(&spool, topics.as_ref(), report, &quarantined);
+        let ends = expected.iter().map(|it| ((it.writer.0, it.incarnation), it.last)).collect();
+        let mut result = Audited::new(&spool, topics.as_ref(), reports, &ends, &quarantined);
         result.complete = Some(place::block_on(self.complete(&warehouse, &result, output, looked_at, now))?);
-        result.show(output);
-        Ok(result.is_clean())
-    }
-
-    /// Up to when everything is here; retires whom nobody has to wait for, and notes both.
-    async fn complete(
-        &self,
-        warehouse: &Warehouse,
-        result: &Audited,
-        output: Output,
-        looked_at: EpochMs,
-        now: EpochMs,
-    ) -> anyhow::Result<Complete> {
-        let last = warehouse.last_times().await?;
-        let mut lives = Vec::new();
-        for line in &result.lines {
-            let audit = &line.audit;
-            let (writer, incarnation) = (WriterId(audit.writer), audit.incarnation);
-            let stored_at = match line.gaps.first() {
-                Some(gap) => {
-                    let sequence = gap.first.saturating_sub(1);
-                    warehouse.time_of(Origin { writer, incarnation, sequence }).await?
-                }
-                None => last.get(&(writer, incarnation)).copied().unwrap_or(looked_at),
-            };
-            let (has_gap, is_here) = (line.missing() > 0, line.is_here);
-            lives.push(LifeSeen { writer, incarnation, stored_at, has_gap, is_here });
-        }
-        let mut retired = warehouse.retired().await?;
-        for (writer, incarnation, why) in self.to_retire(&lives, &retired, now) {
-            warehouse.retire(writer, incarnation, now, &why).await?;
-            output.say(&format!("writer {writer} is retired: {why}"));
-            retired.insert(writer, incarnation);
-        }
-        let complete = complete_up_to(&lives, &retired, looked_at);
-        warehouse.note_complete(complete, now).await?;
-        Ok(complete)
-    }
-
-    /// The newest life of each writer that is given up, and why.
-    fn to_retire(
-        &self,
-        lives: &[LifeSeen],
-        retired: &BTreeMap<WriterId, u32>,
-        now: EpochMs,
-    ) -> Vec<(WriterId, u32, String)> {
-        let mut newest = BTreeMap::<WriterId, LifeSeen>::new();
-        for it in lives {
-            let known = newest.entry(it.writer).or_insert(*it);
-            if known.incarnation < it.incarnation {
-                *known = *it;
-            }
-        }
-        let hours = u64::from(self.retire_after_hours);
-        let why = |it: &LifeSeen| {
-            let silent_ms = now.ms_since(it.stored_at).unwrap_or(0);
-            if self.retire == Some(it.writer.0) {
-                Some("by hand".to_owned())
-            } else if !it.is_here && !it.has_gap && silent_ms >= hours * HOUR_MS {
-                Some(format!("silent for {hours} hours"))
-            } else {
-                None
-            }
-        };
-        let is_new = |it: &&LifeSeen| retired.get(&it.writer).is_none_or(|last| *last < it.incarnation);
-        let given_up = newest.values().filter(is_new);
-        given_up.filter_map(|it| Some((it.writer, it.incarnation, why(it)?))).collect()
+        Ok(Look { result, spool, topics })
     }
 
     /// Compares until nothing is on its way any more, or the wait is over.
@@ -166,17 +170,25 @@ impl AuditFlags {
         &self,
         warehouse: &Warehouse,
         expected: &[Expected],
-    ) -> anyhow::Result<(EpochMs, AuditReport)> {
+    ) -> anyhow::Result<(EpochMs, AuditReport, OrdersAudit)> {
         let begun = Instant::now();
+        let mut before = None::<OrdersAudit>;
         loop {
             let now = clock::now();
-            let (from, to) = (now.back(u64::from(self.days) * DAY_MS), now.forth(DAY_MS));
+            let (from, to) = (self.from(now), now.forth(DAY_MS));
             let report = warehouse::audit(warehouse, expected, from, to, now).await?;
-            let waited = begun.elapsed();
-            let is_settled = report.is_clean() && (report.quarters_dirty == 0 || ROLL_WAIT <= waited);
-            if is_settled || Duration::from_secs(self.wait_seconds.into()) <= waited {
-                return Ok((now, report));
+            let mut orders = warehouse.audit_orders(from, now).await?;
+            if let Some(before) = &before {
+                orders = orders.still(before);
             }
+            let waited = begun.elapsed();
+            let is_settled = report.is_clean()
+                && orders.wrong() == 0
+                && (report.quarters_dirty == 0 || ROLL_WAIT <= waited);
+            if is_settled || self.wait() <= waited {
+                return Ok((now, report, orders));
+            }
+            before = Some(orders);
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -244,6 +256,8 @@ mod tests {
             file_bytes: SEGMENT_BYTES - 3_200,
             records: last_sequence,
             payload_bytes: 0,
+            kept_from: 1,
+            missing: Vec::new(),
             first_sequence: 1,
             last_sequence,
             end,
@@ -267,6 +281,12 @@ mod tests {
         let damaged = StreamReport { end_sequence: Some(12), ..stream(Some(EndState::Clean), 9) };
         assert_eq!(expected(&damaged).map(|it| (it.first, it.last)), Some((1, 12)));
         assert_eq!(expected(&stream(None, 0)), None, "a stream that was only opened has answered nothing");
+    }
+
+    /// The warehouse cannot ask the machine that counts them.
+    #[test]
+    fn an_order_of_very_many_reports_is_compared_with_what_decisions_count() {
+        assert_eq!(warehouse::REPORTS_COUNTED_MAX, attribution::REPORTS_MAX);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `tributary audit`.
 
 use events::Quarantined;
-use journal::kafka::{KafkaSettings, KafkaSink, topics};
+use journal::{
+    Position, StreamId,
+    kafka::{KafkaSettings, KafkaSink, KafkaSource, topics},
+};
 use units::{Origin, WriterId};
 
 use super::stage::{NOON, Stage, WRITER, click, encoded_click, run, spool};
 
 /// Long enough for events of any year.
-const ALL: [&str; 4] = ["audit", "--json", "--days", "100000"];
+pub(super) const ALL: [&str; 4] = ["audit", "--json", "--days", "100000"];
 
 fn now(stage: &Stage) -> crate::Said {
     stage.tributary(&[ALL.as_slice(), &["--wait-seconds", "0"]].concat())
@@ -91,13 +94,13 @@ fn the_result_is_shown_by_the_view_too() {
 }
 
 /// A log of the test's own on the shared broker.
-struct Log {
+pub(super) struct Log {
     prefix: String,
     settings: KafkaSettings,
 }
 
 impl Log {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let prefix = format!("audit-{}-{name}", std::process::id());
         let settings = KafkaSettings::new(xtask::kafka::shared(), "test");
         let topic = |it: &str| topics::Topic::new(&format!("{prefix}.{it}.v1"), 2, 1);
@@ -110,7 +113,7 @@ impl Log {
         Self { prefix, settings }
     }
 
-    fn ship(&self, clicks: impl Iterator<Item = Origin>) {
+    pub(super) fn ship(&self, clicks: impl Iterator<Item = Origin>) {
         let mut sink = KafkaSink::open(&self.settings).unwrap();
         for origin in clicks {
             let key = origin.sequence.to_be_bytes();
@@ -119,13 +122,27 @@ impl Log {
         sink.flush(std::time::Duration::from_secs(30)).unwrap();
     }
 
-    fn audit(&self, stage: &Stage) -> crate::Said {
+    /// Retention passes: whatever is in the topics by now is gone.
+    pub(super) fn trim(&self) {
+        let source = KafkaSource::open(&self.settings).unwrap();
+        let mut ends = Vec::new();
+        for name in ["clicks", "reports", "quarantine"] {
+            let topic: std::sync::Arc<str> = format!("{}.{name}.v1", self.prefix).into();
+            for partition in 0..2 {
+                let (_, next) = source.range(&topic, partition).unwrap();
+                ends.push(Position { stream: StreamId::Topic { topic: topic.clone(), partition }, next });
+            }
+        }
+        topics::trim(&self.settings, &ends).unwrap();
+    }
+
+    pub(super) fn audit(&self, stage: &Stage, more: &[&str]) -> crate::Said {
         let settings = [
             ("TRIBUTARY_KAFKA__BROKERS", xtask::kafka::shared()),
             ("TRIBUTARY_KAFKA__PREFIX", &self.prefix),
             ("TRIBUTARY_KAFKA__PARTITIONS", "2"),
         ];
-        stage.tributary_with(&[ALL.as_slice(), &["--wait-seconds", "0"]].concat(), &settings)
+        stage.tributary_with(&[ALL.as_slice(), &["--wait-seconds", "0"], more].concat(), &settings)
     }
 }
 
@@ -152,7 +169,7 @@ fn each_gap_is_named_with_the_places_it_is_missing_from() {
             batch.click(&click(origin(sequence)));
         }
     });
-    let said = log.audit(&stage).expect(1);
+    let said = log.audit(&stage, &[]).expect(1);
     let (topics, both) = (r#"["topics"]"#, r#"["topics","clickhouse"]"#);
     let want = [(3, 3, both), (4, 4, topics), (5, 5, r#"["clickhouse"]"#), (7, 7, topics), (9, 9, both)];
     assert_eq!(gaps(&said), want.map(|(first, last, places)| (first, last, places.to_owned())));
@@ -165,7 +182,7 @@ fn each_gap_is_named_with_the_places_it_is_missing_from() {
             batch.click(&click(origin(sequence)));
         }
     });
-    let said = log.audit(&stage).expect(0);
+    let said = log.audit(&stage, &[]).expect(0);
     assert_eq!(gaps(&said), []);
     assert_eq!(said.events("writer")[0]["in_topics"], 9);
 }
@@ -181,7 +198,7 @@ fn what_edges_elsewhere_shipped_is_expected_in_clickhouse() {
             batch.click(&click(origin(sequence)));
         }
     });
-    let said = log.audit(&stage).expect(1);
+    let said = log.audit(&stage, &[]).expect(1);
     assert_eq!(gaps(&said), [(4, 5, r#"["clickhouse"]"#.to_owned())]);
     assert_eq!(said.events("writer")[0]["end"], "elsewhere");
     // Everything before the gap is here: the third record was made three seconds after eleven.

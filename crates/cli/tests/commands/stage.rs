@@ -1,6 +1,6 @@
 //! A program's data folder and a database of the real engine, filled with events of the test's choice.
 
-use std::{future::Future, path::Path};
+use std::{future::Future, path::Path, process::Command};
 
 use events::{
     Browser, Candidate, CandidateVerdict, Channel, Click, ClickHead, ClickKey, ClickMint, Consent, Country,
@@ -51,8 +51,25 @@ impl Stage {
         self.tributary_with(arguments, &[])
     }
 
+    /// How to reach its database.
+    pub(crate) fn options(&self) -> warehouse::Options {
+        let server = chdb::testing::shared();
+        warehouse::Options {
+            url: server.url.clone(),
+            user: server.user.clone(),
+            password: server.password.clone(),
+            database: self.database.clone(),
+            ..warehouse::Options::default()
+        }
+    }
+
     /// The same with more settings.
     pub(crate) fn tributary_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
+        said(&self.command(arguments).envs(settings.iter().copied()).output().unwrap())
+    }
+
+    /// The same, to be run by the caller.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let server = chdb::testing::shared();
         let mut command = command(arguments);
         command
@@ -64,8 +81,7 @@ impl Stage {
         for key in ["EDGE__LISTEN", "EDGE__ADMIN", "PIPELINE__ADMIN", "WAREHOUSE__ADMIN"] {
             command.env(format!("TRIBUTARY_{key}"), "127.0.0.1:0");
         }
-        command.envs(settings.iter().copied());
-        said(&command.output().unwrap())
+        command
     }
 
     /// Stores a batch and rolls its quarters.

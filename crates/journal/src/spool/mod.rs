@@ -23,7 +23,7 @@ mod writer;
 
 pub use damage::{DAMAGES_MAX, Damage, DamageKind, Damages};
 pub use disk::{Call, Disk, Fault, Script};
-pub use inspect::{Report, StreamReport, inspect};
+pub use inspect::{DAMAGES_REPORTED_MAX, Report, StreamReport, inspect};
 pub use note::{EndState, Ending};
 pub use reader::Reader;
 pub use retention::{Closed, Deleted, MARKS_MAX, beginnings, closed, delete_below, enforce_budget};

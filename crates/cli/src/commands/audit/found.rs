@@ -2,17 +2,15 @@
 //!
 //! In: what the spool, the topics and `ClickHouse` hold. Out: a table and sentences, or JSON lines. Start at [`Audited`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use journal::{
-    StreamId,
-    spool::{self, StreamReport},
-};
+use journal::spool::{self, StreamReport};
 use serde_json::json;
 use units::WriterId;
-use warehouse::{AuditReport, Complete, Gap, WriterAudit};
+use warehouse::{AuditReport, Complete, Gap, OrdersAudit, WriterAudit};
 
 use super::{
+    Life,
     sequences::{Missing, Placed, overlaid},
     topics::Topics,
     unknown_at_most,
@@ -25,9 +23,11 @@ const CELLS_SHOWN_MAX: usize = 20;
 const GAPS_SHOWN_MAX: usize = 5;
 
 /// Names of the places, in the order records go through them.
-const SPOOL: &str = "spool";
-const TOPICS: &str = "topics";
-const CLICKHOUSE: &str = "clickhouse";
+pub(super) const SPOOL: &str = "spool";
+pub(super) const TOPICS: &str = "topics";
+pub(super) const CLICKHOUSE: &str = "clickhouse";
+/// Wrong orders that are shown; JSON has all that are named.
+const ORDERS_SHOWN_MAX: usize = 20;
 
 /// One writer's life, with its end.
 #[derive(Debug)]
@@ -42,7 +42,9 @@ pub(super) struct Line {
     /// Records in the topics; `None` where the log is the spool.
     in_topics: Option<u64>,
     /// What is missing anywhere, with the places.
-    placed: Vec<Placed>,
+    pub(super) placed: Vec<Placed>,
+    /// The places that were looked at for it.
+    known: Vec<&'static str>,
     /// Its spool is on this machine.
     pub(super) is_here: bool,
 }
@@ -51,7 +53,9 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) struct Audited {
     pub(super) lines: Vec<Line>,
-    report: AuditReport,
+    pub(super) report: AuditReport,
+    /// Orders whose rows do not agree.
+    pub(super) orders: OrdersAudit,
     damaged: u64,
     /// Records in the topics; `None` where the log is the spool.
     in_topics: Option<u64>,
@@ -63,11 +67,16 @@ impl Audited {
     pub(super) fn new(
         spool: &spool::Report,
         topics: Option<&Topics>,
-        report: AuditReport,
+        (report, orders): (AuditReport, OrdersAudit),
+        ends: &BTreeMap<Life, u64>,
         quarantined: &BTreeSet<(u32, u32, u64)>,
     ) -> Self {
-        let line = |audit: &WriterAudit| Line::new(audit, spool, topics, quarantined);
+        let line = |audit: &WriterAudit| {
+            let last = ends.get(&(audit.writer, audit.incarnation)).copied().unwrap_or(0);
+            Line::new(audit, last, spool, topics, quarantined)
+        };
         Self {
+            orders,
             lines: report.writers.iter().map(line).collect(),
             damaged: spool.records_damaged,
             in_topics: topics.map(|it| it.records),
@@ -77,21 +86,27 @@ impl Audited {
     }
 
     /// Records that the topics should still hold and do not, although ClickHouse does.
-    fn topic_gaps(&self) -> u64 {
+    pub(super) fn topic_gaps(&self) -> u64 {
         let alone = |it: &&Placed| it.places.contains(&TOPICS) && !it.places.contains(&CLICKHOUSE);
         self.lines.iter().flat_map(|it| it.placed.iter().filter(alone)).map(|it| length(&it.gap)).sum()
     }
 
-    fn gaps(&self) -> u64 {
+    /// Records that lie damaged in a spool, or whose file is gone, and are whole everywhere else.
+    fn spool_gaps(&self) -> u64 {
+        let alone = |it: &&Placed| it.places == [SPOOL];
+        self.lines.iter().flat_map(|it| it.placed.iter().filter(alone)).map(|it| length(&it.gap)).sum()
+    }
+
+    pub(super) fn gaps(&self) -> u64 {
         self.lines.iter().map(Line::missing).sum()
     }
 
-    fn cell_mismatches(&self) -> u64 {
+    pub(super) fn cell_mismatches(&self) -> u64 {
         self.report.mismatches.first().map_or(0, |it| it.of)
     }
 
     pub(super) fn is_clean(&self) -> bool {
-        self.gaps() == 0 && self.topic_gaps() == 0 && self.cell_mismatches() == 0
+        self.gaps() == 0 && self.topic_gaps() == 0 && self.cell_mismatches() == 0 && self.orders.wrong() == 0
     }
 
     pub(super) fn show(&self, output: Output) {
@@ -115,6 +130,7 @@ impl Audited {
         for it in &self.lines {
             output.event(&it.json());
         }
+        self.show_orders(output);
         self.show_cells(output);
         output.say(&self.sentence(unknown));
         let sum = |of: fn(&WriterAudit) -> u64| self.lines.iter().map(|it| of(&it.audit)).sum::<u64>();
@@ -122,10 +138,26 @@ impl Audited {
             "event": "audit", "gaps": self.gaps(), "unknown_at_most": unknown, "cells": self.report.cells,
             "cell_mismatches": self.cell_mismatches(), "quarters_not_rolled": self.report.quarters_dirty,
             "spooled": sum(|it| it.expected), "stored": sum(|it| it.found), "damaged": self.damaged,
-            "in_topics": self.in_topics, "topic_gaps": self.topic_gaps(),
+            "in_topics": self.in_topics, "topic_gaps": self.topic_gaps(), "spool_gaps": self.spool_gaps(),
+            "orders": self.orders.orders, "order_faults": self.orders.wrong(),
             "complete_up_to": self.complete.map(|it| it.at.to_string()),
             "held_by": self.complete.and_then(|it| it.held_by).map(|(writer, _)| writer.0),
         }));
+    }
+
+    fn show_orders(&self, output: Output) {
+        for it in &self.orders.faults {
+            output.event(&json!({
+                "event": "order", "advertiser": it.advertiser_id, "order": it.order_id, "fault": it.fault,
+            }));
+        }
+        let row = |it: &warehouse::OrderFault| {
+            vec![it.advertiser_id.to_string(), it.order_id.clone(), it.fault.replace('_', " ")]
+        };
+        let rows: Vec<_> = self.orders.faults.iter().take(ORDERS_SHOWN_MAX).map(row).collect();
+        if output == Output::People && !rows.is_empty() {
+            output.table(&["advertiser", "order", "what is wrong"], &rows);
+        }
     }
 
     fn show_cells(&self, output: Output) {
@@ -151,6 +183,12 @@ impl Audited {
             format!("{} records missing", self.gaps()),
             format!("{} of {} cells wrong", self.cell_mismatches(), self.report.cells),
         ];
+        if self.orders.wrong() > 0 {
+            parts.push(format!("{} of {} orders wrong", self.orders.wrong(), self.orders.orders));
+        }
+        if self.spool_gaps() > 0 {
+            parts.push(format!("{} damaged or gone in the spool alone", self.spool_gaps()));
+        }
         if self.topic_gaps() > 0 {
             parts.push(format!("{} more missing from the topics alone", self.topic_gaps()));
         }
@@ -181,6 +219,7 @@ impl Audited {
 impl Line {
     fn new(
         audit: &WriterAudit,
+        last: u64,
         spool: &spool::Report,
         topics: Option<&Topics>,
         quarantined: &BTreeSet<(u32, u32, u64)>,
@@ -192,13 +231,17 @@ impl Line {
         let gaps: Vec<Gap> = audit.gaps.iter().flat_map(|gap| without(*gap, within(gap))).collect();
         let named = |gaps: &[Gap]| gaps.iter().map(length).sum::<u64>();
         let seen = topics.map(|it| it.of(life));
-        let mut places = stream.map_or_else(Vec::new, |it| in_spool(spool, it));
+        let mut places = stream.map_or_else(Vec::new, in_spool);
+        let mut known = Vec::from_iter(stream.map(|_| SPOOL));
         if let (Some(topics), Some(seen)) = (topics, &seen) {
             // From its first record on, as long as nothing has gone by itself.
             let first = if topics.expired == 0 { 1 } else { seen.first() };
-            let missing = seen.missing(first, audit.expected.max(seen.last()));
+            // Not beyond what was known when the audit began: of what came since, some may still be on its way.
+            let missing = seen.missing(first, last);
+            known.push(TOPICS);
             places.push(Missing { place: TOPICS, gaps: missing, is_fault: topics.expired == 0 });
         }
+        known.push(CLICKHOUSE);
         places.push(Missing { place: CLICKHOUSE, gaps: gaps.clone(), is_fault: true });
         Self {
             audit: audit.clone(),
@@ -208,6 +251,7 @@ impl Line {
             gaps,
             in_topics: seen.map(|it| it.count()),
             placed: overlaid(&places),
+            known,
             is_here: stream.is_some(),
         }
     }
@@ -245,7 +289,10 @@ impl Line {
 
     fn json(&self) -> serde_json::Value {
         let it = &self.audit;
-        let gap = |it: &Placed| json!({"first": it.gap.first, "last": it.gap.last, "missing_in": it.places});
+        let gap = |it: &Placed| {
+            let still: Vec<_> = self.known.iter().filter(|place| !it.places.contains(place)).collect();
+            json!({"first": it.gap.first, "last": it.gap.last, "missing_in": it.places, "still_in": still})
+        };
         let gaps: Vec<_> = self.placed.iter().map(gap).collect();
         json!({
             "event": "writer", "writer": it.writer, "incarnation": it.incarnation, "end": self.end, "spooled": it.expected,
@@ -271,21 +318,18 @@ fn without(gap: Gap, accounted_for: impl Iterator<Item = u64>) -> Vec<Gap> {
     gaps
 }
 
-const fn length(gap: &Gap) -> u64 {
+pub(super) const fn length(gap: &Gap) -> u64 {
     gap.last - gap.first + 1
 }
 
-/// What a spool does not hold of a stream: what was deleted, which is no fault by itself, and what is damaged, which `spool inspect` tells as well.
-fn in_spool(spool: &spool::Report, stream: &StreamReport) -> Vec<Missing> {
-    let id = StreamId::Spool { writer: stream.writer, incarnation: stream.incarnation };
-    let last = stream.last_sequence.max(stream.end_sequence.unwrap_or(0));
-    let kept_from = if stream.first_sequence == 0 { last + 1 } else { stream.first_sequence };
-    let deleted = (kept_from > 1).then(|| Gap { first: 1, last: kept_from - 1 });
-    let damage = spool.damage.iter().filter(|it| it.stream == id && !it.sequences.is_empty());
-    let damaged = damage.map(|it| Gap { first: it.sequences.start, last: it.sequences.end - 1 });
-    let mut gaps: Vec<Gap> = deleted.into_iter().chain(damaged).collect();
-    gaps.sort_unstable_by_key(|it| it.first);
-    vec![Missing { place: SPOOL, gaps, is_fault: false }]
+/// What a spool does not hold of a stream: what was deleted in order, which is no fault, and what is damaged or gone with its file.
+fn in_spool(stream: &StreamReport) -> Vec<Missing> {
+    let deleted = (stream.kept_from > 1).then(|| Gap { first: 1, last: stream.kept_from - 1 });
+    let missing = stream.missing.iter().map(|it| Gap { first: it.start, last: it.end - 1 });
+    vec![
+        Missing { place: SPOOL, gaps: deleted.into_iter().collect(), is_fault: false },
+        Missing { place: SPOOL, gaps: missing.collect(), is_fault: true },
+    ]
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Topics {
     source: KafkaSource,
+    /// The oldest record of each partition when they were opened.
+    begun: Vec<Position>,
     next: BTreeMap<StreamId, u64>,
     /// By writer and incarnation.
     pub(super) seen: BTreeMap<Life, Sequences>,
@@ -61,51 +63,88 @@ impl Topics {
             next.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next }).collect();
         source.seek(&positions)?;
         let (seen, quarantined) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Some(Self { source, next, seen, quarantined, expired, records: 0 }))
+        let begun = positions;
+        Ok(Some(Self { source, begun, next, seen, quarantined, expired, records: 0 }))
     }
 
     /// Reads all there is by now.
     pub(super) fn read(&mut self) -> anyhow::Result<()> {
-        let ends = self.source.ends()?;
-        let mut heard_at = Instant::now();
-        while ends.iter().any(|end| self.next.get(&end.stream).is_some_and(|next| *next < end.next)) {
-            let records = self.source.poll(RECORDS_MAX, POLL_WAIT)?;
-            if !records.is_empty() {
-                heard_at = Instant::now();
+        let Self { source, next, seen, quarantined, records, .. } = self;
+        read_to_end(source, next, |bytes| {
+            *records += 1;
+            // What is no event of ours has no origin; the pipeline puts it into quarantine.
+            let Some(Found { life, sequence, is_quarantined }) = found(bytes) else { return Ok(()) };
+            seen.entry(life).or_default().insert(sequence);
+            if is_quarantined {
+                quarantined.insert((life.0, life.1, sequence));
             }
-            ensure!(heard_at.elapsed() < SILENCE_MAX, "the brokers do not show the topics' last records");
-            self.records += records.len() as u64;
-            for record in records {
-                self.take(&record.bytes);
-                self.next.insert(record.stream, record.position + 1);
-            }
-        }
-        Ok(())
+            Ok(())
+        })
+    }
+
+    /// Reads everything once more, for its bytes.
+    pub(super) fn read_again(
+        &mut self,
+        mut on: impl FnMut(Life, u64, &[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.source.seek(&self.begun)?;
+        let mut next = self.begun.iter().map(|it| (it.stream.clone(), it.next)).collect();
+        read_to_end(&mut self.source, &mut next, |bytes| match found(bytes) {
+            Some(Found { life, sequence, is_quarantined: false }) => on(life, sequence, bytes),
+            _ => Ok(()),
+        })
     }
 
     /// Sequences of one life.
     pub(super) fn of(&self, life: Life) -> Sequences {
         self.seen.get(&life).cloned().unwrap_or_default()
     }
+}
 
-    fn take(&mut self, bytes: &[u8]) {
-        let mut saw = |it: Origin| {
-            self.seen.entry((it.writer.0, it.incarnation)).or_default().insert(it.sequence);
-        };
-        // What is no event of ours has no origin; the pipeline puts it into quarantine.
-        match kind_of(bytes) {
-            Ok(Kind::Click) => drop(ClickHead::peek(bytes).map(|it| saw(it.origin))),
-            Ok(_) => match Event::decode(bytes) {
-                Ok(Event::Report(report)) => saw(report.origin),
-                Ok(Event::Quarantined(it)) => {
-                    if let Some((writer, incarnation, sequence)) = sequence_of(&it.place) {
-                        self.seen.entry((writer, incarnation)).or_default().insert(sequence);
-                        self.quarantined.insert((writer, incarnation, sequence));
-                    }
-                }
-                _ => {}
-            },
-            Err(_) => {}
+/// Whose record something is.
+struct Found {
+    life: Life,
+    sequence: u64,
+    is_quarantined: bool,
+}
+
+fn found(bytes: &[u8]) -> Option<Found> {
+    let of = |it: Origin| Found {
+        life: (it.writer.0, it.incarnation),
+        sequence: it.sequence,
+        is_quarantined: false,
+    };
+    match kind_of(bytes).ok()? {
+        Kind::Click => ClickHead::peek(bytes).ok().map(|it| of(it.origin)),
+        _ => match Event::decode(bytes).ok()? {
+            Event::Report(report) => Some(of(report.origin)),
+            Event::Quarantined(it) => {
+                let (writer, incarnation, sequence) = sequence_of(&it.place)?;
+                Some(Found { life: (writer, incarnation), sequence, is_quarantined: true })
+            }
+            _ => None,
+        },
+    }
+}
+
+/// From `next` on, which moves along, to where the partitions end by now.
+fn read_to_end(
+    source: &mut KafkaSource,
+    next: &mut BTreeMap<StreamId, u64>,
+    mut on: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let ends = source.ends()?;
+    let mut heard_at = Instant::now();
+    while ends.iter().any(|end| next.get(&end.stream).is_some_and(|next| *next < end.next)) {
+        let records = source.poll(RECORDS_MAX, POLL_WAIT)?;
+        if !records.is_empty() {
+            heard_at = Instant::now();
+        }
+        ensure!(heard_at.elapsed() < SILENCE_MAX, "the brokers do not show the topics' last records");
+        for record in records {
+            on(&record.bytes)?;
+            next.insert(record.stream, record.position + 1);
         }
     }
+    Ok(())
 }

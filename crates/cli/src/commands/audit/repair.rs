@@ -1,0 +1,311 @@
+//! Puts back what an audit found missing, from where it still is.
+//!
+//! In: a plan. Out: records in the topics, facts in `ClickHouse`, and owners that say their orders again. Nothing here needs a claim. A record put into
+//! the topics again has the origin it was born with, so that a repeat counts once; a fact of an input is a function of its record and kept
+//! under its origin, so anyone may write it, at any time, as often as he likes. What an order comes to is its owner's alone to say: it is
+//! asked to, by its note (`warehouse::notes`), and does it under a new claim, in steps between its live records. So this may be killed
+//! anywhere and begun again, beside a pipeline that runs. Not here: what is wrong (`plan`). Start at [`Repair::carry_out`].
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use events::{Event, INPUT_BYTES_MAX, Quarantined};
+use indicatif::{ProgressBar, ProgressStyle};
+use journal::{
+    Position, Sink, SinkError, StreamId,
+    kafka::{KafkaError, KafkaSink},
+    shipper::Route,
+    spool::Reader,
+};
+use units::EpochMs;
+use warehouse::{Batch, Warehouse};
+
+use super::{
+    Life, Look,
+    plan::{Done, Plan},
+};
+use crate::{
+    clock,
+    commands::place::{self, Place},
+    output::Output,
+    settings::Settings,
+};
+
+/// Records read at once.
+const RECORDS_MAX: usize = 4_096;
+/// Rows written at once.
+const ROWS_MAX: usize = 50_000;
+/// Tries of one batch; `ClickHouse` may be restarting.
+const TRIES_MAX: u32 = 10;
+const RETRY: Duration = Duration::from_secs(1);
+/// How long brokers may take for what was shipped.
+const FLUSH_MAX: Duration = Duration::from_mins(1);
+/// One wait for a full queue to drain.
+const DRAIN: Duration = Duration::from_millis(200);
+/// Between two looks whether the owners are done.
+const OWNERS_EVERY: Duration = Duration::from_millis(500);
+/// Owners look for what is asked of them every few seconds; at least so long they are waited for.
+const OWNERS_WAIT_MIN: Duration = Duration::from_secs(15);
+/// What marks name this by.
+const SOURCE: &str = "repair";
+
+/// Does what a plan says.
+pub(super) struct Repair<'a> {
+    settings: &'a Settings,
+    warehouse: Warehouse,
+    wait: Duration,
+    /// Orders are compared from here on.
+    from: EpochMs,
+    batch: Batch,
+    done: Done,
+}
+
+/// The way into the topics.
+struct Shipping {
+    sink: Sink,
+    route: Box<dyn Route>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl<'a> Repair<'a> {
+    pub(super) fn new(settings: &'a Settings, wait: Duration, from: EpochMs) -> Self {
+        let wait = wait.max(OWNERS_WAIT_MIN);
+        let warehouse = Place::new(settings).warehouse();
+        Self { settings, warehouse, wait, from, batch: Batch::new(), done: Done::default() }
+    }
+
+    /// First what the log lacks, then facts of inputs, and only then what follows from them.
+    pub(super) fn carry_out(mut self, plan: &Plan, look: &mut Look, output: Output) -> anyhow::Result<Done> {
+        let total = look.spool.streams.iter().map(|it| it.records).sum::<u64>()
+            + look.topics.as_ref().map_or(0, |it| it.records);
+        let bar = bar(output, total);
+        let wants_records = plan.topics.count() > 0 || plan.facts.count() > 0 || !plan.quarters.is_empty();
+        if wants_records {
+            self.take_from_spool(plan, look, &bar)?;
+        }
+        if wants_records && (self.done.stored < plan.facts.count() || !plan.quarters.is_empty()) {
+            self.take_from_topics(plan, look, &bar)?;
+        }
+        self.write()?;
+        let quarters = plan.quarters.clone();
+        place::block_on(async { Ok(self.warehouse.mark_quarters(&quarters).await?) })
+            .context("quarters cannot be marked")?;
+        // With its reports only back now, an order may be found without its decision.
+        let found = async { Ok(self.warehouse.audit_orders(self.from, clock::now()).await?.wrong()) };
+        if plan.asks_owners() || (wants_records && place::block_on(found)? > 0) {
+            bar.set_message("orders are being said again");
+            self.done.said = Some(self.ask_owners(plan.replay)?);
+        }
+        bar.finish_and_clear();
+        Ok(self.done)
+    }
+
+    fn take_from_spool(&mut self, plan: &Plan, look: &Look, bar: &ProgressBar) -> anyhow::Result<()> {
+        let place = Place::new(self.settings);
+        let mut shipping = match (&look.topics, place.kafka("tributary-repair")) {
+            (Some(_), Some(kafka)) if plan.topics.count() > 0 => Some(Shipping {
+                sink: Sink::Kafka(KafkaSink::open(&kafka)?),
+                route: Box::new(edge::route(self.settings.text("kafka.prefix"))),
+                key: Vec::new(),
+                value: Vec::new(),
+            }),
+            _ => None,
+        };
+        let mut reader = Reader::open(&place.spool());
+        reader.seek(&beginnings(plan, look));
+        let ends: BTreeMap<Life, u64> =
+            look.spool.streams.iter().map(|it| ((it.writer.0, it.incarnation), it.last_sequence)).collect();
+        loop {
+            let records = reader.poll(RECORDS_MAX, Duration::ZERO).context("the spool cannot be read")?;
+            // What came since the audit looked is none of its business, and under traffic there is always more.
+            let is_over = records.iter().all(|it| match life_of(&it.stream) {
+                Some(life) => ends.get(&life).is_none_or(|end| *end < it.position),
+                None => true,
+            });
+            for record in &records {
+                let Some(life) = life_of(&record.stream) else { continue };
+                if let Some(shipping) =
+                    shipping.as_mut().filter(|_| plan.topics.contains(life, record.position))
+                {
+                    shipping.ship(&record.stream, record.position, &record.bytes)?;
+                    self.done.shipped += 1;
+                }
+                let place = (&record.stream, record.position);
+                self.store(plan, life, record.position, &record.bytes, Some(place))?;
+            }
+            bar.inc(records.len() as u64);
+            if is_over {
+                break;
+            }
+        }
+        match &mut shipping {
+            Some(shipping) => shipping.flush(),
+            None => Ok(()),
+        }
+    }
+
+    fn take_from_topics(&mut self, plan: &Plan, look: &mut Look, bar: &ProgressBar) -> anyhow::Result<()> {
+        let Some(topics) = &mut look.topics else { return Ok(()) };
+        topics.read_again(|life, sequence, bytes| {
+            bar.inc(1);
+            self.store(plan, life, sequence, bytes, None)
+        })
+    }
+
+    /// Puts a record among the facts to be written, if it is wanted there.
+    fn store(
+        &mut self,
+        plan: &Plan,
+        life: Life,
+        sequence: u64,
+        bytes: &[u8],
+        spooled: Option<(&StreamId, u64)>,
+    ) -> anyhow::Result<()> {
+        let is_wanted = plan.facts.contains(life, sequence);
+        if !is_wanted && plan.quarters.is_empty() {
+            return Ok(());
+        }
+        match (Event::decode(bytes), spooled) {
+            (Ok(Event::Click(click)), _) => {
+                let quarter = click.head.at().quarter().start().0 / units::SECOND_MS;
+                let is_in_quarter = u32::try_from(quarter).is_ok_and(|it| plan.quarters.contains(&it));
+                if is_wanted || is_in_quarter {
+                    let _: warehouse::Fate = self.batch.click(&click);
+                }
+            }
+            (Ok(Event::Report(report)), _) if is_wanted => {
+                let _: warehouse::Fate = self.batch.report(&report);
+            }
+            (Err(error), Some((stream, position))) if is_wanted => {
+                // As the pipeline does.
+                let kept = bytes.get(..INPUT_BYTES_MAX).unwrap_or(bytes).to_vec();
+                let (reason, place) = (error.code().into(), format!("{stream}@{position}").into());
+                self.batch.quarantined(&Quarantined { reason, place, bytes: kept });
+            }
+            _ => return Ok(()),
+        }
+        self.done.stored += u64::from(is_wanted);
+        if self.batch.rows() >= ROWS_MAX { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (warehouse, batch) = (&self.warehouse, &self.batch);
+        place::block_on(async {
+            let mut tries = 1;
+            while let Err(error) = warehouse.write(SOURCE, batch).await {
+                ensure!(tries < TRIES_MAX, "ClickHouse does not take the facts: {error:#}");
+                tries += 1;
+                tokio::time::sleep(RETRY).await;
+            }
+            Ok(())
+        })?;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Asks the owner of each partition, and waits. `false`: not all were heard of in time; they do it when they run.
+    fn ask_owners(&self, replay: bool) -> anyhow::Result<bool> {
+        let partitions = if Place::new(self.settings).kafka("tributary-repair").is_some() {
+            (0..u32::try_from(self.settings.number("kafka.partitions")).unwrap_or(u32::MAX))
+                .map(Some)
+                .collect()
+        } else {
+            vec![None]
+        };
+        let sources: Vec<String> = partitions.into_iter().map(pipeline::source_name).collect();
+        place::block_on(async {
+            let mut asked = BTreeMap::new();
+            for source in &sources {
+                // Who never noted anything has said nothing yet that could be lost.
+                if let Some(claim) = self.warehouse.take_note_back(source, replay).await? {
+                    asked.insert(source, claim);
+                }
+            }
+            let deadline = Instant::now() + self.wait;
+            while !asked.is_empty() && Instant::now() < deadline {
+                tokio::time::sleep(OWNERS_EVERY).await;
+                let mut left = BTreeMap::new();
+                for (source, claim) in asked {
+                    let note = self.warehouse.note(source).await?.unwrap_or_default();
+                    if note.number == 0 {
+                        left.insert(source, claim);
+                    } else if note.claim <= claim {
+                        // Its note crossed ours: asked once more.
+                        self.warehouse.take_note_back(source, replay).await?;
+                        left.insert(source, claim);
+                    }
+                }
+                asked = left;
+            }
+            Ok(asked.is_empty())
+        })
+        .context("the owners of orders cannot be asked")
+    }
+}
+
+impl Shipping {
+    fn ship(&mut self, stream: &StreamId, position: u64, bytes: &[u8]) -> anyhow::Result<()> {
+        let Self { sink, route, key, value } = self;
+        key.clear();
+        value.clear();
+        let (topic, bytes) = match route.route(bytes, key) {
+            Ok(topic) => (topic, bytes),
+            Err(reason) => {
+                key.clear();
+                (route.quarantine(stream, position, bytes, reason, key, value), value.as_slice())
+            }
+        };
+        let deadline = Instant::now() + FLUSH_MAX;
+        loop {
+            match sink.append(topic, key, bytes) {
+                Err(SinkError::Full) if Instant::now() < deadline => drain(sink)?,
+                sent => return Ok(sent?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.sink.flush(FLUSH_MAX).context("the brokers do not take the records")
+    }
+}
+
+/// Unconfirmed is what a broker that is slow looks like.
+fn drain(sink: &mut Sink) -> anyhow::Result<()> {
+    match sink.flush(DRAIN) {
+        Ok(()) | Err(SinkError::Kafka(KafkaError::Unconfirmed { .. })) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn life_of(stream: &StreamId) -> Option<Life> {
+    match stream {
+        StreamId::Spool { writer, incarnation } => Some((writer.0, *incarnation)),
+        StreamId::Topic { .. } | StreamId::Memory(_) => None,
+    }
+}
+
+/// Where each stream's first wanted record lies; streams without one are not read, unless every click may be wanted.
+fn beginnings(plan: &Plan, look: &Look) -> Vec<Position> {
+    let position = |it: &journal::spool::StreamReport| {
+        let life = (it.writer.0, it.incarnation);
+        let firsts = [plan.topics.first(life), plan.facts.first(life)];
+        let wanted = firsts.into_iter().flatten().min().unwrap_or(it.last_sequence + 1);
+        let next = if plan.quarters.is_empty() { wanted.max(it.kept_from) } else { it.kept_from };
+        Position { stream: StreamId::Spool { writer: it.writer, incarnation: it.incarnation }, next }
+    };
+    look.spool.streams.iter().map(position).collect()
+}
+
+fn bar(output: Output, total: u64) -> ProgressBar {
+    let bar = if output == Output::People { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos} of {len} records looked at {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
