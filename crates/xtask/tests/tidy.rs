@@ -12,6 +12,8 @@ use std::{
 
 use serde_json::Value;
 
+#[path = "tidy/promises.rs"]
+mod promises;
 #[path = "tidy/text.rs"]
 mod text;
 
@@ -290,6 +292,12 @@ fn every_golden_file_is_read_by_a_test() {
         })
     };
     none(golden.filter(|it| !is_read(it)).map(|it| format!("{it}: no test reads it; keep one that does")));
+}
+
+#[test]
+fn every_promise_has_a_test_a_scale_run_and_a_figure() {
+    let code: Vec<(String, String)> = sources().into_iter().map(|it| (it.path, it.text)).collect();
+    none(promises::broken(&read("crates/README.md"), &code));
 }
 
 /// Only `cargo xtask mutants` asks for planted bugs, on its command line: a manifest that did would bring them to everyone.
