@@ -1,7 +1,9 @@
 //! The two trees whose instructions are compared: this one and a base, built with the same compiler into the same target folder.
 //!
-//! In: a revision. Out: stripped programs. The base lies in the target folder, at the same place each time, so that its dependencies and most of
-//! ours are not built again. Not here: counting. Start at [`build_now`] and [`build_base`].
+//! In: a revision. Out: stripped programs. Both trees are copies in the target folder, built into a target folder of their own, so that dependencies are built
+//! once. Cargo knows a workspace's packages by their places below its root and files by their times: to it the two are one tree, and whichever has the
+//! older files would be taken for built. So all files of a tree get the time of now before it is built, and nobody else's build lies in there.
+//! Not here: counting. Start at [`build_now`] and [`build_base`].
 
 use std::{
     fs,
@@ -44,12 +46,20 @@ fn git(args: &[&str]) -> Result<String> {
     Ok(host::run_quietly("git", &args, "the base is in git")?.trim().to_owned())
 }
 
-/// The programs of this tree.
+/// The programs of this tree, with what is changed and not committed.
 pub(super) fn build_now() -> Result<Programs> {
-    let root = host::root();
-    let built = build(root, &names(root)?)?;
-    ensure!(built.len() == names(root)?.len(), "mend what the compiler names above");
-    keep(&built, "now")
+    let (root, tree) = (host::root(), scratch()?.join("now"));
+    emptied(&tree)?;
+    for path in git(&["ls-files", "--cached", "--others", "--exclude-standard"])?.lines() {
+        // What is deleted and not committed is listed too.
+        if root.join(path).exists() {
+            copy(&root.join(path), &tree.join(path))?;
+        }
+    }
+    let names = names(&tree)?;
+    let built = build(&tree, &names)?;
+    ensure!(built.len() == names.len(), "mend what the compiler names above");
+    keep(&built, "programs-now")
 }
 
 /// The programs of this tree against the libraries of `revision`; those that do not compile there are left out.
@@ -60,7 +70,7 @@ pub(super) fn build_base(revision: &str) -> Result<Programs> {
     for path in names.iter().map(|it| format!("{PROGRAMS}/{it}.rs")).chain(SHARED.map(str::to_owned)) {
         copy(&host::root().join(&path), &tree.join(&path))?;
     }
-    keep(&build(&tree, &names)?, "then")
+    keep(&build(&tree, &names)?, "programs-base")
 }
 
 /// A folder of this chore's own in the target folder.
@@ -77,13 +87,16 @@ fn target() -> Result<PathBuf> {
     Ok(profile.and_then(Path::parent).context("this program does not lie in a target folder")?.to_owned())
 }
 
-/// Without a worktree, which git would remember if this were killed. Files get the time of now: cargo takes a file for unchanged that is older than what
-/// was built last, and those of a commit would be.
-fn check_out(revision: &str, tree: &Path) -> Result<()> {
-    if tree.exists() {
-        fs::remove_dir_all(tree)?;
+fn emptied(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
     }
-    fs::create_dir_all(tree)?;
+    Ok(fs::create_dir_all(folder)?)
+}
+
+/// Without a worktree, which git would remember if this were killed. `-m` gives files the time of now.
+fn check_out(revision: &str, tree: &Path) -> Result<()> {
+    emptied(tree)?;
     let packed = tree.with_extension("tar").display().to_string();
     git(&["archive", "--format=tar", "--output", &packed, revision])?;
     let tree = tree.display().to_string();
@@ -103,7 +116,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     let folder = to.parent().context("a file lies in a folder")?;
     fs::create_dir_all(folder)?;
-    // Not `fs::copy`: cargo goes by the time of the change, and this one's is now.
+    // The time of the change is now.
     fs::write(to, fs::read(from)?).with_context(|| format!("cannot write {}", to.display()))
 }
 
@@ -119,7 +132,7 @@ fn names(tree: &Path) -> Result<Vec<String>> {
 
 /// What compiles, by name; what does not says so on standard error.
 fn build(tree: &Path, names: &[String]) -> Result<Programs> {
-    let target = target()?.display().to_string();
+    let target = scratch()?.join("target").display().to_string();
     let mut args = vec!["build", "--release", "--locked", "--quiet", "--keep-going", "--package", "benches"];
     args.extend(["--message-format", "json-render-diagnostics", "--target-dir", &target]);
     for name in names {
