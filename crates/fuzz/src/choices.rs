@@ -28,14 +28,6 @@ impl<'a> Choices<'a> {
         usize::from(self.word()) % end
     }
 
-    /// At most `bytes_max`, as many as its first byte says.
-    pub(crate) fn piece(&mut self, bytes_max: usize) -> &'a [u8] {
-        let wanted = usize::from(self.byte()).min(bytes_max).min(self.0.len());
-        let (piece, rest) = self.0.split_at(wanted);
-        self.0 = rest;
-        piece
-    }
-
     /// Up to the next zero byte, which is dropped.
     pub(crate) fn until_zero(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
