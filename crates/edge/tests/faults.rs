@@ -109,6 +109,32 @@ fn a_connection_that_sends_no_whole_head_is_closed_and_others_are_served() {
     assert_eq!(edge.spooled().clicks().len(), 1);
 }
 
+/// TLS ends at a proxy. Who speaks it to the plain port, whole, half or not at all, is not waited for longer than for a head.
+// fault 18
+#[test]
+fn a_client_that_speaks_tls_or_says_nothing_is_closed_and_others_are_served() {
+    let edge = start_with(|options| options.header_timeout = Duration::from_millis(300));
+    // A record of the handshake that announces 512 bytes of ClientHello.
+    let hello: Vec<u8> = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]
+        .into_iter()
+        .chain((0..505).map(|it: u32| it.to_le_bytes()[0]))
+        .collect();
+    for said in [hello.as_slice(), &hello[..5], &hello[..1], b""] {
+        let mut streams: Vec<TcpStream> =
+            (0..20).map(|_| TcpStream::connect(edge.address).unwrap()).collect();
+        for stream in &mut streams {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.write_all(said).unwrap();
+        }
+        assert_eq!(edge.get("/c/tea", &[]).status, 302);
+        for stream in &mut streams {
+            let answer = read_to_end(stream);
+            assert!(answer.is_empty() || (400..500).contains(&status(&answer)), "{answer}");
+        }
+    }
+    assert_eq!(edge.spooled().clicks().len(), 4);
+}
+
 #[test]
 fn one_connection_too_many_is_closed_at_once() {
     let edge = start_with(|options| options.connections_max = 2);

@@ -182,3 +182,63 @@ async fn shop(to: SocketAddr, wanted: Arc<tokio::sync::Mutex<Receiver<Order>>>, 
         lock(&notes).orders.insert(number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        sync::RwLock,
+    };
+
+    use super::*;
+    use crate::report::stall_unseen;
+
+    const STALL: Duration = Duration::from_secs(2);
+
+    /// Answers every request while nobody holds the lock for writing.
+    fn serve(listener: &TcpListener, gate: &Arc<RwLock<()>>) {
+        for stream in listener.incoming() {
+            let (mut stream, gate) = (stream.unwrap(), Arc::clone(gate));
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    drop(gate.read().unwrap());
+                    let answer =
+                        b"HTTP/1.1 302 Found\r\nlocation: https://a/?click_id=x\r\ncontent-length: 0\r\n\r\n";
+                    if stream.write_all(answer).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+
+    // fault 130
+    #[test]
+    fn a_stall_of_the_server_shows_in_every_latency_that_was_due_in_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (to, gate) = (listener.local_addr().unwrap(), Arc::new(RwLock::new(())));
+        let served = Arc::clone(&gate);
+        std::thread::spawn(move || serve(&listener, &served));
+        let load = Load::start(World { seed: 1 }, to, 40, 60).unwrap();
+        load.phase("healthy", false);
+        let until = |clicks: u64| {
+            while load.notes().clicks.len() < clicks {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        until(10);
+        load.phase("stall", true);
+        let held = gate.write().unwrap();
+        std::thread::sleep(STALL);
+        drop(held);
+        until(10 + 80);
+        let notes = load.notes();
+        let [healthy, stall] = notes.phases() else { panic!("two phases") };
+        assert_eq!(stall_unseen(Some(stall)), None);
+        assert!(stall.due.value_at_percentile(50.0) > 500_000, "not of a few alone");
+        assert!(stall_unseen(Some(healthy)).is_some(), "where there was none, it is missed");
+        assert!(stall_unseen(None).is_some());
+    }
+}
