@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use events::Decision;
 use units::{Origin, Quarter};
 use warehouse::Table;
 
@@ -73,6 +74,26 @@ pub(crate) struct OrderRow {
     pub(crate) matched: String,
     pub(crate) report_count: u32,
     pub(crate) payable_at: u64,
+}
+
+impl OrderRow {
+    /// What the row of this decision would say.
+    pub(crate) fn of(decision: &Decision) -> Self {
+        Self {
+            at: decision.at.0,
+            time_source: decision.time_source.as_str().to_owned(),
+            catalog: decision.catalog.0,
+            status: decision.status.as_str().to_owned(),
+            refunded_minor: decision.refunded_minor,
+            revenue_minor: decision.revenue_minor,
+            currency: decision.currency.as_str().to_owned(),
+            offer: decision.offer.0,
+            partner: decision.partner.0,
+            matched: decision.matched.map_or("", |it| it.as_str()).to_owned(),
+            report_count: decision.report_count,
+            payable_at: decision.payable_at.0,
+        }
+    }
 }
 
 /// A touch's share of an order.

@@ -6,8 +6,11 @@
 //! they are used. Start at [`run`]; what goes wrong is in `faults`.
 
 mod bugs;
+mod cases;
 mod clickhouse;
+mod clocks;
 mod compare;
+mod converge;
 mod faults;
 mod ledger;
 mod log;
@@ -24,9 +27,15 @@ mod running;
 mod settling;
 mod shipper;
 mod store;
+mod tally;
 mod turns;
+mod windows;
 mod world;
 
 pub use bugs::Bug;
+pub use clocks::{Skewed, clocks};
+pub use converge::{Converged, REPLAYS, converge};
 pub use faults::{Coverage, Hit};
 pub use run::{Failure, Summary, Told, run, tell};
+pub use tally::Tally;
+pub use windows::windows;

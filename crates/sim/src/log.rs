@@ -98,6 +98,24 @@ impl Log {
         Ok(bytes.map(|bytes| Record { stream, position: next, bytes: bytes.clone() }))
     }
 
+    /// Up to `records_max` records from `next` on, of a log that forgets nothing.
+    pub(crate) fn read_some(
+        &self,
+        topic: Topic,
+        partition: u32,
+        next: u64,
+        records_max: usize,
+    ) -> Vec<Record> {
+        let stream = Self::stream(topic, partition);
+        let found = self.between(&stream, next, next + records_max as u64);
+        let record = |(bytes, position): (&Bytes, u64)| Record {
+            stream: stream.clone(),
+            position,
+            bytes: bytes.clone(),
+        };
+        found.zip(next..).map(record).collect()
+    }
+
     /// Records of a stream from `from` to before `to`, as far as they are still there.
     pub(crate) fn between(&self, stream: &StreamId, from: u64, to: u64) -> impl Iterator<Item = &Bytes> {
         let kept = self.streams.get(stream);

@@ -1,170 +1,79 @@
-//! `cargo xtask sim`: runs many worlds, tells the first that went wrong, and shows what was hit.
+//! `cargo xtask sim`: runs many worlds, tells the first that went wrong, and shows what was hit; or one of the plays in size.
 //!
-//! In: how many seeds, perhaps a planted bug. Out: progress, the story of a failure, a table of faults and states; exit status 1 for a wrong
-//! world and for a row of that table that nothing hit. Start at [`main`].
+//! In: how many seeds, perhaps a planted bug; or how many events or cases. Out: progress, the story of a failure, a table of faults and states; exit
+//! status 1 for anything wrong and for a row of a table that nothing hit. Start at [`main`].
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    io::{IsTerminal, Write},
-    process::ExitCode,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-};
+use std::{process::ExitCode, thread};
 
-use clap::{Parser, builder::PossibleValuesParser};
-use sim::{Bug, Failure, Summary, run, tell};
+use clap::{ArgGroup, Parser, builder::PossibleValuesParser};
+use sim::Bug;
+
+mod size;
+mod worlds;
 
 /// Runs simulated worlds, each from one seed, against a plain model of the rules
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim", max_term_width = 110)]
+#[command(group = ArgGroup::new("play").args(["converge", "windows", "clocks"]))]
 #[command(after_help = "Examples:
   cargo xtask sim --seeds 10000              ten thousand worlds
   cargo xtask sim --seed 4711                one world again, with its whole story
   cargo xtask sim --forever                  new worlds until one goes wrong
-  cargo xtask sim --bug no-claim             a planted bug: it must be found, or the exit status is 1")]
+  cargo xtask sim --bug no-claim             a planted bug: it must be found, or the exit status is 1
+  cargo xtask sim --converge --events 1000000 --seeds 10
+                                             ten histories of a million events, each read in two ways: the same
+                                             decisions to the byte (some minutes, 3 GB of memory)
+  cargo xtask sim --windows --cases 10000000 ten million sequences around every boundary, by the millisecond
+  cargo xtask sim --clocks --cases 1000000   a million purchases seen by clocks that differ and step")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Options {
-    /// How many worlds
-    #[arg(long, default_value_t = 1_000)]
-    seeds: u64,
+    /// How many worlds, by default 1000; of histories, 10
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed
     #[arg(long, default_value_t = 0)]
     from: u64,
     /// This world alone, told from its beginning
-    #[arg(long, conflicts_with_all = ["seeds", "from", "forever"])]
+    #[arg(long, conflicts_with_all = ["seeds", "from", "forever", "play"])]
     seed: Option<u64>,
     /// Until a world goes wrong, from a seed that nobody chose
-    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    #[arg(long, conflicts_with_all = ["seeds", "from", "play"])]
     forever: bool,
-    /// Worlds at a time
+    /// Worlds or histories at a time
     #[arg(long, default_value_t = thread::available_parallelism().map_or(1, usize::from))]
     jobs: usize,
     /// Plants a bug in what the simulation does itself
-    #[arg(long, value_parser = PossibleValuesParser::new(Bug::ALL.iter().map(|it| it.name())))]
+    #[arg(long, conflicts_with = "play", value_parser = PossibleValuesParser::new(Bug::ALL.iter().map(|it| it.name())))]
     bug: Option<String>,
-}
-
-/// A line on progress every so many worlds.
-const TELL_EVERY: u64 = 100;
-/// Fewer worlds than this may miss a rare fault.
-const COVERAGE_SEEDS_MIN: u64 = 300;
-
-/// What all workers share.
-struct Shared {
-    next: AtomicU64,
-    end: u64,
-    stop: AtomicBool,
-    done: AtomicU64,
-    sum: Mutex<Summary>,
-    failure: Mutex<Option<Box<Failure>>>,
+    /// Long histories instead of worlds, each read in several ways; the decisions must be the same to the byte
+    #[arg(long)]
+    converge: bool,
+    /// Clicks and reports of one history
+    #[arg(long, default_value_t = 100_000, requires = "converge")]
+    events: u64,
+    /// How often each history is read: once in order, then in other batches, partitions and orders, with owners that come and go
+    #[arg(long, default_value_t = sim::REPLAYS, requires = "converge")]
+    replays: u32,
+    /// Sequences around the ends of windows and other boundaries instead of worlds, each judged after every input
+    #[arg(long)]
+    windows: bool,
+    /// Purchases seen by right clocks and by wrong ones instead of worlds
+    #[arg(long)]
+    clocks: bool,
+    /// Sequences or purchases
+    #[arg(long, default_value_t = 100_000)]
+    cases: u64,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let bug = options.bug.as_deref().and_then(Bug::parse);
-    match options.seed {
-        Some(seed) => one(seed, bug),
-        None => many(&options, bug),
-    }
-}
-
-fn one(seed: u64, bug: Option<Bug>) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout();
-    let told = tell(seed, bug);
-    for line in &told.story {
-        writeln!(out, "{line}")?;
-    }
-    match told.outcome {
-        Ok(summary) => {
-            writeln!(out, "{}", line(1, &summary))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(failure) => {
-            writeln!(out, "seed {seed}: {}", failure.what)?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-fn many(options: &Options, bug: Option<Bug>) -> anyhow::Result<ExitCode> {
-    let (from, end) = if options.forever {
-        // Sixteen bits are left, so that the numbers stay short enough to be copied.
-        (RandomState::new().build_hasher().finish() >> 16, u64::MAX)
+    if options.converge {
+        size::converge(&options)
+    } else if options.windows {
+        size::windows(&options)
+    } else if options.clocks {
+        size::clocks(&options)
     } else {
-        (options.from, options.from.saturating_add(options.seeds))
-    };
-    let shared = Shared {
-        next: AtomicU64::new(from),
-        end,
-        stop: AtomicBool::new(false),
-        done: AtomicU64::new(0),
-        sum: Mutex::default(),
-        failure: Mutex::default(),
-    };
-    thread::scope(|scope| {
-        for _ in 0..options.jobs.max(1) {
-            scope.spawn(|| work(&shared, bug));
-        }
-    });
-    let mut out = std::io::stdout();
-    let worlds = shared.done.into_inner();
-    if let Some(failure) = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        writeln!(out, "{failure}")?;
-        let planted = bug.map_or(String::new(), |it| format!(", planted bug {} found", it.name()));
-        writeln!(out, "{} worlds, one of them wrong{planted}", worlds + 1)?;
-        return Ok(if bug.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        worlds::run(&options)
     }
-    let sum = shared.sum.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(bug) = bug {
-        writeln!(out, "{worlds} worlds: planted bug {} was not found", bug.name())?;
-        return Ok(ExitCode::FAILURE);
-    }
-    writeln!(out, "{}{}", sum.coverage, line(worlds, &sum))?;
-    let missing = sum.coverage.missing();
-    if missing.is_empty() || worlds < COVERAGE_SEEDS_MIN {
-        return Ok(ExitCode::SUCCESS);
-    }
-    for hit in missing {
-        writeln!(out, "never hit: {}", hit.text())?;
-    }
-    Ok(ExitCode::FAILURE)
-}
-
-/// Runs worlds until there are no more, or one goes wrong.
-fn work(shared: &Shared, bug: Option<Bug>) {
-    while !shared.stop.load(Ordering::Relaxed) {
-        let seed = shared.next.fetch_add(1, Ordering::Relaxed);
-        if shared.end <= seed {
-            return;
-        }
-        match run(seed, bug) {
-            Ok(summary) => shared.sum.lock().unwrap_or_else(PoisonError::into_inner).add(&summary),
-            Err(failure) => {
-                shared.stop.store(true, Ordering::Relaxed);
-                let mut first = shared.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                // Whichever worker was faster, the smallest seed is told, so that a run repeats.
-                if first.as_ref().is_none_or(|it| seed < it.seed) {
-                    *first = Some(failure);
-                }
-                return;
-            }
-        }
-        let worlds = 1 + shared.done.fetch_add(1, Ordering::Relaxed);
-        let mut out = std::io::stdout();
-        if worlds.is_multiple_of(TELL_EVERY) && out.is_terminal() {
-            // A terminal that is gone ends the program by its own signal.
-            drop(write!(out, "\r{worlds} worlds").and_then(|()| out.flush()));
-        }
-    }
-}
-
-fn line(worlds: u64, sum: &Summary) -> String {
-    let Summary { clicks, reports, orders, credited, cells, claims, steps, coverage: _ } = sum;
-    format!(
-        "{worlds} worlds, none wrong: {clicks} clicks, {reports} reports, {orders} orders, {credited} credited, {cells} cells, \
-         {claims} claims, {steps} steps"
-    )
 }

@@ -49,6 +49,18 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
     answer
 }
 
+/// One order, as its row says it, and the touch that earned it. `reports` ascend by (received, origin); `clicks` are at least those of the visitors
+/// that they name.
+pub(crate) fn order(
+    key: &OrderKey,
+    reports: &[Report],
+    clicks: &[ClickHead],
+    catalogs: &[Arc<Catalog>],
+) -> (OrderRow, Option<TouchId>) {
+    let (order, winner) = decide(key, reports, clicks, catalogs);
+    (order, winner.map(|(touch, _)| touch.id))
+}
+
 fn cell_key(touch: &Touch, currency: Currency) -> CellKey {
     CellKey {
         partner: touch.partner.0,
@@ -60,7 +72,7 @@ fn cell_key(touch: &Touch, currency: Currency) -> CellKey {
     }
 }
 
-fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Catalog>> {
+pub(crate) fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Catalog>> {
     catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version)
 }
 
@@ -163,7 +175,7 @@ fn is_eligible(touch: &Touch, key: &OrderKey, at: EpochMs, catalog: &Catalog) ->
 }
 
 /// The offer's, then the type's override, then the partner's.
-fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Rules> {
+pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Rules> {
     let mut rules = catalog.offers.get(&offer)?.rules;
     let kind = catalog.partners.get(&partner).map(|it| it.kind.clone());
     for by_partner in [false, true] {

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 use attribution::{MemorySlices, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
-use events::Claim;
+use events::{Claim, Credit, Decision};
 use journal::{PollError, Position, Record, StreamId, spool};
 use pipeline::{
     partition::{Inner, Message, Outbox, Partition},
@@ -33,6 +33,9 @@ const SLICE_RECORDS: u32 = 4;
 const SLICE_SPAN_MS: u64 = 30 * units::DAY_MS;
 /// Orders on disk that one step decides again.
 const LOOKED_AT: usize = 2;
+
+/// A record on its way to the log: topic, key and bytes.
+pub(crate) type Addressed = (Topic, Vec<u8>, Bytes);
 
 /// Where the inputs are.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(crate) struct Owner {
     /// The newest version it knows.
     pub(crate) catalog: u32,
     out: Outbox,
-    outbox: VecDeque<(Topic, Vec<u8>, Bytes)>,
+    outbox: VecDeque<Addressed>,
     pending: Option<Pending>,
     /// What is left to be inserted of the batch in flight, and all of it.
     inserts: (usize, Vec<(Table, Bytes)>),
@@ -99,12 +102,6 @@ impl Owner {
         let number = if bug == Some(Bug::NoClaim) { 0 } else { number };
         let claim = Stamp::new(1, number).expect("a world has few claims");
         let options = SliceOptions { records_max: SLICE_RECORDS, span_ms: SLICE_SPAN_MS };
-        let store = TouchStore::open(kept.slices.clone(), options, 11, kept.touches_next)
-            .expect("what was committed is there");
-        let mut timelines = Timelines::new(claim, store);
-        for (identity, state) in &kept.timelines {
-            timelines.restore(*identity, state).expect("a state is whole");
-        }
         let inner = if spool.is_some() { Inner::Memory } else { Inner::Log };
         let positions =
             kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
@@ -113,7 +110,7 @@ impl Owner {
             partition,
             source,
             claim,
-            machines: Partition::new(claim, timelines, inner),
+            machines: machines(claim, &kept, options, inner),
             reach: Reach::new(positions.collect(), barrier, published),
             kept,
             road,
@@ -202,24 +199,8 @@ impl Owner {
 
     /// What the machines said goes on its way.
     fn post(&mut self) {
-        for message in self.out.messages.drain(..) {
-            let mut bytes = Vec::new();
-            let (topic, key) = match message {
-                Message::Lookup(it) => {
-                    let key = it.identity.log_key();
-                    it.encode(&mut bytes).expect("a question fits its limit");
-                    (Topic::Lookups, key)
-                }
-                Message::Evidence(it) => {
-                    let key = it.order.log_key();
-                    it.encode(&mut bytes).expect("a capped answer fits its limit");
-                    (Topic::Evidence, key)
-                }
-                // For whoever wants to follow; nobody in this world does.
-                Message::Decided(..) => continue,
-            };
-            self.outbox.push_back((topic, key, bytes.into()));
-        }
+        // Decisions are for whoever wants to follow; nobody in this world does.
+        self.outbox.extend(self.out.messages.drain(..).filter_map(|it| addressed(it).ok()));
     }
 
     /// Hands one record to the log, now and then twice; false when there is none.
@@ -278,14 +259,16 @@ impl Owner {
         let is_flushed = self.outbox.is_empty() || self.bug == Some(Bug::CommitEarly);
         let pending = self.pending.take_if(|it| it.is_written() && is_flushed)?;
         let positions = pending.checkpoint.positions.clone();
-        self.kept.commit(pending.checkpoint, self.machines.touches().slices());
+        self.kept.commit(pending.checkpoint);
+        self.kept.slices = self.machines.touches().slices().clone();
         self.machines.evict(keep_max);
         Some(Committed { positions, is_silent: !self.reach.is_live() })
     }
 
     /// Forgets touches before `before`; whether there were any.
     pub(crate) fn expire(&mut self, before: EpochMs) -> bool {
-        if !self.reach.is_live() {
+        let is_all_committed = self.pending.is_none() && self.outbox.is_empty() && !self.has_news;
+        if !self.reach.is_live() || !is_all_committed {
             return false;
         }
         let slices = |it: &Self| it.machines.touches().slices().list().map_or(0, |it| it.len());
@@ -356,11 +339,52 @@ fn begin_log(
     if !log.ends(partition).iter().all(is_left) {
         return Err(Refused);
     }
+    let (number, barrier) = claim_in(log, partition, source);
+    Ok((Road::Log, number, barrier))
+}
+
+/// Appends a claim; its place, and how far each input reached then.
+pub(crate) fn claim_in(log: &mut Log, partition: u32, source: u64) -> (u64, Vec<Position>) {
     let mut bytes = Vec::new();
     let claim = Claim { partition, nonce: source, at: EpochMs(0), owner: "sim".into() };
     claim.encode(&mut bytes).expect("a claim fits its limit");
     let number = log.append_to(Topic::Evidence, partition, bytes.into());
-    Ok((Road::Log, number, log.ends(partition)))
+    (number, log.ends(partition))
+}
+
+/// The machines of an owner that begins from `kept`.
+pub(crate) fn machines(
+    claim: Stamp,
+    kept: &Kept,
+    options: SliceOptions,
+    inner: Inner,
+) -> Partition<MemorySlices> {
+    let store = TouchStore::open(kept.slices.clone(), options, 11, kept.touches_next)
+        .expect("what was committed is there");
+    let mut timelines = Timelines::new(claim, store);
+    for (identity, state) in &kept.timelines {
+        timelines.restore(*identity, state).expect("a state is whole");
+    }
+    Partition::new(claim, timelines, inner)
+}
+
+/// Where in the log a message goes; a decision is for whoever wants to follow, and comes back.
+pub(crate) fn addressed(message: Message) -> Result<Addressed, (Box<Decision>, Vec<Credit>)> {
+    let mut bytes = Vec::new();
+    let (topic, key) = match message {
+        Message::Lookup(it) => {
+            let key = it.identity.log_key();
+            it.encode(&mut bytes).expect("a question fits its limit");
+            (Topic::Lookups, key)
+        }
+        Message::Evidence(it) => {
+            let key = it.order.log_key();
+            it.encode(&mut bytes).expect("a capped answer fits its limit");
+            (Topic::Evidence, key)
+        }
+        Message::Decided(decision, credits) => return Err((decision, credits)),
+    };
+    Ok((topic, key, bytes.into()))
 }
 
 /// Claims by a number of its own, and looks how far the spools reach.

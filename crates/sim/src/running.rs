@@ -189,6 +189,10 @@ impl Running {
         if !self.old.is_empty() {
             let new = std::mem::replace(&mut self.inputs, std::mem::take(&mut self.old));
             self.suffer()?;
+            if self.published == 0 {
+                // Nobody forgets a touch before knowing a window, and whoever asks for one by then has known it.
+                self.publish();
+            }
             self.settle()?;
             self.is_old_settled = true;
             self.inputs = new;

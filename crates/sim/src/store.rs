@@ -31,7 +31,8 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn commit(&mut self, checkpoint: Checkpoint, slices: &MemorySlices) {
+    /// All but the touches' slices, which whoever writes them copies as often as it needs.
+    pub(crate) fn commit(&mut self, checkpoint: Checkpoint) {
         for Position { stream, next } in checkpoint.positions {
             self.positions.insert(stream, next);
         }
@@ -46,7 +47,6 @@ impl Kept {
         }
         self.touches_next = checkpoint.touches_next.unwrap_or(self.touches_next);
         self.catalog = checkpoint.catalog.unwrap_or(self.catalog);
-        self.slices = slices.clone();
     }
 
     /// Orders that lie, or once lay, from a place on.

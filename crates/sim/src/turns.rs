@@ -79,7 +79,10 @@ impl Running {
             }
             Choice::Expire if self.is_old_settled && self.swarm.spoils(Hit::TouchesExpire, &mut self.rng) => {
                 let expired = owner.expire(START.back(OLD_MS / 2));
-                self.note_if(expired, Hit::TouchesExpire);
+                if expired {
+                    self.note(Hit::TouchesExpire);
+                    self.tell(format_args!("the owner of partition {} forgets old touches", owner.partition));
+                }
             }
             Choice::Expire => {}
         }

@@ -24,7 +24,7 @@ use crate::{
 /// The first instant of the world: a full hour in October 2025.
 pub(crate) const START: EpochMs = EpochMs(1_760_000_400_000 / HOUR_MS * HOUR_MS);
 const MINUTES: u64 = 300;
-const LINKS: u32 = 6;
+pub(crate) const LINKS: u32 = 6;
 const VISITORS: u64 = 4;
 
 /// How far in the past the old part of a world lies.
@@ -234,7 +234,7 @@ fn minute(rng: &mut Rng) -> EpochMs {
 }
 
 /// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
-fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
+pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = String::new();
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
