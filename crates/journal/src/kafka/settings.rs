@@ -18,8 +18,12 @@ pub struct KafkaSettings {
     pub extra: BTreeMap<String, String>,
 }
 
+/// A broker that stood still returns without leaders, and a client may end up with no broker that it knows. librdkafka asks the bootstrap servers
+/// again only after this, in ms; its five minutes are longer than an outage worth the name (fault 56).
+const BOOTSTRAP_AGAIN: (&str, &str) = ("metadata.recovery.rebootstrap.trigger.ms", "3000");
 /// What an operator may change.
-const PRODUCER: [(&str, &str); 7] = [
+const PRODUCER: [(&str, &str); 8] = [
+    BOOTSTRAP_AGAIN,
     // A click should be seen within two seconds; 5 ms still make batches of hundreds under load.
     ("linger.ms", "5"),
     ("compression.codec", "lz4"),
@@ -58,7 +62,8 @@ const CONSUMER_FIXED: [(&str, &str); 6] = [
     ("statistics.interval.ms", "1000"),
     ("check.crcs", "true"),
 ];
-const GROUP: [(&str, &str); 3] = [
+const GROUP: [(&str, &str); 4] = [
+    BOOTSTRAP_AGAIN,
     ("session.timeout.ms", "45000"),
     ("max.poll.interval.ms", "300000"),
     ("socket.keepalive.enable", "true"),
