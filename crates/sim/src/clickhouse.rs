@@ -14,6 +14,10 @@ use crate::{
     native::{Row, decode},
 };
 
+mod keys;
+
+use keys::{cell_of, order_name, quarter};
+
 /// What a cell is about, besides its quarter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CellKey {
@@ -384,24 +388,5 @@ impl Tables {
             groups.entry(credit.cell.clone()).or_default().add_order(&credit.status, credit.revenue_minor);
         }
         groups
-    }
-}
-
-fn quarter(row: &Row) -> Quarter {
-    Quarter::of(units::EpochMs(1_000 * row.number("quarter")))
-}
-
-fn order_name(row: &Row) -> OrderName {
-    (row.small("advertiser_id"), row.text("order_id"))
-}
-
-fn cell_of(row: &Row) -> CellKey {
-    CellKey {
-        partner: row.small("partner_id"),
-        offer: row.small("offer_id"),
-        link: row.small("link_id"),
-        country: row.text("country"),
-        device: row.text("device"),
-        currency: row.text("currency"),
     }
 }

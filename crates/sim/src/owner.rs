@@ -4,13 +4,13 @@
 //! or for a while and go on as a zombie. What it may say and commit is `pipeline::reach`'s; here is only the order of its turns, which may be any.
 //! Not here: threads, fjall, HTTP. Start at [`Owner::claim`].
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::Path, sync::Arc};
 
 use attribution::{MemorySlices, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
 use events::{Claim, Credit, Decision};
-use journal::{PollError, Position, Record, StreamId, spool};
+use journal::{Position, Record, StreamId, spool};
 use pipeline::{
     partition::{Inner, Message, Outbox, Partition},
     reach::{Pending, Reach, look_again},
@@ -26,6 +26,10 @@ use crate::{
     rng::Rng,
     store::Kept,
 };
+
+mod spools;
+
+use spools::{begin_spool, read_spool};
 
 /// Touches in a slice: few, so that worlds have several.
 const SLICE_RECORDS: u32 = 4;
@@ -385,28 +389,4 @@ pub(crate) fn addressed(message: Message) -> Result<Addressed, (Box<Decision>, V
         Message::Decided(decision, credits) => return Err((decision, credits)),
     };
     Ok((topic, key, bytes.into()))
-}
-
-/// Claims by a number of its own, and looks how far the spools reach.
-fn begin_spool(root: &Path, kept: &Kept, source: u64) -> Result<(Road, u64, Vec<Position>), Refused> {
-    for Position { stream, next } in spool::beginnings(root).map_err(|_| Refused)? {
-        if kept.positions.get(&stream).copied().unwrap_or(1) < next {
-            return Err(Refused);
-        }
-    }
-    let mut reader = spool::Reader::open(root);
-    let positions =
-        kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
-    reader.seek(&positions.collect::<Vec<_>>());
-    let barrier = reader.ends().map_err(|_| Refused)?;
-    Ok((Road::Spool(Box::new(reader)), source, barrier))
-}
-
-fn read_spool(reader: &mut spool::Reader, records_max: usize) -> Result<Vec<Record>, Refused> {
-    // By itself the reader looks for new files by the clock; a world has none.
-    match reader.ends().and_then(|_| reader.poll(records_max, Duration::ZERO)) {
-        Ok(records) => Ok(records),
-        Err(PollError::OutOfRange { .. }) => Err(Refused),
-        Err(error) => panic!("the spool cannot be read on: {error}"),
-    }
 }
