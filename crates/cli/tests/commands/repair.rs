@@ -153,9 +153,12 @@ fn shows(stage: &Stage, wanted: &[String]) {
         thread::park_timeout(Duration::from_millis(200));
         seen = content(stage);
     }
+    if seen == wanted {
+        return;
+    }
     let missing: Vec<_> = wanted.iter().filter(|it| !seen.contains(it)).take(3).collect();
     let surplus: Vec<_> = seen.iter().filter(|it| !wanted.contains(it)).take(3).collect();
-    assert!(seen == wanted, "missing {missing:?}, surplus {surplus:?}");
+    panic!("missing {missing:?}, surplus {surplus:?}");
 }
 
 fn execute(stage: &Stage, statement: &str) {
