@@ -310,8 +310,12 @@ impl Writer {
     fn new_segment(&mut self, first: u64, room_bytes: u64) -> io::Result<Active> {
         self.make_dir()?;
         let path = layout::segment_path(&self.dir, first);
-        let file = self.create(&path)?;
+        // By a file abandoned before its first synced record. Readers use what it holds: it stays until all of that is here.
+        let is_taken = path.try_exists()?;
+        let making = if is_taken { path.with_extension("new") } else { path.clone() };
+        let file = self.options.disk.create(&making)?;
         let filled = self.fill_new(&file, first, room_bytes).and_then(|active_bytes| {
+            is_taken.then(|| self.replace(&file, &making, &path)).transpose()?;
             self.options.disk.sync_dir(&self.dir)?;
             Ok(active_bytes)
         });
@@ -319,10 +323,17 @@ impl Writer {
             Ok((offset, capacity)) => Ok(Active { file, offset, capacity }),
             Err(error) => {
                 // Nothing in it is recorded; were it to stay, only its name would be in the way.
-                drop(fs::remove_file(&path));
+                drop(fs::remove_file(&making));
                 Err(error)
             }
         }
+    }
+
+    fn replace(&self, file: &File, making: &Path, path: &Path) -> io::Result<()> {
+        if self.options.durability == Durability::Power {
+            self.options.disk.sync_data(file)?;
+        }
+        self.options.disk.rename(making, path)
     }
 
     /// Makes the incarnation's folder, unless an earlier call has.
@@ -340,17 +351,6 @@ impl Writer {
         }
         self.has_dir = true;
         Ok(())
-    }
-
-    fn create(&self, path: &Path) -> io::Result<File> {
-        match self.options.disk.create(path) {
-            // A file abandoned before its first whole record has the name that its successor needs.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.options.disk.rename(path, &path.with_extension("void"))?;
-                self.options.disk.create(path)
-            }
-            result => result,
-        }
     }
 
     fn fill_new(&self, file: &File, first: u64, room_bytes: u64) -> io::Result<(u64, u64)> {
