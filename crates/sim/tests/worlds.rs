@@ -12,6 +12,8 @@ const BUG_SEEDS: u64 = 3_000;
 const REGRESSIONS: &[(u64, &str)] = &[
     (12, "a version of the catalog missed orders that were decided, evicted and not placed in time yet"),
     (1_740, "touches were forgotten before anybody knew a window and could ask for them"),
+    (1_576, "a cut of power took back records that had been read, while their file was being replaced"),
+    (3_587, "and so did a full disk"),
 ];
 
 #[test]
