@@ -10,6 +10,8 @@ use std::{
     },
 };
 
+use super::silence::STORY;
+
 /// Counters of one shipper, since its start.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -64,6 +66,12 @@ impl Counters {
 
     pub(super) fn note_passing(&self, trouble: String) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    /// What is known already says more.
+    pub(super) fn note_silence(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.get_or_insert_with(|| STORY.to_owned());
     }
 
     pub(super) fn note_acknowledged(&self, records: u64) {

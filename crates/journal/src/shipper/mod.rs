@@ -7,8 +7,10 @@
 
 mod counters;
 mod cursor;
+mod deliveries;
 mod rate;
 mod session;
+mod silence;
 mod window;
 
 use std::{

@@ -6,20 +6,26 @@
 //! and only what is refused alone goes to quarantine (fault 59). Start at [`Session::run`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::Path,
-    sync::{Mutex, PoisonError, atomic::Ordering},
+    sync::{PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use rdkafka::{
-    ClientContext, Message,
     error::{KafkaError as ClientError, RDKafkaErrorCode},
-    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+    producer::{BaseProducer, BaseRecord, Producer},
 };
 
-use super::{Control, Route, Settings, cursor::Cursor, publish, rate::Rate, window::Window};
+use super::{
+    Control, Route, Settings,
+    cursor::Cursor,
+    deliveries::{Deliveries, Delivery, is_poison},
+    publish,
+    rate::Rate,
+    silence::{self, Silence, Verdict},
+    window::Window,
+};
 use crate::{PollError, Record, StreamId, kafka::KafkaError, spool::Reader};
 
 /// Records read at once.
@@ -70,70 +76,9 @@ pub(super) struct Session<'a, R> {
     key: Vec<u8>,
     value: Vec<u8>,
     looked_at: Instant,
+    silence: Silence,
     rate: Option<Rate>,
     rated_at: Instant,
-}
-
-/// Filled by callbacks, which run inside the session's own calls of `poll`.
-#[derive(Debug, Default)]
-struct Deliveries {
-    reports: Mutex<Vec<Delivery>>,
-    passing: Mutex<Option<String>>,
-    /// By topic.
-    delivered: Mutex<BTreeMap<String, u64>>,
-}
-
-#[derive(Debug)]
-enum Delivery {
-    Done(usize),
-    /// The record itself is at fault: no retry will help (fault 59).
-    Poison(usize, Bytes, String),
-    Failed(String),
-}
-
-impl ClientContext for Deliveries {
-    fn error(&self, error: ClientError, reason: &str) {
-        *self.passing.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{error}: {reason}"));
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
-        let report = match result {
-            Ok(message) => {
-                self.note_delivered(message.topic());
-                Delivery::Done(ticket)
-            }
-            Err((error, message)) if is_poison(error) || is_beside_poison(error) => {
-                let bytes = Bytes::copy_from_slice(message.payload().unwrap_or_default());
-                Delivery::Poison(ticket, bytes, error.to_string())
-            }
-            Err((error, message)) => Delivery::Failed(format!("topic {}: {error}", message.topic())),
-        };
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-    }
-}
-
-impl Deliveries {
-    fn note_delivered(&self, topic: &str) {
-        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        match delivered.get_mut(topic) {
-            Some(count) => *count += 1,
-            None => drop(delivered.insert(topic.to_owned(), 1)),
-        }
-    }
-}
-
-fn is_poison(error: &ClientError) -> bool {
-    let code = error.rdkafka_error_code();
-    matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord))
-}
-
-/// Nothing is wrong with the record but the batch it was in.
-fn is_beside_poison(error: &ClientError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidDifferentRecord)
 }
 
 impl<'a, R: Route> Session<'a, R> {
@@ -167,6 +112,7 @@ impl<'a, R: Route> Session<'a, R> {
             key: Vec::new(),
             value: Vec::new(),
             looked_at: now,
+            silence: Silence::new(),
             rate: settings.records_per_second_max.map(Rate::new),
             rated_at: now,
         })
@@ -202,6 +148,7 @@ impl<'a, R: Route> Session<'a, R> {
             self.looked_at = Instant::now();
             self.measure();
             self.save();
+            judge_silence(&self.silence, self.control)?;
         }
         let room = IN_FLIGHT_MAX.saturating_sub(self.window.len()).min(RECORDS_MAX);
         let now = Instant::now();
@@ -223,6 +170,7 @@ impl<'a, R: Route> Session<'a, R> {
 
     fn ship(&mut self, record: &Record) -> Result<(), String> {
         let ticket = self.window.push(record.stream.clone(), record.position);
+        self.silence.awaits(self.looked_at);
         self.key.clear();
         match self.route.route(&record.bytes, &mut self.key) {
             Ok(topic) => match self.send(topic, &record.bytes, ticket) {
@@ -268,7 +216,7 @@ impl<'a, R: Route> Session<'a, R> {
 
     /// Hands a record with the key in `self.key` to the producer, pausing while its queue is full.
     fn send(&mut self, topic: &str, value: &[u8], ticket: u64) -> Result<(), ClientError> {
-        let Self { producer, control, key, reader, cursor, looked_at, .. } = self;
+        let Self { producer, control, key, reader, cursor, looked_at, silence, .. } = self;
         let opaque = usize::try_from(ticket).unwrap_or(usize::MAX);
         let mut record = BaseRecord::with_opaque_to(topic, opaque).key(key.as_slice()).payload(value);
         loop {
@@ -289,6 +237,12 @@ impl<'a, R: Route> Session<'a, R> {
                     if EVERY <= looked_at.elapsed() {
                         *looked_at = Instant::now();
                         measure(reader, cursor, control);
+                        if producer.context().has_reports() {
+                            silence.heard(*looked_at, true);
+                        }
+                        if judge_silence(silence, control).is_err() {
+                            return Err(ClientError::MessageProduction(RDKafkaErrorCode::QueueFull));
+                        }
                     }
                 }
                 Err((error, _)) => return Err(error),
@@ -333,6 +287,7 @@ impl<'a, R: Route> Session<'a, R> {
         }
         let Self { window, cursor, .. } = self;
         let passed = window.advance(|stream, next| cursor.advance(stream, next));
+        self.silence.heard(Instant::now(), !window.is_empty());
         self.alone = self.alone.map(|it| it.saturating_sub(passed));
         if 0 < passed {
             self.control.counters.note_acknowledged(passed);
@@ -366,6 +321,18 @@ impl<'a, R: Route> Session<'a, R> {
             // Only a hint: without it the next start repeats more.
             self.control.counters.note_passing(format!("cursor cannot be saved: {error}"));
         }
+    }
+}
+
+/// Tells of a silence of the brokers; an error when it has become too long.
+fn judge_silence(silence: &Silence, control: &Control) -> Result<(), String> {
+    match silence.verdict(Instant::now()) {
+        Verdict::Well => Ok(()),
+        Verdict::Told => {
+            control.counters.note_silence();
+            Ok(())
+        }
+        Verdict::Over => Err(silence::STORY.to_owned()),
     }
 }
 
