@@ -74,6 +74,13 @@ impl Reach {
         self.live
     }
 
+    /// Whether old touches may be forgotten now. What was decided by them must be committed before: the next owner reads what is not committed
+    /// again, and would find less and decide otherwise. A silent owner keeps them: its positions may lie before them.
+    #[must_use]
+    pub fn may_forget(&self, is_all_committed: bool) -> bool {
+        self.live && (is_all_committed || planted(Bug::ForgetUncommitted))
+    }
+
     /// What changed up to now. A silent owner keeps states, so that they may leave memory, but no positions: what it will say of these
     /// inputs is not said yet. `catalog` is the version that every order on disk has been looked at by, if that is not under way.
     pub fn checkpoint(&mut self, dirty: Dirty, claim: u64, nonce: u64, catalog: Option<u32>) -> Checkpoint {
@@ -162,6 +169,15 @@ mod tests {
         assert!(reach.begins_to_speak(3, open) && reach.is_live());
         assert!(!reach.begins_to_speak(3, over), "it has begun already");
         assert!(self::reach().begins_to_speak(3, over), "the stream ended in damage");
+    }
+
+    #[test]
+    fn touches_are_forgotten_only_when_all_that_was_decided_by_them_is_committed() {
+        let mut reach = reach();
+        assert!(!reach.may_forget(true), "it is silent");
+        reach.read(&STREAM, 2);
+        assert!(reach.begins_to_speak(3, |_| false));
+        assert!(!reach.may_forget(false) && reach.may_forget(true));
     }
 
     #[test]

@@ -227,8 +227,12 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<(), WorkerError> {
-        self.expire()?;
         self.keep_notes()?;
+        if self.is_expiry_due() {
+            self.expire()?;
+            self.show();
+            return Ok(());
+        }
         self.take_catalogs()?;
         self.say_all_again();
         self.redecide_some()?;

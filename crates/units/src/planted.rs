@@ -90,6 +90,8 @@ bugs! {
     PlaceByTime "place-by-time",
     /// A decided order leaves memory before its place in time is committed.
     EvictUnplaced "evict-unplaced",
+    /// Touches are forgotten before what was decided by them is committed.
+    ForgetUncommitted "forget-uncommitted",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use units::{DAY_MS, EpochMs};
 
-use super::{Worker, WorkerError};
+use super::{AWAIT_SINK, Worker, WorkerError};
 use crate::{reach::look_again, store::OrderPlace};
 
 /// Orders on disk that one turn decides again after a catalog version, so that live records are not held up.
@@ -74,14 +74,20 @@ impl Worker {
         }
     }
 
-    /// Forgets touches that no report may name any more. A silent owner keeps them: its positions may lie before them.
-    pub(super) fn expire(&mut self) -> Result<(), WorkerError> {
+    /// Whether touches are to be forgotten before anything else is read.
+    pub(super) fn is_expiry_due(&self) -> bool {
         let is_due = self.expired_at.is_none_or(|at| at.elapsed() >= EXPIRE_EVERY);
-        if !is_due || !self.reach.is_live() || self.longest_window_ms == 0 {
-            return Ok(());
+        is_due && self.reach.is_live() && self.longest_window_ms > 0
+    }
+
+    /// A step towards forgetting touches that no report may name any more: what is gathered is brought into the warehouse and committed first.
+    pub(super) fn expire(&mut self) -> Result<(), WorkerError> {
+        let is_all_committed = self.pending.is_none() && self.gathered.records == 0;
+        if self.reach.may_forget(is_all_committed) {
+            self.expired_at = Some(Instant::now());
+            let before = (self.setup.clock)().back(self.longest_window_ms + LATE_MS_MAX);
+            return Ok(self.partition.expire(before)?);
         }
-        self.expired_at = Some(Instant::now());
-        let before = (self.setup.clock)().back(self.longest_window_ms + LATE_MS_MAX);
-        Ok(self.partition.expire(before)?)
+        if self.pending.is_some() { self.acknowledge(AWAIT_SINK) } else { self.cut() }
     }
 }

@@ -72,4 +72,5 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "catalog-memory-only", catchers: &[WORLDS] },
     Plant { bug: "place-by-time", catchers: &[PLACES, WORLDS] },
     Plant { bug: "evict-unplaced", catchers: &[STATES, WORLDS] },
+    Plant { bug: "forget-uncommitted", catchers: &[REACH] },
 ];
