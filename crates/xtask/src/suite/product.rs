@@ -54,6 +54,12 @@ pub(super) fn demo_kafka(world: &mut World) -> Result<String> {
     Ok("30 s, a kill every 5 s".to_owned())
 }
 
+/// Every fault once; `cargo xtask soak --help` says the long forms.
+pub(super) fn soak(world: &mut World) -> Result<String> {
+    pass(world, "soak", &["--seconds", "40", "--rate", "200"])?;
+    Ok("40 s of load, eight faults".to_owned())
+}
+
 /// A few points of each target; all of them take hours.
 pub(super) fn kill(world: &mut World) -> Result<String> {
     let kafka = world.variables.iter().find(|(name, _)| *name == SHARED_VARIABLE);
