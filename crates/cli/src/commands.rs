@@ -7,6 +7,7 @@ mod audit;
 mod catalog;
 mod doctor;
 mod explain;
+mod orders;
 mod place;
 mod spool;
 
@@ -32,6 +33,9 @@ pub(crate) enum Tool {
     /// Check a catalog, put a new version in force, list the versions
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
+    /// Bring orders of before
+    #[command(subcommand)]
+    Orders(orders::OrdersCommand),
     /// Look into a spool
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
@@ -71,6 +75,7 @@ impl Tool {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let fine = match self {
             Self::Catalog(command) => command.run()?,
+            Self::Orders(command) => command.run()?,
             Self::Spool(command) => command.run()?,
             Self::Explain(flags) => flags.run()?,
             Self::Audit(flags) => return flags.run(),
@@ -103,10 +108,14 @@ impl Common {
 
 /// Leaves only those settings in a command's help that it uses; the others are still understood, so that one file and environment fit all.
 fn only_where(arg: clap::Arg) -> clap::Arg {
-    const SHOWN: [&str; 3] = ["data", "clickhouse.", "kafka."];
+    only(&["data", "clickhouse.", "kafka."], arg)
+}
+
+/// Those whose names are, or begin as, the given ones.
+fn only(shown: &[&str], arg: clap::Arg) -> clap::Arg {
     let id = arg.get_id().as_str();
     let is_setting = arg.get_help_heading().is_some();
-    let is_shown = SHOWN.iter().any(|it| id == *it || (it.ends_with('.') && id.starts_with(it)));
+    let is_shown = shown.iter().any(|it| id == *it || (it.ends_with('.') && id.starts_with(it)));
     if is_setting && !is_shown { arg.hide(true) } else { arg }
 }
 

@@ -15,6 +15,7 @@ use clap::Args;
 use pace::Schedule;
 use serde_json::json;
 
+pub(crate) use self::target::Apart;
 use self::{tally::Tally, target::Target};
 use crate::output::Output;
 

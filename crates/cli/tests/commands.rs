@@ -17,6 +17,7 @@ mod commands {
     pub(crate) mod explain;
     pub(crate) mod load;
     pub(crate) mod losses;
+    pub(crate) mod orders;
     pub(crate) mod repair;
     pub(crate) mod spool;
     pub(crate) mod stage;
@@ -78,6 +79,7 @@ fn every_command_explains_itself_with_examples() {
         "catalog check",
         "catalog apply",
         "catalog list",
+        "orders import",
         "spool inspect",
         "explain",
         "audit",

@@ -206,6 +206,43 @@ fn a_wrong_signature_or_token_is_401_and_leaves_no_report() {
     UP.shows("SELECT count() FROM orders WHERE order_id IN ('501', '502', '503')", &["0"]);
 }
 
+/// Orders of a file are decided by their own time, and importing it again changes nothing of them.
+#[test]
+fn history_imported_twice_is_one_order_each_at_its_own_time() {
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
+    let at = format!("X-Tributary-At: {}", now - 5 * HOUR_MS);
+    let click = follow_partner(211, &["--header", &at]);
+    let text = format!(
+        "order_id,click_id,time,amount,note\nIMP-1,{id},{after},30,\"a\nb\"\nIMP-2,{id},{before},20,\nIMP-3,,2019-03-04 12:00:00,\"7,50\",\nIMP-4,,soon,1,\n",
+        id = click.click_id,
+        after = now - 4 * HOUR_MS,
+        before = now - 40 * 24 * HOUR_MS,
+    );
+    let file = folder("hooks").join("history");
+    fs::write(&file, text).unwrap();
+    for reports in 1..=2 {
+        let import = |more: &[&str]| {
+            let mut command = tributary(&["orders", "import"]);
+            command.arg(&file).args(["--url", &UP.edge(""), "--token", TOKEN]).args(more);
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        import(&["--dry-run"]);
+        let out = import(&[]);
+        assert!(out.contains("history:6: time_invalid: "), "{out}");
+        order_is("IMP-1", &format!("1 211 pending 30 0 30 EUR {reports}"), &["211 2211 pending 1 30 EUR"]);
+    }
+    UP.shows(
+        "SELECT order_id, partner_id, revenue, report_count, formatDateTime(at, '%F %T') FROM orders WHERE order_id = 'IMP-3'",
+        &["IMP-3 0 7.5 2 2019-03-04 11:00:00"],
+    );
+    // Its click is far younger than it: no clock is that wrong.
+    UP.shows("SELECT partner_id, report_count FROM orders WHERE order_id = 'IMP-2'", &["0 2"]);
+    UP.shows("SELECT count() FROM orders WHERE order_id LIKE 'IMP-%'", &["3"]);
+    cells_are(211, &["1 1 1 1 0 0 0 30 EUR"]);
+}
+
 // faults 75, 95
 #[test]
 fn an_order_moves_to_a_click_that_arrives_behind_it() {

@@ -116,6 +116,8 @@ counted! {
         ReportsMalformed,
         /// Reports not from whom they say.
         ReportsUnauthorised,
+        /// Reports recorded whose order id still held a percent-encoding.
+        OrderIdsEncoded,
         /// Reports the spool did not take.
         ReportsNotKept,
         /// Clicks not recorded: no space left.

@@ -49,6 +49,7 @@ pub use deep_link::{DEEP_LINK_BYTES_MAX, sign as sign_deep_link};
 pub use direct::Direct;
 pub use edge::{Edge, EdgeError, serve};
 pub use network::{Network, NetworkError};
+pub use report::report_parameter;
 pub use settings::{ClickSecret, Hidden, KafkaOptions, Options, THREADS_MAX};
 #[cfg(feature = "kafka")]
 pub use shipping::route;

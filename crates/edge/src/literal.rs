@@ -1,7 +1,8 @@
-//! Macros and template words that somebody forgot to fill in.
+//! Macros and template words that somebody forgot to fill in, and values that somebody encoded twice.
 //!
-//! In: a parameter's decoded value. Out: whether it is a value at all. Taken as an order id, such a word would make every later sale a
-//! duplicate of the first (field.md 5.3), so ids refuse it by name. Not here: what the refusal means (`report`).
+//! In: a parameter's decoded value. Out: whether it is a value at all, and what it says if its encoding is taken off once more. Taken as an order
+//! id, such a word would make every later sale a duplicate of the first (field.md 5.3), so ids refuse it by name. Not here: what the refusal
+//! means, and which values are decoded again (`report`).
 
 /// Words that templates and languages leave behind, in lower case.
 const WORDS: [&str; 24] = [
@@ -67,6 +68,31 @@ fn has_braced_name(value: &str, open: &str, close: &str) -> bool {
         .any(|rest| rest.split_once(close).is_some_and(|(name, _)| name.is_empty() || is_name(name)))
 }
 
+/// What `value` says once a percent-encoding that is left in it is taken off: `A%2F1` was encoded twice. `None` where none is left, or where the
+/// result would be no text: `50%DEAL` is a coupon, not a byte.
+pub(crate) fn decoded_once_more(value: &str) -> Option<String> {
+    // Of nearly every value nothing is left to take off, and each report asks.
+    if !value.contains('%') {
+        return None;
+    }
+    let mut decoded = Vec::with_capacity(value.len());
+    let (mut rest, mut is_encoded) = (value.as_bytes(), false);
+    while let Some((first, behind)) = rest.split_first() {
+        let pair = behind.split_at_checked(2).filter(|_| *first == b'%');
+        let byte = pair.and_then(|(hex, behind)| Some((hex_byte(hex)?, behind)));
+        (is_encoded, rest) = (is_encoded || byte.is_some(), byte.map_or(behind, |(_, behind)| behind));
+        decoded.push(byte.map_or(*first, |(byte, _)| byte));
+    }
+    let text = String::from_utf8(decoded).ok().filter(|_| is_encoded)?;
+    (!text.chars().any(char::is_control)).then(|| text.trim().to_owned())
+}
+
+/// Signs too are digits to `from_str_radix`.
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u8::from_str_radix(text, 16).ok()
+}
+
 /// Letters first: `(12)` may be an id.
 fn is_name(text: &str) -> bool {
     text.starts_with(|it: char| it.is_ascii_alphabetic())
@@ -105,6 +131,27 @@ mod tests {
         ];
         for value in forgotten {
             assert!(is_unexpanded(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_that_is_left_is_taken_off_once() {
+        let cases = [
+            ("A%2F1", Some("A/1")),
+            ("%7Bclickid%7d", Some("{clickid}")),
+            ("%D0%A7%D0%90%D0%99-%31", Some("ЧАЙ-1")),
+            ("A%252F1", Some("A%2F1")),
+            ("%20SAVE%20", Some("SAVE")),
+            ("SAVE", None),
+            ("100%", None),
+            ("100%2", None),
+            ("50%DEAL", None),
+            ("a%+1b", None),
+            ("a%0Ab", None),
+            ("", None),
+        ];
+        for (value, want) in cases {
+            assert_eq!(decoded_once_more(value).as_deref(), want, "{value}");
         }
     }
 

@@ -66,6 +66,7 @@ fn publish(state: &State, telemetry: &Telemetry) {
         (Counter::EdgeAcceptErrors, Count::AcceptFailed),
         (Counter::EdgeConnectionErrors, Count::ConnectionErrors),
         (Counter::EdgePanics, Count::Panics),
+        (Counter::EdgeOrderIdsEncoded, Count::OrderIdsEncoded),
         (Counter::EdgeTextsCut, Count::Truncated),
         (Counter::EdgeDeepLinksRefused, Count::DeepLinkRefused),
         (Counter::EdgeClockBackwards, Count::ClockBackwards),

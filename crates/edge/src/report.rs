@@ -17,13 +17,14 @@ mod understand;
 mod woocommerce;
 mod words;
 
-pub(crate) use answer::{batch_answer, refused, understood};
+pub(crate) use answer::{Line, batch_answer, refused, said_of, understood};
 pub(crate) use customer::CustomerHasher;
+pub use fields::report_parameter;
 pub(crate) use fields::{Field, Fields};
 pub(crate) use json::Json;
 pub(crate) use refusal::Refusal;
 pub(crate) use signature::{is_shopify_signed, is_standard_signed, is_timely, is_woocommerce_signed};
-pub(crate) use understand::{Context, Credentials, advertiser_of, understand};
+pub(crate) use understand::{Context, Credentials, advertiser_of, is_order_id_encoded, understand};
 pub(crate) use {shopify::shopify_reports, woocommerce::woocommerce_reports};
 
 /// Longest body, in bytes: Standard Webhooks asks senders to stay below 20 kB; orders with hundreds of lines take more.

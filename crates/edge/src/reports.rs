@@ -1,4 +1,4 @@
-//! The endpoints that take reports: `/postback`, the conversion pixel, `/v1/reports`, `/hooks/...`.
+//! The endpoints that take reports: `/postback`, the conversion pixel, `/v1/reports`, `/v1/reports/check`, `/hooks/...`.
 //!
 //! In: requests. Out: 200 with the report's id after the append, or a refusal with its stable code; 503 where the append failed, never 200. What a
 //! report says is `report`'s business. Bodies are read whole first, to a limit and a deadline, since signatures are over raw bytes. Start at
@@ -22,7 +22,7 @@ use crate::{
     http,
     reply::{self, Reply},
     report::{
-        self, BATCH_LINES_MAX, BODY_BYTES_MAX, Context, Credentials, Field, Fields, Json, Refusal,
+        self, BATCH_LINES_MAX, BODY_BYTES_MAX, Context, Credentials, Field, Fields, Json, Line, Refusal,
         advertiser_of, understand,
     },
     routes::Routes,
@@ -39,14 +39,15 @@ pub(crate) async fn handle(worker: &Worker, _peer: IpAddr, request: Request<Inco
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let reply = match path {
         "/postback" => postback(worker, request).await,
-        "/v1/reports" if is_post => batch(worker, request).await,
+        "/v1/reports" if is_post => batch(worker, request, Purpose::Record).await,
+        "/v1/reports/check" if is_post => batch(worker, request, Purpose::Check).await,
         _ => match path.strip_prefix("/hooks/").and_then(|it| it.split_once('/')) {
             Some((system, advertiser)) if is_post => {
                 let (system, advertiser) = (system.to_owned(), advertiser.to_owned());
                 hooks::handle(worker, &system, &advertiser, request).await
             }
             hook => {
-                let (status, outcome) = if hook.is_some() || path == "/v1/reports" {
+                let (status, outcome) = if hook.is_some() || path.starts_with("/v1/reports") {
                     (StatusCode::METHOD_NOT_ALLOWED, Outcome::BadRequest)
                 } else {
                     (StatusCode::NOT_FOUND, Outcome::NotFound)
@@ -86,10 +87,13 @@ impl<'a> Reading<'a> {
     }
 
     fn record(&self, report: Report) -> Result<Origin, Refusal> {
-        self.worker.with_recorder(|recorder| recorder.report(report)).map_err(|error| {
+        let is_encoded = report::is_order_id_encoded(&report.key);
+        let origin = self.worker.with_recorder(|recorder| recorder.report(report)).map_err(|error| {
             tracing::debug!(%error, "report not recorded");
             Refusal::NotRecorded
-        })
+        })?;
+        self.worker.counters.add(Count::OrderIdsEncoded, u64::from(is_encoded));
+        Ok(origin)
     }
 
     /// Waits for the sync in mode `power`.
@@ -168,9 +172,17 @@ pub(crate) async fn pixel(worker: &Worker, request: &Request<Incoming>) -> Reply
     reply::pixel(refusal.map_or(StatusCode::OK, Refusal::status), refusal.map(Refusal::code), None)
 }
 
+/// What a batch is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Record,
+    /// To be told what would be refused, and how the rest would be read. Nothing is recorded and no report counted.
+    Check,
+}
+
 /// JSON lines, each a report, each with its own answer.
-async fn batch(worker: &Worker, request: Request<Incoming>) -> Reply {
-    let lines = batch_lines(worker, request).await;
+async fn batch(worker: &Worker, request: Request<Incoming>, purpose: Purpose) -> Reply {
+    let lines = batch_lines(worker, request, purpose).await;
     let lines = match lines {
         Ok(lines) => lines,
         Err(refusal) => return answer(worker, Err(refusal), false),
@@ -179,7 +191,7 @@ async fn batch(worker: &Worker, request: Request<Incoming>) -> Reply {
     let has_recorded = lines.iter().any(|(_, result)| result.is_ok());
     let is_unrecorded = lines.iter().any(|(_, result)| *result == Err(Refusal::NotRecorded));
     for refusal in lines.iter().filter_map(|(_, result)| result.as_ref().err()) {
-        worker.counters.add(refusal_count(*refusal), 1);
+        worker.counters.add(refusal_count(*refusal), u64::from(purpose == Purpose::Record));
     }
     // One line that could not be recorded makes the whole batch worth sending again: a repeat is the same report.
     let status = match first_refusal {
@@ -188,6 +200,7 @@ async fn batch(worker: &Worker, request: Request<Incoming>) -> Reply {
         _ => StatusCode::OK,
     };
     worker.counters.count(match status {
+        StatusCode::OK if purpose == Purpose::Check => Outcome::Served,
         StatusCode::OK => Outcome::Reported,
         StatusCode::SERVICE_UNAVAILABLE => Outcome::ReportUnrecorded,
         StatusCode::UNAUTHORIZED => Outcome::Unauthorised,
@@ -196,9 +209,13 @@ async fn batch(worker: &Worker, request: Request<Incoming>) -> Reply {
     reply::json(status, &report::batch_answer(&lines))
 }
 
-type Lines = Vec<(usize, Result<Origin, Refusal>)>;
+type Lines = Vec<(usize, Result<Line, Refusal>)>;
 
-async fn batch_lines(worker: &Worker, request: Request<Incoming>) -> Result<Lines, Refusal> {
+async fn batch_lines(
+    worker: &Worker,
+    request: Request<Incoming>,
+    purpose: Purpose,
+) -> Result<Lines, Refusal> {
     let token = token_of(request.headers());
     let reading = Reading::new(worker, request.headers())?;
     let query = request.uri().query().unwrap_or("").to_owned();
@@ -216,18 +233,29 @@ async fn batch_lines(worker: &Worker, request: Request<Incoming>) -> Result<Line
         let fields = body.over(fields_of(|it| it.add_form(&query))?);
         let context = reading.context();
         let advertiser = advertiser_of(&fields, Credentials::Token(token.as_deref()), &context)?;
-        reading.record(understand(&fields, advertiser, Channel::Batch, None, &context)?)
+        let report = understand(&fields, advertiser, Channel::Batch, None, &context)?;
+        match purpose {
+            Purpose::Record => reading.record(report).map(Line::Recorded),
+            Purpose::Check => Ok(Line::Understood(report::said_of(&report))),
+        }
     };
     let mut results: Lines = lines.iter().map(|(number, line)| (*number, line_report(line))).collect();
-    let last = results.iter().rev().find_map(|(_, result)| result.as_ref().ok().copied());
+    let last = results.iter().rev().find_map(|(_, result)| recorded(result));
     if let Err(refusal) = reading.settled(last).await {
         for (_, result) in results.iter_mut().filter(|(_, result)| result.is_ok()) {
             *result = Err(refusal);
         }
     }
-    let recorded = results.iter().filter(|(_, result)| result.is_ok()).count();
-    worker.counters.add(Count::Reports, recorded as u64);
+    let count = results.iter().filter(|(_, result)| recorded(result).is_some()).count();
+    worker.counters.add(Count::Reports, count as u64);
     Ok(results)
+}
+
+fn recorded(result: &Result<Line, Refusal>) -> Option<Origin> {
+    match result {
+        Ok(Line::Recorded(origin)) => Some(*origin),
+        Ok(Line::Understood(_)) | Err(_) => None,
+    }
 }
 
 /// `X-Api-Key`, or `Authorization: Bearer`.

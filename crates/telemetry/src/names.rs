@@ -78,6 +78,7 @@ metrics! {
         EdgeConnectionsRefused(reason: ConnectionRefusal) "edge_connections_refused_total" "Connections closed as soon as they came, by reason.",
         EdgeConnectionErrors "edge_connection_errors_total" "Connections that ended in an error of HTTP or of the network.",
         EdgePanics "edge_panics_total" "Requests that panicked: a bug of ours, the thread served on.",
+        EdgeOrderIdsEncoded "edge_order_ids_encoded_total" "Reports whose order id still held a percent-encoding.",
         EdgeTextsCut "edge_texts_cut_total" "Clicks with a text that was cut to its limit.",
         EdgeDeepLinksRefused "edge_deep_links_refused_total" "Deep links that were not followed.",
         EdgeClockBackwards "edge_clock_backwards_total" "Times the clock stood before an instant it had shown.",

@@ -32,6 +32,38 @@ pub(super) fn all(urls: &[String], headers: &[String], allow_remote: bool) -> an
 
 impl Target {
     fn new(url: &str, headers: &HeaderMap, allow_remote: bool) -> anyhow::Result<Self> {
+        let Apart { address, host, path } = Apart::new(url, allow_remote)?;
+        let mut headers = headers.clone();
+        headers.entry(HOST).or_insert(HeaderValue::from_str(&host).context("the host is not one")?);
+        let target = Self { address, path, headers };
+        target.request(0).context("the path is not one: spaces and the like must be percent-encoded")?;
+        Ok(target)
+    }
+
+    /// The request of a number.
+    pub(super) fn request(&self, number: u64) -> anyhow::Result<Request<NoBody>> {
+        let path: Uri = self.path.replace(NUMBER, &number.to_string()).parse()?;
+        let mut request = Request::new(NoBody::new());
+        *request.uri_mut() = path;
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+}
+
+/// A URL taken apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Apart {
+    /// The first address that the host name has.
+    pub(crate) address: SocketAddr,
+    /// With its port, where one is given.
+    pub(crate) host: String,
+    /// And query.
+    pub(crate) path: String,
+}
+
+impl Apart {
+    /// Only this machine, unless its owner agreed.
+    pub(crate) fn new(url: &str, allow_remote: bool) -> anyhow::Result<Self> {
         let Some(rest) = url.strip_prefix("http://") else {
             bail!("the URL must begin with http://; give the port behind the proxy that ends TLS");
         };
@@ -51,20 +83,7 @@ impl Target {
             allow_remote || addresses.iter().all(|it| it.ip().is_loopback()),
             "{host} is not this machine; with --allow-remote it is sent to all the same"
         );
-        let mut headers = headers.clone();
-        headers.entry(HOST).or_insert(HeaderValue::from_str(host).context("the host is not one")?);
-        let target = Self { address, path, headers };
-        target.request(0).context("the path is not one: spaces and the like must be percent-encoded")?;
-        Ok(target)
-    }
-
-    /// The request of a number.
-    pub(super) fn request(&self, number: u64) -> anyhow::Result<Request<NoBody>> {
-        let path: Uri = self.path.replace(NUMBER, &number.to_string()).parse()?;
-        let mut request = Request::new(NoBody::new());
-        *request.uri_mut() = path;
-        *request.headers_mut() = self.headers.clone();
-        Ok(request)
+        Ok(Self { address, host: host.to_owned(), path })
     }
 }
 

@@ -6,10 +6,30 @@ use events::{Report, ReportedClick, Statement};
 use serde_json::{Map, Value, json};
 use units::Origin;
 
-use super::Refusal;
+use super::{Refusal, is_order_id_encoded};
+
+/// What became of a line of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It is a record now.
+    Recorded(Origin),
+    /// It was only asked about: what it would have been.
+    Understood(Value),
+}
 
 /// `{"report":"1-2-3","understood":{...},"ignored":[...]}`
 pub(crate) fn understood(origin: Origin, report: &Report, ignored: &[Box<str>]) -> Value {
+    let mut answer = json!({ "report": origin.to_string(), "understood": said_of(report) });
+    if !ignored.is_empty()
+        && let Some(object) = answer.as_object_mut()
+    {
+        object.insert("ignored".to_owned(), json!(ignored.iter().map(|it| &**it).collect::<Vec<_>>()));
+    }
+    answer
+}
+
+/// A report's values as they were read.
+pub(crate) fn said_of(report: &Report) -> Value {
     let mut said = Map::new();
     let mut say = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
     say("advertiser", json!(report.key.advertiser.0));
@@ -37,13 +57,10 @@ pub(crate) fn understood(origin: Origin, report: &Report, ignored: &[Box<str>]) 
         say("partner", json!(partner.0));
     }
     say("customer", json!(report.customer.is_some()));
-    let mut answer = json!({ "report": origin.to_string(), "understood": said });
-    if !ignored.is_empty()
-        && let Some(object) = answer.as_object_mut()
-    {
-        object.insert("ignored".to_owned(), json!(ignored.iter().map(|it| &**it).collect::<Vec<_>>()));
+    if is_order_id_encoded(&report.key) {
+        say("notes", json!(["order_id_encoded"]));
     }
-    answer
+    Value::Object(said)
 }
 
 fn click(click: &ReportedClick) -> Value {
@@ -60,14 +77,16 @@ pub(crate) fn refused(refusal: Refusal) -> Value {
 }
 
 /// `{"recorded":n,"refused":m,"lines":[...]}`, one entry a line that was not empty.
-pub(crate) fn batch_answer(lines: &[(usize, Result<Origin, Refusal>)]) -> Value {
-    let recorded = lines.iter().filter(|(_, result)| result.is_ok()).count();
+pub(crate) fn batch_answer(lines: &[(usize, Result<Line, Refusal>)]) -> Value {
+    let recorded = lines.iter().filter(|(_, result)| matches!(result, Ok(Line::Recorded(_)))).count();
+    let refused = lines.iter().filter(|(_, result)| result.is_err()).count();
     let entries: Vec<Value> = lines
         .iter()
         .map(|(line, result)| match result {
-            Ok(origin) => json!({ "line": line, "report": origin.to_string() }),
+            Ok(Line::Recorded(origin)) => json!({ "line": line, "report": origin.to_string() }),
+            Ok(Line::Understood(said)) => json!({ "line": line, "understood": said }),
             Err(refusal) => json!({ "line": line, "error": refusal.code(), "message": refusal.message() }),
         })
         .collect();
-    json!({ "recorded": recorded, "refused": lines.len() - recorded, "lines": entries })
+    json!({ "recorded": recorded, "refused": refused, "lines": entries })
 }

@@ -22,6 +22,14 @@ macro_rules! fields {
 
         const FIELD_COUNT: usize = [$(Field::$variant,)*].len();
 
+        impl Field {
+            /// Its canonical name.
+            const fn name(self) -> &'static str {
+                let names: &[&str] = match self { $(Self::$variant => &[$($name),*],)* };
+                match names { [first, ..] => first, [] => "" }
+            }
+        }
+
         /// Lower-case names, the canonical one of each field first.
         const NAMES: &[(&str, Field)] = &[$($(($name, Field::$variant),)*)*];
     };
@@ -68,6 +76,14 @@ fields! {
     Delivery: "delivery_id";
     /// `text` for a short answer.
     Format: "format";
+}
+
+/// The canonical name of what a parameter of that name is read as, in any case; `None` where nobody reads it. For programs that write reports:
+/// they need not send what is ignored.
+#[must_use]
+pub fn report_parameter(name: &str) -> Option<&'static str> {
+    let lower = name.trim().to_ascii_lowercase();
+    NAMES.iter().find(|(known, _)| *known == lower).map(|(_, field)| field.name())
 }
 
 /// One report's values.
@@ -195,6 +211,12 @@ mod tests {
         let names: std::collections::BTreeSet<_> = NAMES.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), NAMES.len());
         assert!(NAMES.iter().all(|(name, _)| name.to_ascii_lowercase() == *name));
+    }
+
+    #[test]
+    fn a_name_in_any_case_stands_for_the_canonical_one() {
+        let names = [" ExternalId ", "external_id", "ORDERID", "order_id", "notes"].map(report_parameter);
+        assert_eq!(names, [None, Some("order_id"), Some("order_id"), Some("order_id"), None]);
     }
 
     #[test]

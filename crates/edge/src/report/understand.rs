@@ -15,7 +15,7 @@ use super::{
     instant::instant,
     words::{Fate, fate, is_new_customer},
 };
-use crate::literal::is_unexpanded;
+use crate::literal::{decoded_once_more, is_unexpanded};
 
 /// Longest event name, coupon and refused click id kept, in bytes.
 const TEXT_BYTES_MAX: usize = 64;
@@ -133,7 +133,7 @@ pub(crate) fn understand(
         stated(fields, &key, amount, fate)?
     };
     let reported_at = fields.get(Field::Time).map(|text| instant(text, &advertiser.time_zone)).transpose()?;
-    let coupon = present(fields, Field::Coupon).map(|text| limited(text, TEXT_BYTES_MAX)).transpose()?;
+    let coupon = coupon(fields).map(|text| limited(&text, TEXT_BYTES_MAX)).transpose()?;
     Ok(Report {
         received_at: context.now,
         origin: Origin::default(),
@@ -154,12 +154,14 @@ pub(crate) fn understand(
     })
 }
 
-/// A click id as it came: ours, or refused with the reason.
+/// A click id as it came: ours, or refused with the reason. No id of ours holds a percent sign, so one that was encoded twice is decoded again.
 pub(crate) fn click(text: &str, context: &Context<'_>) -> ReportedClick {
-    let reason = if is_unexpanded(text) {
+    let decoded = decoded_once_more(text);
+    let meant = decoded.as_deref().unwrap_or(text);
+    let reason = if is_unexpanded(meant) {
         "unexpanded_macro"
     } else {
-        match context.keyring.check(text) {
+        match context.keyring.check(meant) {
             Ok(id) if context.now.forth(FUTURE_MAX_MS) < id.at() => "click_id_future",
             Ok(id) => return ReportedClick::Signed(id),
             Err(error) => error.code(),
@@ -172,6 +174,19 @@ pub(crate) fn click(text: &str, context: &Context<'_>) -> ReportedClick {
 /// A value that somebody filled in.
 fn present(fields: &Fields, field: Field) -> Option<&str> {
     fields.get(field).filter(|text| !is_unexpanded(text))
+}
+
+/// What was typed at the till: one that was encoded twice is decoded again, since it must equal the catalog's to the letter. Order ids are not:
+/// the channel that encodes once and the one that does it twice must differ, or neither could be trusted ([`is_order_id_encoded`]).
+fn coupon(fields: &Fields) -> Option<String> {
+    let text = fields.get(Field::Coupon)?;
+    let meant = decoded_once_more(text).unwrap_or_else(|| text.to_owned());
+    Some(meant).filter(|it| !it.is_empty() && !is_unexpanded(it))
+}
+
+/// Whether an order id looks encoded still: kept as it came, and told.
+pub(crate) fn is_order_id_encoded(key: &OrderKey) -> bool {
+    decoded_once_more(&key.order).is_some()
 }
 
 fn event(fields: &Fields) -> Result<Box<str>, Refusal> {
