@@ -119,6 +119,7 @@ pub(crate) fn catalog() -> Catalog {
         minimum_time_ms: 0,
         model: Model::Last,
         hold_ms: 0,
+        duplicate_window_ms: 0,
     };
     let offer = Offer {
         id: OFFER,
@@ -130,8 +131,7 @@ pub(crate) fn catalog() -> Catalog {
         allowed_hosts: Vec::new(),
         click_id_parameter: "click_id".into(),
         currency: Currency::EUR,
-        rules,
-        duplicate_window_ms: 0,
+        rules: rules.into(),
     };
     let partner = |id| Partner {
         id: PartnerId(id),

@@ -223,12 +223,12 @@ fn a_version_that_takes_effect_after_the_order_does_not_name_its_click() {
 #[test]
 fn windows_are_overridden_by_type_and_then_by_partner() {
     let mut catalog = catalog(1, 0, 100);
-    let overrides = vec![
+    let overrides = [
         override_of(OverrideFor::Partner(PartnerId(4)), 300),
         override_of(OverrideFor::PartnerKind("coupon".into()), 200),
         override_of(OverrideFor::PartnerKind("content".into()), 50),
     ];
-    catalog.overrides.insert(OfferId(10), overrides);
+    catalog.overrides.insert(OfferId(10), overrides.into_iter().collect());
     for (partner_id, window) in [(1, 50), (4, 300)] {
         for (age, want) in [(window - 1, partner_id), (window, 0)] {
             let touches = [touch(T - age, partner_id, 7, 1)];
@@ -241,7 +241,7 @@ fn windows_are_overridden_by_type_and_then_by_partner() {
 #[test]
 fn a_click_nearer_than_the_minimum_time_is_too_soon() {
     let mut catalog = catalog(1, 0, WINDOW_MS);
-    catalog.offers.get_mut(&OfferId(10)).unwrap().rules.minimum_time_ms = 10;
+    catalog.offers.get_mut(&OfferId(10)).unwrap().rules.minimum_time_ms = Some(10);
     for (age, want) in [(9, V::TooSoon), (10, V::Won)] {
         let touches = [touch(T - age, 1, 7, 1)];
         let order = decided_by([catalog.clone()], &[report("o", T, 1).of(7)], &touches);

@@ -8,9 +8,10 @@ use std::{
     hash::Hash,
 };
 
-use crate::{
-    duration::show,
-    model::{Advertiser, Catalog, Coupon, Link, Offer, Override, OverrideFor, Partner, Secret},
+use units::OfferId;
+
+use crate::model::{
+    Advertiser, Catalog, Coupon, Link, Offer, OverrideFor, Partner, RuleChanges, RuleKey, Rules, Secret,
 };
 
 /// A row as named values, in the order in which they are shown.
@@ -26,8 +27,10 @@ pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
     rows("partner", &old.partners, &new.partners, |id| id.0, partner, &mut lines);
     rows("link", &old.links, &new.links, |id| id.0, link, &mut lines);
     rows("coupon", &old.coupons, &new.coupons, |(id, code)| format!("{id}/{code}"), coupon, &mut lines);
-    let by_key = |catalog: &Catalog| -> HashMap<String, Override> {
-        catalog.overrides.values().flatten().map(|it| (override_name(it), it.clone())).collect()
+    let by_key = |catalog: &Catalog| -> HashMap<String, RuleChanges> {
+        let all = catalog.overrides.iter();
+        let all = all.flat_map(|(offer, overrides)| overrides.iter().map(move |it| (offer, it)));
+        all.map(|(offer, (whom, changes))| (override_name(*offer, &whom), *changes)).collect()
     };
     rows("override of", &by_key(old), &by_key(new), Clone::clone, override_fields, &mut lines);
     lines
@@ -97,7 +100,8 @@ fn advertiser(it: &Advertiser) -> Fields {
 }
 
 fn offer(it: &Offer) -> Fields {
-    vec![
+    let rules = it.own_rules();
+    let own = [
         ("name", it.name.to_string()),
         ("advertiser", it.advertiser.to_string()),
         ("status", format!("{:?}", it.status)),
@@ -105,13 +109,8 @@ fn offer(it: &Offer) -> Fields {
         ("allowed hosts", it.allowed_hosts.join(" ")),
         ("click id parameter", it.click_id_parameter.to_string()),
         ("currency", it.currency.to_string()),
-        ("click window", show(it.rules.click_window_ms)),
-        ("view window", show(it.rules.view_window_ms)),
-        ("minimum time", show(it.rules.minimum_time_ms)),
-        ("model", format!("{:?}", it.rules.model)),
-        ("hold", show(it.rules.hold_ms)),
-        ("duplicate window", show(it.duplicate_window_ms)),
-    ]
+    ];
+    own.into_iter().chain(RuleKey::ALL.map(|key| (words(key), rules.shown(key)))).collect()
 }
 
 fn partner(it: &Partner) -> Fields {
@@ -136,19 +135,27 @@ fn coupon(it: &Coupon) -> Fields {
     ]
 }
 
-fn override_name(it: &Override) -> String {
-    match &it.whom {
-        OverrideFor::Partner(partner) => format!("offer {} for partner {partner}", it.offer),
-        OverrideFor::PartnerKind(kind) => format!("offer {} for type {kind}", it.offer),
+fn override_name(offer: OfferId, whom: &OverrideFor) -> String {
+    match whom {
+        OverrideFor::Partner(partner) => format!("offer {offer} for partner {partner}"),
+        OverrideFor::PartnerKind(kind) => format!("offer {offer} for type {kind}"),
     }
 }
 
-fn override_fields(it: &Override) -> Fields {
-    let shown = |ms: Option<u64>| ms.map_or_else(|| "the offer's".to_owned(), show);
-    vec![
-        ("click window", shown(it.click_window_ms)),
-        ("view window", shown(it.view_window_ms)),
-        ("minimum time", shown(it.minimum_time_ms)),
-        ("hold", shown(it.hold_ms)),
-    ]
+fn override_fields(it: &RuleChanges) -> Fields {
+    let all = Rules::default().with(it);
+    let shown = |key| if it.says(key) { all.shown(key) } else { "the offer's".to_owned() };
+    RuleKey::ALL.map(|key| (words(key), shown(key))).to_vec()
+}
+
+/// A rule as people call it.
+const fn words(key: RuleKey) -> &'static str {
+    match key {
+        RuleKey::ClickWindow => "click window",
+        RuleKey::ViewWindow => "view window",
+        RuleKey::MinimumTime => "minimum time",
+        RuleKey::Model => "model",
+        RuleKey::Hold => "hold",
+        RuleKey::DuplicateWindow => "duplicate window",
+    }
 }

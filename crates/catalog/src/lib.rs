@@ -6,6 +6,7 @@
 
 mod diff;
 pub mod duration;
+mod explain;
 mod history;
 mod host;
 mod model;
@@ -13,11 +14,12 @@ mod parse;
 mod template;
 
 pub use diff::diff;
+pub use explain::{RuleLine, explain};
 pub use history::History;
 pub use host::is_local;
 pub use model::{
-    Advertiser, Catalog, Coupon, Link, Model, Offer, OrderIdentity, Override, OverrideFor, Partner,
-    PixelRole, Rules, Secret, Status,
+    Advertiser, Catalog, Coupon, Link, Model, Offer, OrderIdentity, Override, OverrideFor, Overrides,
+    Partner, PixelRole, RuleChanges, RuleKey, RuleLevel, Rules, Secret, Status,
 };
 pub use parse::{
     CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,

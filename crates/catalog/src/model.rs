@@ -1,12 +1,21 @@
 //! One version of the catalog, as everybody reads it: tables by id, immutable once built.
+//!
+//! Not here: an offer's own business (`offer`), its rules by partner type and partner (`rules`). Start at [`Catalog`].
+
+mod offer;
+mod rules;
 
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
 };
 
-use units::{AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, OfferId, PartnerId};
+use units::{AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, PartnerId};
 
+pub use self::{
+    offer::Offer,
+    rules::{Model, Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
+};
 use crate::template::Template;
 
 /// One version. Built whole and checked; every id that one table names is in the other.
@@ -29,7 +38,7 @@ pub struct Catalog {
     /// By advertiser and upper-case code: two advertisers may both have a `SUMMER10`.
     pub coupons: HashMap<(AdvertiserId, Box<str>), Coupon>,
     /// Rules that replace an offer's for a partner type or a partner, by offer: a decision looks at one offer's.
-    pub overrides: BTreeMap<OfferId, Vec<Override>>,
+    pub overrides: BTreeMap<OfferId, Overrides>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.
@@ -109,70 +118,6 @@ pub struct Advertiser {
     pub pixels: PixelRole,
 }
 
-/// How credit is shared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Model {
-    /// The newest eligible touch gets all.
-    #[default]
-    Last,
-}
-
-/// The rules of attribution of an offer, after the overrides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rules {
-    /// A click may earn credit while its age is below this. Half-open, in ms.
-    pub click_window_ms: u64,
-    /// A view may, while no click does. 0 turns views off.
-    pub view_window_ms: u64,
-    /// And its age is at least this.
-    pub minimum_time_ms: u64,
-    /// How credit is shared.
-    pub model: Model,
-    /// From order to payable, in ms.
-    pub hold_ms: u64,
-}
-
-impl Default for Rules {
-    /// Thirty days by click (impact, Rewardful and Partnerize are near it), no views, no minimum, thirty days of hold (field.md 6.3).
-    fn default() -> Self {
-        Self {
-            click_window_ms: 30 * DAY_MS,
-            view_window_ms: 0,
-            minimum_time_ms: 0,
-            model: Model::Last,
-            hold_ms: 30 * DAY_MS,
-        }
-    }
-}
-
-/// A thing to promote.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// Its number.
-    pub id: OfferId,
-    /// Whose.
-    pub advertiser: AdvertiserId,
-    /// For people.
-    pub name: Box<str>,
-    /// Whether its links lead to it.
-    pub status: Status,
-    /// Where a click goes: an absolute http or https URL with macros in its path, query or fragment. Without a `{click_id}` macro the click
-    /// id is appended as [`Offer::click_id_parameter`].
-    pub destination: Box<str>,
-    /// The same, split for the redirect.
-    pub landing: Template,
-    /// Hosts that unsigned deep links may go to, in ASCII (IDNA) form; `.example.com` allows subdomains too.
-    pub allowed_hosts: Vec<Box<str>>,
-    /// The landing page's parameter for the click id; `click_id` by default.
-    pub click_id_parameter: Box<str>,
-    /// Of its orders and rollups.
-    pub currency: Currency,
-    /// Its rules, before overrides.
-    pub rules: Rules,
-    /// The same visitor on the same link again within this is a duplicate, in ms.
-    pub duplicate_window_ms: u64,
-}
-
 /// Who promotes and is paid.
 #[derive(Debug, Clone)]
 pub struct Partner {
@@ -218,53 +163,6 @@ pub struct Coupon {
     pub exclusive: bool,
 }
 
-/// For whom an override holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum OverrideFor {
-    /// One partner.
-    Partner(PartnerId),
-    /// All of a type.
-    PartnerKind(Box<str>),
-}
-
-/// Rules that replace some of an offer's.
-#[derive(Debug, Clone)]
-pub struct Override {
-    /// Of which offer.
-    pub offer: OfferId,
-    /// For whom.
-    pub whom: OverrideFor,
-    /// Instead of the offer's, where given.
-    pub click_window_ms: Option<u64>,
-    /// Instead of the offer's, where given.
-    pub view_window_ms: Option<u64>,
-    /// Instead of the offer's, where given.
-    pub minimum_time_ms: Option<u64>,
-    /// Instead of the offer's, where given.
-    pub hold_ms: Option<u64>,
-}
-
-impl Offer {
-    /// Whether an unsigned deep link may go to this host: equal to an allowed one or, where that begins with a dot, beneath it. `host` is in
-    /// ASCII (IDNA) form as `url` serialises it; `port` is the URL's own, `None` where it is the scheme's usual one.
-    #[must_use]
-    pub fn allows_host(&self, host: &str, port: Option<u16>) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        self.allowed_hosts.iter().any(|allowed| {
-            let (name, allowed_port) = match allowed.rsplit_once(':').map(|(name, port)| (name, port.parse()))
-            {
-                Some((name, Ok(port))) => (name, Some(port)),
-                // The colons of an IPv6 address.
-                Some((_, Err(_))) | None => (&**allowed, None),
-            };
-            let beneath = name.strip_prefix('.').is_some_and(|parent| {
-                host == parent || host.strip_suffix(parent).is_some_and(|head| head.ends_with('.'))
-            });
-            (host == name || beneath) && port == allowed_port
-        })
-    }
-}
-
 impl Catalog {
     /// Where a click on this link goes: the link's own destination, else the offer's.
     #[must_use]
@@ -285,37 +183,38 @@ impl Catalog {
         self.links.get(found)
     }
 
-    /// The rules of an offer for a partner: the partner's override, else its type's, else the offer's own, each value by itself.
+    /// The rules of an offer for a partner: the partner's override, else its type's, else the offer's own, else built in, each value by itself.
     #[must_use]
     pub fn rules(&self, offer: OfferId, partner: PartnerId) -> Option<Rules> {
-        let mut rules = self.offers.get(&offer)?.rules;
-        let kind = self.partners.get(&partner).map(|it| &it.kind);
-        let of_kind =
-            |it: &&Override| matches!((&it.whom, kind), (OverrideFor::PartnerKind(a), Some(b)) if a == b);
-        let of_partner = |it: &&Override| it.whom == OverrideFor::Partner(partner);
-        let layers = [self.override_of(offer, of_kind), self.override_of(offer, of_partner)];
-        for layer in layers.into_iter().flatten() {
-            rules.click_window_ms = layer.click_window_ms.unwrap_or(rules.click_window_ms);
-            rules.view_window_ms = layer.view_window_ms.unwrap_or(rules.view_window_ms);
-            rules.minimum_time_ms = layer.minimum_time_ms.unwrap_or(rules.minimum_time_ms);
-            rules.hold_ms = layer.hold_ms.unwrap_or(rules.hold_ms);
-        }
-        Some(rules)
+        let levels = self.rule_levels(offer, partner)?;
+        let said = levels.iter().filter_map(|(_, changes)| *changes);
+        Some(said.fold(Rules::default(), Rules::with))
     }
 
-    fn override_of(&self, offer: OfferId, whom: impl Fn(&&Override) -> bool) -> Option<&Override> {
-        self.overrides.get(&offer)?.iter().find(whom)
+    /// What each level above the built-in one says, the most specific last. A partner that is not known has no type and no override.
+    pub(crate) fn rule_levels(
+        &self,
+        offer: OfferId,
+        partner: PartnerId,
+    ) -> Option<[(RuleLevel, Option<&RuleChanges>); 3]> {
+        let own = &self.offers.get(&offer)?.rules;
+        let overrides = self.overrides.get(&offer);
+        let of_kind = || overrides?.of_kind(&self.partners.get(&partner)?.kind);
+        Some([
+            (RuleLevel::Offer, Some(own)),
+            (RuleLevel::PartnerType, of_kind()),
+            (RuleLevel::Partner, overrides.and_then(|it| it.of_partner(partner))),
+        ])
     }
 
     /// The longest window any rule grants: how far back a timeline is asked.
     #[must_use]
     pub fn longest_window_ms(&self) -> u64 {
-        let offers = self.offers.values().map(|it| it.rules.click_window_ms.max(it.rules.view_window_ms));
-        let overrides = self
-            .overrides
-            .values()
-            .flatten()
-            .map(|it| it.click_window_ms.unwrap_or(0).max(it.view_window_ms.unwrap_or(0)));
+        let offers = self.offers.values().map(Offer::own_rules);
+        let offers = offers.map(|it| it.click_window_ms.max(it.view_window_ms));
+        let overrides = self.overrides.values().flat_map(Overrides::changes);
+        let overrides =
+            overrides.map(|it| it.click_window_ms.unwrap_or(0).max(it.view_window_ms.unwrap_or(0)));
         offers.chain(overrides).max().unwrap_or(0)
     }
 }

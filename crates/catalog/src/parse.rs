@@ -14,9 +14,9 @@ mod values;
 use units::{CatalogVersion, EpochMs};
 
 pub use error::{CatalogError, ERRORS_MAX, ErrorCode};
-pub use rows::{DUPLICATE_WINDOW_MS_MAX, LINKS_MAX};
+pub use rows::LINKS_MAX;
 pub use secrets::{SecretSource, resolve_secrets, webhook_key};
-pub use values::{MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX};
+pub use values::{DUPLICATE_WINDOW_MS_MAX, MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX};
 
 use self::{
     error::{Errors, Spot},

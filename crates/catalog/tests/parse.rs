@@ -1,5 +1,7 @@
 //! Catalog texts: what a good one becomes, and for each bad one the line and the code.
 
+mod frozen;
+
 use std::collections::BTreeMap;
 
 use catalog::{
@@ -53,14 +55,11 @@ fn summary(catalog: &Catalog) -> String {
         format!("{:?} {:?} {:?}", catalog.effective_at, catalog.fallback_url, catalog.allow_local),
     )]));
     add(catalog.advertisers.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
-    add(catalog.offers.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
+    add(frozen::offers(catalog));
     add(catalog.partners.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
     add(catalog.links.iter().map(|(id, it)| (id.0, format!("{it:?}"))).collect());
     add(catalog.coupons.values().map(|it| (it.partner.0, format!("{it:?}"))).collect());
-    add((0..)
-        .zip(catalog.overrides.values().flatten())
-        .map(|(index, it)| (index, format!("{it:?}")))
-        .collect());
+    add(frozen::overrides(catalog));
     text
 }
 
@@ -162,6 +161,10 @@ fn each_bad_text_is_refused_at_its_line_with_its_code() {
             &[(5, "duplicate_coupon")],
         ),
         ("[[override]]\noffer = 1\npartner = 1", &[(1, "bad_override")]),
+        ("[[override]]\noffer = 1\npartner = 1\nhold = 1", &[(4, "wrong_type")]),
+        ("[[override]]\noffer = 1\npartner = 1\nduplicate_window = \"25h\"", &[(4, "out_of_range")]),
+        ("[[override]]\noffer = 1\npartner = 1\nmodel = \"linear\"", &[(4, "unknown_value")]),
+        ("[[override]]\noffer = 1\npartner = 1\nmodel = \"last\"", &[]),
         ("[[override]]\noffer = 1\nhold = \"1d\"", &[(1, "bad_override")]),
         (
             "[[override]]\noffer = 1\npartner = 1\npartner_type = \"content\"\nhold = \"1d\"",

@@ -243,7 +243,7 @@ fn verdict(worker: &Worker, visit: &Visit<'_>, route: &Route, seen: Seen, now: E
 }
 
 fn is_repeat(worker: &Worker, kind: TouchKind, route: &Route, seen: Seen, now: EpochMs) -> bool {
-    let window_ms = route.offer.duplicate_window_ms;
+    let window_ms = route.duplicate_window_ms;
     // A view before a click is no repeat of it; link numbers fill 32 bits, so kinds part by the person's key.
     let who = |key: u64| key ^ (u64::from(kind.code()) << 63);
     let repeat = |key: u64, link: LinkId, window_ms| {

@@ -20,7 +20,6 @@ pub(crate) struct OfferRoute {
     pub(crate) hosts: Vec<HostRule>,
     pub(crate) deep_link_secrets: Vec<Secret>,
     pub(crate) click_id_parameter: Box<str>,
-    pub(crate) duplicate_window_ms: u64,
 }
 
 /// Names of parameters, shared by the links they hold for.
@@ -34,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) offer: Arc<OfferRoute>,
     /// Link, partner, offer and advertiser all take part.
     pub(crate) is_active: bool,
+    /// The same visitor again within this is a duplicate: by the offer's rules for this partner.
+    pub(crate) duplicate_window_ms: u64,
     pub(crate) template: Template,
     /// Names of the parameters that the destination has already.
     pub(crate) taken: Names,
@@ -88,7 +89,15 @@ fn route(catalog: &Catalog, link: &catalog::Link, offer: &Arc<OfferRoute>, taken
         _ => (stored.landing.clone(), Arc::clone(taken)),
     };
     let is_active = statuses.iter().all(|it| *it == Status::Active);
-    Some(Route { link: link.id, partner: link.partner, offer: Arc::clone(offer), is_active, template, taken })
+    Some(Route {
+        link: link.id,
+        partner: link.partner,
+        offer: Arc::clone(offer),
+        is_active,
+        duplicate_window_ms: catalog.rules(link.offer, link.partner)?.duplicate_window_ms,
+        template,
+        taken,
+    })
 }
 
 fn offer_route(catalog: &Catalog, id: OfferId) -> Option<(Arc<OfferRoute>, Names)> {
@@ -102,7 +111,6 @@ fn offer_route(catalog: &Catalog, id: OfferId) -> Option<(Arc<OfferRoute>, Names
         hosts: HostRule::of_destination(&offer.destination).into_iter().chain(listed).collect(),
         deep_link_secrets: advertiser.deep_link_secrets.clone(),
         click_id_parameter: offer.click_id_parameter.clone(),
-        duplicate_window_ms: offer.duplicate_window_ms,
     };
     Some((Arc::new(route), names_taken(&offer.destination, &offer.click_id_parameter)))
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use events::{Browser, Device, IpPrefix, LandingChoice, Os, TouchKind, Verdict};
-use support::{CATALOG, NOW, apply, apply_raw, keyring, start, start_with, until};
+use support::{CATALOG, NOW, apply, apply_raw, keyring, start, start_in, start_with, until};
 use units::{LinkId, OfferId, PartnerId};
 use url::Url;
 
@@ -70,6 +70,36 @@ fn a_visitor_is_known_again_by_his_cookie_and_his_second_click_is_a_duplicate() 
     assert_eq!(clicks[0].head.visitor(), clicks[1].head.visitor());
     assert_ne!(clicks[0].head.visitor(), clicks[3].head.visitor());
     assert!(clicks[0].visitor_is_new && !clicks[1].visitor_is_new);
+}
+
+// fault 29
+#[test]
+fn the_duplicate_window_of_a_link_is_its_partners_then_its_types_then_its_offers() {
+    use Verdict::{Duplicate, Valid};
+    let of_kind = |kind: &str, window: &str| {
+        format!("[[override]]\noffer = 10\npartner_type = \"{kind}\"\nduplicate_window = \"{window}\"\n")
+    };
+    let of_partner =
+        |window: &str| format!("[[override]]\noffer = 10\npartner = 100\nduplicate_window = \"{window}\"\n");
+    let coupon = "[[partner]]\nid = 102\nname = \"Codes\"\ntype = \"coupon\"\n";
+    let cases = [
+        ("the offer says an hour", String::new(), Duplicate),
+        ("the type says none", of_kind("content", "0s"), Valid),
+        ("another type says none", format!("{coupon}{}", of_kind("coupon", "0s")), Duplicate),
+        ("the partner says none", of_partner("0s"), Valid),
+        ("the partner's stands over the type's", of_kind("content", "0s") + &of_partner("1h"), Duplicate),
+        ("and the other way round", of_kind("content", "1h") + &of_partner("0s"), Valid),
+    ];
+    for (name, overrides, want) in cases {
+        let data = tempfile::tempdir().unwrap();
+        apply(data.path(), 1, &format!("{CATALOG}{overrides}"));
+        let edge = start_in(data, |_| {});
+        let first = edge.get("/c/tea", &[]);
+        let cookie = first.cookie().unwrap();
+        edge.get("/c/tea?sub1=again", &[("Cookie", cookie)]);
+        let verdicts: Vec<Verdict> = edge.spooled().clicks().iter().map(|it| it.head.verdict).collect();
+        assert_eq!(verdicts, [Valid, want], "{name}");
+    }
 }
 
 // fault 29, before the browser has the cookie; fault 27

@@ -196,8 +196,8 @@ pub(crate) fn version(
     (catalog.version, catalog.effective_at) = (CatalogVersion(number), effective_at);
     if let Some(offer) = catalog.offers.get_mut(&OfferId(1)) {
         let rules = &mut offer.rules;
-        (rules.click_window_ms, rules.view_window_ms) = (click_window_ms, view_window_ms);
-        rules.minimum_time_ms = minimum_time_ms;
+        (rules.click_window_ms, rules.view_window_ms) = (Some(click_window_ms), Some(view_window_ms));
+        rules.minimum_time_ms = Some(minimum_time_ms);
     }
     Arc::new(catalog)
 }

@@ -174,22 +174,25 @@ fn is_eligible(touch: &Touch, key: &OrderKey, at: EpochMs, catalog: &Catalog) ->
         && active
 }
 
-/// The offer's, then the type's override, then the partner's.
+/// The partner's override, else the type's, else the offer's, else built in.
 pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Rules> {
-    let mut rules = catalog.offers.get(&offer)?.rules;
+    let own = &catalog.offers.get(&offer)?.rules;
     let kind = catalog.partners.get(&partner).map(|it| it.kind.clone());
-    for by_partner in [false, true] {
-        for it in catalog.overrides.get(&offer).into_iter().flatten() {
-            let applies = match &it.whom {
-                catalog::OverrideFor::Partner(id) => by_partner && *id == partner,
-                catalog::OverrideFor::PartnerKind(of) => !by_partner && Some(of) == kind.as_ref(),
-            };
-            if applies {
-                rules.click_window_ms = it.click_window_ms.unwrap_or(rules.click_window_ms);
-            }
-        }
-    }
-    Some(rules)
+    let overrides = || catalog.overrides.get(&offer).into_iter().flat_map(catalog::Overrides::iter);
+    let find = |whom: Option<catalog::OverrideFor>| overrides().find(|(it, _)| Some(it) == whom.as_ref());
+    let of_kind = find(kind.map(catalog::OverrideFor::PartnerKind)).map(|(_, it)| it);
+    let of_partner = find(Some(catalog::OverrideFor::Partner(partner))).map(|(_, it)| it);
+    let said = |of: fn(&catalog::RuleChanges) -> Option<u64>| {
+        [of_partner, of_kind, Some(own)].into_iter().flatten().find_map(of)
+    };
+    let built_in = Rules::default();
+    Some(Rules {
+        click_window_ms: said(|it| it.click_window_ms).unwrap_or(built_in.click_window_ms),
+        view_window_ms: said(|it| it.view_window_ms).unwrap_or(built_in.view_window_ms),
+        minimum_time_ms: said(|it| it.minimum_time_ms).unwrap_or(built_in.minimum_time_ms),
+        hold_ms: said(|it| it.hold_ms).unwrap_or(built_in.hold_ms),
+        ..built_in
+    })
 }
 
 struct Worth {

@@ -7,7 +7,7 @@ pub(crate) mod deciding;
 use std::{collections::HashMap, sync::Arc};
 
 use catalog::{
-    Catalog, History, Link, Model, Offer, Override, OverrideFor, Partner, Rules, Status, Template,
+    Catalog, History, Link, Model, Offer, OverrideFor, Partner, RuleChanges, Rules, Status, Template,
 };
 use events::{
     Channel, ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
@@ -37,8 +37,7 @@ pub(crate) fn offer(id: u32, advertiser: AdvertiserId, rules: Rules) -> Offer {
         allowed_hosts: Vec::new(),
         click_id_parameter: "click_id".into(),
         currency: Currency::parse("USD").expect("a known code"),
-        rules,
-        duplicate_window_ms: 0,
+        rules: rules.into(),
     }
 }
 
@@ -49,6 +48,7 @@ pub(crate) fn rules(click_window_ms: u64) -> Rules {
         minimum_time_ms: 0,
         model: Model::Last,
         hold_ms: 500,
+        duplicate_window_ms: 0,
     }
 }
 
@@ -83,15 +83,8 @@ pub(crate) fn catalog(version: u32, effective_at: u64, window_ms: u64) -> Catalo
     }
 }
 
-pub(crate) fn override_of(whom: OverrideFor, click_window_ms: u64) -> Override {
-    Override {
-        offer: OfferId(10),
-        whom,
-        click_window_ms: Some(click_window_ms),
-        view_window_ms: None,
-        minimum_time_ms: None,
-        hold_ms: None,
-    }
+pub(crate) fn override_of(whom: OverrideFor, click_window_ms: u64) -> (OverrideFor, RuleChanges) {
+    (whom, RuleChanges { click_window_ms: Some(click_window_ms), ..RuleChanges::default() })
 }
 
 pub(crate) fn history(catalogs: impl IntoIterator<Item = Catalog>) -> History {

@@ -98,7 +98,7 @@ fn inputs(random: &mut Random) -> Inputs {
             catalog.partners.entry(PartnerId(1)).and_modify(|it| it.status = Status::Paused);
         }
         if random.one_in(4) {
-            catalog.offers.values_mut().for_each(|it| it.rules.minimum_time_ms = step);
+            catalog.offers.values_mut().for_each(|it| it.rules.minimum_time_ms = Some(step));
         }
         catalogs.push(catalog);
     }

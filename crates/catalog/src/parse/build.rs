@@ -89,7 +89,7 @@ fn offer(
     }
     let inherited = advertisers.get(&offer.advertiser).map_or(Currency::EUR, |it| it.currency);
     offer.currency = row.currency.unwrap_or(inherited);
-    let rules = &offer.rules;
+    let rules = offer.own_rules();
     if rules.click_window_ms <= rules.minimum_time_ms {
         empty_window("[[offer]]", row.spot, errors);
     }
@@ -152,12 +152,13 @@ fn overrides(rows: Vec<(Override, Spot<'_>)>, catalog: &mut Catalog, errors: &mu
             known.sort_unstable();
             errors.add(spot, ErrorCode::UnknownReference, message, super::reader::suggestion(kind, &known));
         }
-        let rules = catalog.offers.get(&entry.offer).map(|it| it.rules).unwrap_or_default();
-        let window = entry.click_window_ms.unwrap_or(rules.click_window_ms);
-        if window <= entry.minimum_time_ms.unwrap_or(rules.minimum_time_ms) {
+        // Against the offer's own rules: a type's and a partner's override may each be right by itself.
+        let rules = catalog.offers.get(&entry.offer).map(Offer::own_rules).unwrap_or_default();
+        let rules = rules.with(&entry.changes);
+        if rules.click_window_ms <= rules.minimum_time_ms {
             empty_window("[[override]]", spot, errors);
         }
-        catalog.overrides.entry(entry.offer).or_default().push(entry);
+        catalog.overrides.entry(entry.offer).or_default().insert(entry.whom, entry.changes);
     }
 }
 

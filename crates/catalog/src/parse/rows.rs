@@ -1,7 +1,14 @@
-//! The tables of a catalog and their keys: one function a table, from a [`Row`] to what the model holds.
+//! The tables of a catalog: from a parsed file to what the model holds, row by row.
 //!
-//! In: parsed files. Out: a [`Draft`] with every row, the ids it names and where. Not here: what needs all rows at once (`build`).
-//! Start at [`Draft::read`].
+//! In: parsed files. Out: a [`Draft`] with every row, the ids it names and where. Not here: the keys of each table (a file for each below `rows`), what
+//! needs all rows at once (`build`). Start at [`Draft::read`].
+
+mod advertiser;
+mod coupon;
+mod link;
+mod offer;
+mod overrides;
+mod partner;
 
 use std::collections::HashMap;
 
@@ -9,30 +16,16 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-use units::{AdvertiserId, Currency, DAY_MS, EpochMs, HOUR_MS, LinkId, OfferId, PartnerId};
+use units::{Currency, EpochMs};
 
 use super::{
     error::{ErrorCode, Errors, Spot},
-    reader::{Lines, Row, shown},
-    secrets,
-    values::{MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX, currency, rules, time_zone},
+    reader::{Lines, Row},
 };
-use crate::model::{
-    Advertiser, Coupon, Link, Offer, OrderIdentity, Override, OverrideFor, Partner, PixelRole, Status,
-};
+use crate::model::{Advertiser, Coupon, Link, Offer, Override, Partner, Status};
 
 /// Links of one version.
 pub const LINKS_MAX: usize = 1_000_000;
-/// The longest duplicate window: the edge remembers recent clicks this long (Everflow advises a day).
-pub const DUPLICATE_WINDOW_MS_MAX: u64 = DAY_MS;
-/// Dub's window (field.md 6.3).
-const DUPLICATE_WINDOW_MS: u64 = HOUR_MS;
-/// Bytes of a link's code.
-const CODE_BYTES_MAX: usize = 64;
-/// Bytes of a coupon's code: what a report keeps of one.
-const COUPON_BYTES_MAX: usize = 64;
-/// Hosts of one offer.
-const HOSTS_MAX: usize = 64;
 
 const TABLES: [&str; 6] = ["advertiser", "offer", "partner", "link", "coupon", "override"];
 const TOP_KEYS: [&str; 9] = [
@@ -187,184 +180,6 @@ impl<'a> Draft<'a> {
         let Some(id) = row.required_id(table.name()) else { return 0 };
         self.references.push(Reference { spot: row.spot_of(table.name()), table, id });
         id
-    }
-
-    fn advertiser(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let known: Vec<&'static str> =
-            ["id", "name", "status", "time_zone", "currency", "order_identity", "pixels"]
-                .into_iter()
-                .chain(secrets::KEYS.iter().flat_map(secrets::Key::names))
-                .collect();
-        let row = &mut Row::open("[[advertiser]]", fields, &known, lines, errors);
-        let identities = [
-            ("order_id", OrderIdentity::OrderId),
-            ("event_click", OrderIdentity::EventClick),
-            ("event_customer", OrderIdentity::EventCustomer),
-        ];
-        let roles = [("report", PixelRole::Report), ("evidence", PixelRole::Evidence)];
-        let [tokens, shopify, woocommerce, webhook, deep_link] =
-            secrets::KEYS.each_ref().map(|key| key.read(row));
-        let advertiser = Advertiser {
-            id: AdvertiserId(self.own_id(Table::Advertiser, row)),
-            name: row.required_text("name").unwrap_or("").into(),
-            status: row.word("status", &STATUS).unwrap_or_default(),
-            time_zone: time_zone(row),
-            currency: currency(row).unwrap_or(Currency::EUR),
-            tokens,
-            shopify_secrets: shopify,
-            woocommerce_secrets: woocommerce,
-            webhook_secrets: webhook,
-            deep_link_secrets: deep_link,
-            order_identity: row.word("order_identity", &identities).unwrap_or_default(),
-            pixels: row.word("pixels", &roles).unwrap_or_default(),
-        };
-        self.advertisers.push(advertiser);
-    }
-
-    fn offer(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let known = [
-            "id",
-            "advertiser",
-            "name",
-            "status",
-            "destination",
-            "allowed_hosts",
-            "click_id_parameter",
-            "currency",
-            "model",
-            "click_window",
-            "view_window",
-            "minimum_time",
-            "hold",
-            "duplicate_window",
-        ];
-        let row = &mut Row::open("[[offer]]", fields, &known, lines, errors);
-        let spot = row.spot;
-        let destination =
-            row.required_long_text("destination").map(|text| (text.into(), row.spot_of("destination")));
-        let hosts: Vec<Located<'a>> =
-            row.texts("allowed_hosts").into_iter().map(|(text, spot)| (text.into(), spot)).collect();
-        if hosts.len() > HOSTS_MAX {
-            let message = format!("{} allowed hosts, at most {HOSTS_MAX} are", hosts.len());
-            row.errors.add(spot, ErrorCode::OutOfRange, message, "allow subdomains with `.shop.example`");
-        }
-        let currency = currency(row);
-        let rules = rules(row);
-        let offer = Offer {
-            id: OfferId(self.own_id(Table::Offer, row)),
-            advertiser: AdvertiserId(self.reference(Table::Advertiser, row)),
-            name: row.required_text("name").unwrap_or("").into(),
-            status: row.word("status", &STATUS).unwrap_or_default(),
-            destination: "".into(),
-            landing: crate::Template::default(),
-            allowed_hosts: Vec::new(),
-            click_id_parameter: row.text("click_id_parameter").unwrap_or("click_id").into(),
-            currency: Currency::EUR,
-            rules,
-            duplicate_window_ms: row
-                .duration("duplicate_window", DUPLICATE_WINDOW_MS_MAX)
-                .unwrap_or(DUPLICATE_WINDOW_MS),
-        };
-        self.offers.push(OfferRow { offer, destination, hosts, currency, spot });
-    }
-
-    fn partner(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let row = &mut Row::open("[[partner]]", fields, &["id", "name", "type", "status"], lines, errors);
-        let partner = Partner {
-            id: PartnerId(self.own_id(Table::Partner, row)),
-            name: row.required_text("name").unwrap_or("").into(),
-            kind: row.text("type").unwrap_or("other").into(),
-            status: row.word("status", &STATUS).unwrap_or_default(),
-        };
-        self.partners.push(partner);
-    }
-
-    fn link(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let known = ["id", "code", "partner", "offer", "status", "destination"];
-        let row = &mut Row::open("[[link]]", fields, &known, lines, errors);
-        let destination = row.long_text("destination").map(|text| (text.into(), row.spot_of("destination")));
-        let link = Link {
-            id: LinkId(self.own_id(Table::Link, row)),
-            code: self.code(row),
-            partner: PartnerId(self.reference(Table::Partner, row)),
-            offer: OfferId(self.reference(Table::Offer, row)),
-            status: row.word("status", &STATUS).unwrap_or_default(),
-            destination: None,
-            landing: None,
-        };
-        self.links.push((link, destination));
-    }
-
-    fn code(&mut self, row: &mut Row<'_, 'a>) -> Box<str> {
-        let Some(code) = row.required_text("code") else { return "".into() };
-        let spot = row.spot_of("code");
-        let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
-        let edges = code.bytes().next().is_some_and(plain) && code.bytes().last().is_some_and(plain);
-        let inner = code.bytes().all(|it| plain(it) || matches!(it, b'-' | b'_' | b'.'));
-        if !edges || !inner || code.len() > CODE_BYTES_MAX {
-            let message = format!("`{}` is not a link's code", shown(code));
-            let advice = format!(
-                "use a-z, 0-9 and, inside, - _ . ; at most {CODE_BYTES_MAX} characters, lower case (any case is accepted in a URL)"
-            );
-            row.errors.add(spot, ErrorCode::BadCode, message, advice);
-        } else if let Some(first) = self.codes.insert(code.into(), spot) {
-            let message =
-                format!("link code `{code}` is there twice, first at {}:{}", first.file, first.line);
-            row.errors.add(spot, ErrorCode::DuplicateCode, message, "give one of the links another code");
-        }
-        code.into()
-    }
-
-    fn coupon(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let row =
-            &mut Row::open("[[coupon]]", fields, &["code", "partner", "offer", "exclusive"], lines, errors);
-        let code = row.required_text("code").unwrap_or("").trim().to_uppercase();
-        if code.len() > COUPON_BYTES_MAX {
-            let message = format!("coupon `{}` is too long", shown(&code));
-            let advice = format!("write at most {COUPON_BYTES_MAX} bytes");
-            row.errors.add(row.spot_of("code"), ErrorCode::BadText, message, advice);
-        }
-        let coupon = Coupon {
-            code: code.into(),
-            partner: PartnerId(self.reference(Table::Partner, row)),
-            offer: OfferId(self.reference(Table::Offer, row)),
-            exclusive: row.bool("exclusive").unwrap_or(false),
-        };
-        self.coupons.push((coupon, row.spot));
-    }
-
-    fn override_row(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let known =
-            ["offer", "partner", "partner_type", "click_window", "view_window", "minimum_time", "hold"];
-        let row = &mut Row::open("[[override]]", fields, &known, lines, errors);
-        let offer = OfferId(self.reference(Table::Offer, row));
-        let whom = match (row.has("partner"), row.text("partner_type")) {
-            (true, None) => OverrideFor::Partner(PartnerId(self.reference(Table::Partner, row))),
-            (false, Some(kind)) => OverrideFor::PartnerKind(kind.into()),
-            _ => {
-                let message = "[[override]] is for nobody, or for a partner and a type at once";
-                row.errors.add(
-                    row.spot,
-                    ErrorCode::BadOverride,
-                    message,
-                    "give it `partner` or `partner_type`",
-                );
-                return;
-            }
-        };
-        let entry = Override {
-            offer,
-            whom,
-            click_window_ms: row.duration("click_window", WINDOW_MS_MAX),
-            view_window_ms: row.duration("view_window", WINDOW_MS_MAX),
-            minimum_time_ms: row.duration("minimum_time", MINIMUM_TIME_MS_MAX),
-            hold_ms: row.duration("hold", WINDOW_MS_MAX),
-        };
-        if !["click_window", "view_window", "minimum_time", "hold"].iter().any(|key| row.has(key)) {
-            let advice = "give it at least one of click_window, view_window, minimum_time, hold";
-            row.errors.add(row.spot, ErrorCode::BadOverride, "[[override]] replaces nothing", advice);
-        }
-        self.overrides.push((entry, row.spot));
     }
 }
 

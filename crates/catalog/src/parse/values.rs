@@ -1,6 +1,6 @@
 //! Values that several rows have, or that take a table to read: rules, currencies, time zones.
 //!
-//! In: a [`Row`]. Out: the value, or what stands for it after an error. Start at [`rules`].
+//! In: a [`Row`]. Out: the value, or what stands for it after an error. Start at [`rule_changes`].
 
 use units::{Currency, DAY_MS};
 
@@ -8,20 +8,25 @@ use super::{
     error::ErrorCode,
     reader::{Row, shown, suggestion},
 };
-use crate::model::{Model, Rules};
+use crate::model::{Model, RuleChanges, RuleKey};
 
 /// The longest window, and the longest hold: Tapfiliate's limit (field.md 6.3). Timelines are kept this long.
 pub const WINDOW_MS_MAX: u64 = 365 * DAY_MS;
 /// The longest minimum time between click and order. Installs and fraud are a matter of seconds; a day is an error.
 pub const MINIMUM_TIME_MS_MAX: u64 = DAY_MS;
-pub(super) fn rules(row: &mut Row<'_, '_>) -> Rules {
-    let usual = Rules::default();
-    Rules {
-        click_window_ms: row.duration("click_window", WINDOW_MS_MAX).unwrap_or(usual.click_window_ms),
-        view_window_ms: row.duration("view_window", WINDOW_MS_MAX).unwrap_or(usual.view_window_ms),
-        minimum_time_ms: row.duration("minimum_time", MINIMUM_TIME_MS_MAX).unwrap_or(usual.minimum_time_ms),
-        model: row.word("model", &[("last", Model::Last)]).unwrap_or(usual.model),
-        hold_ms: row.duration("hold", WINDOW_MS_MAX).unwrap_or(usual.hold_ms),
+/// The longest duplicate window: the edge remembers recent clicks this long (Everflow advises a day).
+pub const DUPLICATE_WINDOW_MS_MAX: u64 = DAY_MS;
+
+/// What a row says about rules: the same keys for an offer and for an override.
+pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
+    let mut duration = |key: RuleKey, max_ms| row.duration(key.as_str(), max_ms);
+    RuleChanges {
+        click_window_ms: duration(RuleKey::ClickWindow, WINDOW_MS_MAX),
+        view_window_ms: duration(RuleKey::ViewWindow, WINDOW_MS_MAX),
+        minimum_time_ms: duration(RuleKey::MinimumTime, MINIMUM_TIME_MS_MAX),
+        hold_ms: duration(RuleKey::Hold, WINDOW_MS_MAX),
+        duplicate_window_ms: duration(RuleKey::DuplicateWindow, DUPLICATE_WINDOW_MS_MAX),
+        model: row.word(RuleKey::Model.as_str(), &Model::WORDS),
     }
 }
 

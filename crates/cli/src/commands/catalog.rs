@@ -133,7 +133,7 @@ fn check(path: &Path, output: Output) -> anyhow::Result<bool> {
         ("partners", catalog.partners.len()),
         ("links", catalog.links.len()),
         ("coupons", catalog.coupons.len()),
-        ("overrides", catalog.overrides.values().map(Vec::len).sum()),
+        ("overrides", catalog.overrides.values().map(catalog::Overrides::len).sum()),
     ];
     output.say(&format!("{}: no errors", path.display()));
     if output == Output::People {
