@@ -30,7 +30,7 @@ pub(crate) use self::{
 /// A command beside the roles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tool {
-    /// Check a catalog, put a new version in force, list the versions
+    /// Check a catalog, put a new version in force, list the versions, explain what holds for a partner
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
     /// Bring orders of before

@@ -80,6 +80,7 @@ fn every_command_explains_itself_with_examples() {
         "catalog apply",
         "catalog list",
         "orders import",
+        "catalog explain",
         "spool inspect",
         "explain",
         "audit",

@@ -1,8 +1,10 @@
-//! `tributary catalog`: check a catalog, put a version in force, list the versions there are.
+//! `tributary catalog`: check a catalog, put a version in force, list the versions there are, say what holds between an offer and a partner.
 //!
 //! In: TOML files. Out: every error in them with its place and what to do; or the next version in the log. A file with an error changes nothing.
-//! Not here: what is an error (`catalog`), reading the files (`files`), the log (`versions`, `mirror`). Start at [`CatalogCommand`].
+//! Not here: what is an error (`catalog`), reading the files (`files`), the log (`versions`, `mirror`),
+//! what is explained (`explain`). Start at [`CatalogCommand`].
 
+mod explain;
 mod files;
 mod mirror;
 mod versions;
@@ -74,6 +76,28 @@ pub(crate) enum CatalogCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Say what holds between an offer and a partner: each rule and where it comes from, what is weighed, coupons and links
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary catalog explain 10 102\n  tributary catalog explain 10 102 --config tributary.toml --at 2026-01-31T12:00:00+01:00\n  \
+        tributary catalog explain 10 102 --json\n\n\
+        Each rule comes from the most specific level that says it: an [[override]] for the partner, one for its type, the [[offer]], built in.\n\
+        An order is decided by the version in force at the order's time, so an old order needs --at. Exit status 1 with one of the codes\n\
+        no_version, unreadable_version, unknown_offer, unknown_partner where there is nothing to explain."
+    )]
+    Explain {
+        /// The offer's number
+        #[arg(value_name = "OFFER")]
+        offer: u32,
+        /// The partner's number
+        #[arg(value_name = "PARTNER")]
+        partner: u32,
+        /// By the version in force then (RFC 3339); now, if it is not given
+        #[arg(long, value_name = "TIME", value_parser = instant)]
+        at: Option<EpochMs>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 impl CatalogCommand {
@@ -90,6 +114,10 @@ impl CatalogCommand {
                 apply(&settings, &path, effective_at, dry_run, output)
             }
             Self::List { common } => list(&common.settings()?, common.output()),
+            Self::Explain { offer, partner, at, common } => {
+                let (settings, output) = (common.settings()?, common.output());
+                explain::run(&settings, [offer, partner], at.unwrap_or_else(clock::now), output)
+            }
         }
     }
 }

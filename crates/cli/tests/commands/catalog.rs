@@ -127,3 +127,110 @@ fn a_broken_file_changes_nothing() {
     let empty = tributary(&["catalog", "check", path(&folder.path().join("empty"))]).expect(1);
     assert!(empty.err.contains("no *.toml file"), "{}", empty.err);
 }
+
+const PROGRAM: &str = include_str!("../golden/catalog_explain.toml");
+
+/// A program with three versions: from January 2026, a later one whose type override is longer, and one for February.
+fn explained_program() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = path(folder.path()).to_owned();
+    let versions = [
+        (PROGRAM.to_owned(), "2026-01-01T00:00:00Z"),
+        (PROGRAM.replace("\"3d\"", "\"7d\""), "2026-01-10T00:00:00Z"),
+        (PROGRAM.replace("status = \"paused\"", ""), "2026-02-01T00:00:00Z"),
+    ];
+    for (text, at) in versions {
+        let file = write(folder.path(), "c.toml", &text);
+        tributary(&["catalog", "apply", &file, "--data", &data, "--effective-at", at]).expect(0);
+    }
+    (folder, data)
+}
+
+#[test]
+fn explain_says_each_rule_its_level_and_what_is_weighed() {
+    let (_folder, data) = explained_program();
+    let said = |partner: &str, at: &str| {
+        tributary(&["catalog", "explain", "10", partner, "--at", at, "--data", &data]).expect(0).out
+    };
+    let shown: String =
+        [("100", "2026-01-20T12:00:00Z"), ("102", "2026-01-20T12:00:00Z"), ("101", "2026-03-01T00:00:00Z")]
+            .map(|(partner, at)| {
+                format!("$ tributary catalog explain 10 {partner} --at {at}\n{}", said(partner, at))
+            })
+            .concat();
+    let golden = include_str!("../golden/catalog_explain_v1.txt");
+    assert_eq!(shown, golden, "\n{shown}");
+}
+
+#[test]
+fn explain_says_the_same_to_programs() {
+    let (_folder, data) = explained_program();
+    let at = "2026-01-20T12:00:00Z";
+    let said =
+        tributary(&["catalog", "explain", "10", "102", "--at", at, "--data", &data, "--json"]).expect(0);
+    let golden: serde_json::Value =
+        serde_json::from_str(include_str!("../golden/catalog_explain_v1.json")).unwrap();
+    assert_eq!(said.events("catalog_explain"), [golden], "\n{}", said.out);
+    assert_eq!(said.out.lines().count(), 1);
+}
+
+#[test]
+fn explain_takes_the_version_in_force_then() {
+    let (_folder, data) = explained_program();
+    let cases = [
+        ("2026-01-01T00:00:00Z", 1, "3d", Some(2)),
+        ("2026-01-09T23:59:59.999Z", 1, "3d", Some(2)),
+        ("2026-01-10T01:00:00+01:00", 2, "7d", Some(3)),
+        ("2026-02-01T00:00:00Z", 3, "3d", None),
+    ];
+    for (at, version, window, next) in cases {
+        let said =
+            tributary(&["catalog", "explain", "10", "101", "--at", at, "--data", &data, "--json"]).expect(0);
+        let it = &said.events("catalog_explain")[0];
+        let found =
+            (it["version"].as_u64(), it["rules"][0]["value"].as_str(), it["next"]["version"].as_u64());
+        assert_eq!(found, (Some(version), Some(window), next), "{at}");
+    }
+    let now = tributary(&["catalog", "explain", "10", "101", "--data", &data, "--json"]).expect(0);
+    assert_eq!(now.events("catalog_explain")[0]["version"], 3);
+}
+
+#[test]
+fn explain_names_what_is_not_known_by_a_code() {
+    let (_folder, data) = explained_program();
+    let errors = |offer: &str, partner: &str, at: &str| -> Vec<String> {
+        let arguments = ["catalog", "explain", offer, partner, "--at", at, "--data", &data];
+        let people = tributary(&arguments).expect(1).out;
+        let programs = tributary(&[arguments.as_slice(), &["--json"]].concat()).expect(1).events("error");
+        let codes: Vec<&str> = programs.iter().map(|it| it["code"].as_str().unwrap()).collect();
+        let lines: Vec<String> = people.lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), codes.len());
+        assert!(
+            lines.iter().zip(codes).all(|(line, code)| line.starts_with(&format!("{code}: "))),
+            "{people}"
+        );
+        lines
+    };
+    let at = "2026-03-01T00:00:00Z";
+    assert_eq!(
+        errors("9", "100", at),
+        ["unknown_offer: there is no offer 9 in version 3; its offers are 10, 11"]
+    );
+    assert_eq!(
+        errors("9", "7", at),
+        [
+            "unknown_offer: there is no offer 9 in version 3; its offers are 10, 11",
+            "unknown_partner: there is no partner 7 in version 3; its partners are 100, 101, 102",
+        ]
+    );
+    let early = errors("10", "100", "2025-12-31T23:59:59.999Z");
+    assert!(
+        early[0].starts_with("no_version: ") && early[0].contains("2026-01-01T00:00:00.000Z"),
+        "{early:?}"
+    );
+
+    let empty = tempfile::tempdir().unwrap();
+    let none = tributary(&["catalog", "explain", "10", "100", "--data", path(empty.path())]).expect(1).out;
+    assert!(none.starts_with("no_version: ") && none.contains("catalog apply"), "{none}");
+    assert!(fs::read_dir(empty.path()).unwrap().next().is_none(), "who only looks makes nothing");
+}
