@@ -2,7 +2,9 @@
 //!
 //! In: an order's reports, what its visitors touched, every version of the catalog. Out: one [`Decision`] and a [`Credit`] for each pair of a
 //! touch and a quarter that any smaller sets could have led to: the same sets in any order give the same bytes, and larger sets
-//! overwrite whatever smaller ones said. Not here: stamps and memory (`orders`). Start at [`decide`].
+//! overwrite whatever smaller ones said. Of touches and reports beyond a limit there are no credits any more: every quarter that they could
+//! have placed the order in is void or its own, and what an older snapshot said there does not count beside a newer row of the order
+//! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
 mod money;
 mod time;
@@ -26,7 +28,8 @@ use self::{money::Worth, time::OrderTime, weigh::Weighed};
 pub use self::time::CLOCK_DIFFERENCE_MAX_MS;
 
 /// Touches one decision weighs: the latest of them. A person has a handful; beyond this only robots with many visitor ids are.
-/// Older ones are neither weighed nor given zero rows, and the trace counts them.
+/// Older ones are neither weighed nor given zero rows, and the trace counts them; what was credited to them does not count, since the
+/// order's row is newer.
 pub const CANDIDATES_MAX: usize = 4_096;
 
 /// An order decided; nothing in it is stamped yet.
@@ -38,24 +41,45 @@ pub struct Decided {
     pub credits: Vec<Credit>,
 }
 
+/// What is known of an order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// Ascending by (`received_at`, `origin`), each once.
+    pub(crate) reports: &'a [Report],
+    /// Where reports that are not kept could have placed it.
+    pub(crate) left: &'a [Quarter],
+    /// Those its evidence names, in any order, with repeats.
+    pub(crate) touches: &'a [Touch],
+    pub(crate) history: &'a History,
+    /// How many touches are weighed.
+    pub(crate) candidates_max: usize,
+}
+
 /// Decides an order by what is known of it. `reports` ascend by (`received_at`, `origin`), each once; `touches` are those its evidence names, in
 /// any order, with repeats. `None` where no report is known: there is no order yet.
 #[must_use]
 pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &History) -> Option<Decided> {
+    decide_known(key, &Known { reports, left: &[], touches, history, candidates_max: CANDIDATES_MAX })
+}
+
+/// [`decide`], also where something is not kept.
+pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided> {
+    let Known { reports, history, .. } = *known;
     let (first, last) = (reports.first()?, reports.last()?);
     debug_assert!(
         reports
             .windows(2)
             .all(|pair| matches!(pair, [a, b] if (a.received_at, a.origin) < (b.received_at, b.origin)))
     );
-    let candidates = Candidates::gather(key.advertiser, reports, touches, history);
+    let candidates = Candidates::gather(key.advertiser, known);
     let time = OrderTime::of(key.advertiser, reports, &candidates)?;
     let catalog = history.at(time.at).map(AsRef::as_ref);
     let weighed = weigh::all(&candidates.touches, key.advertiser, time.at, catalog);
     let winner = weigh::winner(&weighed);
     let worth = Worth::of(reports, || currency_of(winner, catalog));
-    let mut quarters = possible_quarters(reports, &candidates.signed);
-    quarters.retain(|it| *it == time.at.quarter() || !planted(Bug::GhostQuarter));
+    let home = time.at.quarter();
+    let quarters = possible_quarters(reports, &candidates.signed, home);
+    let void_quarters = void_quarters(&quarters, known.left, &candidates.signed, home);
 
     let decision = Decision {
         stamp: Stamp::default(),
@@ -77,7 +101,7 @@ pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &H
         first_received_at: first.received_at,
         last_received_at: last.received_at,
         payable_at: time.at.forth(winner.and_then(|it| it.rules).map_or(0, |it| it.hold_ms)),
-        void_quarters: quarters.iter().copied().filter(|it| *it != time.at.quarter()).collect(),
+        void_quarters,
         trace: trace(reports, &weighed, winner, candidates.left_out, notes(&time, &worth)),
     };
     let credits = credits(&decision, &quarters, &weighed, &candidates);
@@ -95,7 +119,8 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    fn gather(advertiser: AdvertiserId, reports: &[Report], touches: &[Touch], history: &History) -> Self {
+    fn gather(advertiser: AdvertiserId, known: &Known<'_>) -> Self {
+        let Known { reports, touches, history, candidates_max, .. } = *known;
         let reported = reports.iter().map(Report::order_time).min().unwrap_or_default();
         let ids = reports.iter().filter_map(|it| it.click.signed());
         let signed: Vec<Touch> = ids.map(|id| signed_touch(id, reported, history)).collect();
@@ -105,7 +130,7 @@ impl Candidates {
         touches.sort_unstable_by(|a, b| (a.id, b.origin).cmp(&(b.id, a.origin)));
         touches.dedup_by_key(|it| it.id);
         touches.sort_unstable();
-        let surplus = touches.len().saturating_sub(CANDIDATES_MAX);
+        let surplus = touches.len().saturating_sub(candidates_max);
         touches.drain(..surplus);
         Self { touches, signed, left_out: u32::try_from(surplus).unwrap_or(u32::MAX) }
     }
@@ -168,12 +193,26 @@ fn event(reports: &[Report]) -> Box<str> {
 }
 
 /// Every quarter that any part of the reports and signed clicks could place the order in.
-fn possible_quarters(reports: &[Report], signed: &[Touch]) -> Vec<Quarter> {
+fn possible_quarters(reports: &[Report], signed: &[Touch], home: Quarter) -> Vec<Quarter> {
     let mut quarters: Vec<Quarter> =
         possible_times(reports, signed.iter().map(|it| it.at)).map(units::EpochMs::quarter).collect();
     quarters.sort_unstable();
     quarters.dedup();
+    quarters.retain(|it| *it == home || !planted(Bug::GhostQuarter));
     quarters
+}
+
+/// Every quarter that the order is not in and may have been said to be in. Where reports are not kept, any click of those that are may have
+/// corrected the time of one that is not.
+fn void_quarters(possible: &[Quarter], left: &[Quarter], signed: &[Touch], home: Quarter) -> Vec<Quarter> {
+    let mut void: Vec<Quarter> = possible.iter().copied().filter(|it| *it != home).collect();
+    if !left.is_empty() {
+        let clicks = signed.iter().map(|it| it.at.quarter());
+        void.extend(left.iter().copied().chain(clicks).filter(|it| *it != home));
+        void.sort_unstable();
+        void.dedup();
+    }
+    void
 }
 
 fn notes(time: &OrderTime, worth: &Worth) -> Vec<Box<str>> {

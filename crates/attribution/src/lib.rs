@@ -4,6 +4,7 @@
 //! snapshot stamped by the owner's claim. Not here: money beyond the order's own (`commission`), files, positions and topics (`pipeline`).
 //! Start at [`decide`], then [`Orders`] and [`Timelines`].
 
+mod caps;
 mod decide;
 mod digest;
 mod folding;
@@ -12,8 +13,9 @@ mod sent;
 mod timelines;
 mod touches;
 
+pub use caps::Caps;
 pub use decide::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, decide};
-pub use orders::{Orders, OrdersOutput, REPORTS_MAX, StateError, VISITORS_MAX, questions};
+pub use orders::{Orders, OrdersOutput, QUARTERS_LEFT_MAX, REPORTS_MAX, StateError, VISITORS_MAX, questions};
 pub use sent::{SENT_KEYS_MAX, SENT_REVISION_MAX};
 pub use timelines::{CLICKS_AT_A_TIME, EVIDENCE_TOUCHES_MAX, Timelines, cap_touches};
 pub use touches::{

@@ -20,14 +20,15 @@ use units::{
 
 use self::state::OrderState;
 use crate::{
-    decide::{Decided, asked_range, decide, visitors},
+    caps::Caps,
+    decide::{Decided, Known, asked_range, decide_known, visitors},
     digest::Digester,
     folding::Folding,
     sent::{Said, Sent},
 };
 
 pub(crate) use self::state::grow_by_one;
-pub use self::state::{REPORTS_MAX, StateError};
+pub use self::state::{QUARTERS_LEFT_MAX, REPORTS_MAX, StateError};
 
 /// Visitors asked for one order. People have a telephone and a computer or two; a shop that reports all its orders under one id has everybody.
 /// The first by report are asked; signed clicks of the others still count.
@@ -65,6 +66,7 @@ pub struct Orders {
     digester: Digester,
     touches: Vec<Touch>,
     uses: u64,
+    caps: Caps,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,12 @@ impl Orders {
     /// A new owner under `claim`, silent, without catalogs and orders.
     #[must_use]
     pub fn new(claim: Stamp) -> Self {
+        Self::with_caps(claim, Caps::default())
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_caps(claim: Stamp, caps: Caps) -> Self {
         Self {
             history: History::default(),
             states: HashMap::with_hasher(Folding::new(claim.to_u64())),
@@ -101,6 +109,7 @@ impl Orders {
             digester: Digester::default(),
             touches: Vec::new(),
             uses: 0,
+            caps,
         }
     }
 
@@ -125,8 +134,9 @@ impl Orders {
 
     /// Takes a state back from disk; joined with what is in memory, if anything is. Says nothing.
     pub fn restore(&mut self, key: &OrderKey, state: &[u8]) -> Result<(), StateError> {
-        let restored = OrderState::decode(state)?;
-        self.held(key).state.join(restored);
+        let reports_max = self.caps.reports;
+        let restored = OrderState::decode(state, reports_max)?;
+        self.held(key).state.join(restored, reports_max);
         if planted(Bug::RememberSent) {
             let touched = self.touched.take();
             self.redecide(key, &mut Vec::new());
@@ -157,7 +167,8 @@ impl Orders {
     /// hand, or the answers are in this process, the snapshots in between need not be made, since the last one replaces them.
     pub fn add_report(&mut self, report: Report, out: &mut Vec<OrdersOutput>) {
         let key = report.key.clone();
-        self.change(&key, out, |state| state.add_report(report));
+        let reports_max = self.caps.reports;
+        self.change(&key, out, |state| state.add_report(report, reports_max));
     }
 
     /// Adds what a timeline knows to its order's set, also before the order's first report.
@@ -188,7 +199,14 @@ impl Orders {
             held.due = false;
             self.touches.clear();
             self.touches.extend(held.state.touches());
-            let decided = decide(&key, held.state.reports(), &self.touches, &self.history);
+            let known = Known {
+                reports: held.state.reports(),
+                left: held.state.left(),
+                touches: &self.touches,
+                history: &self.history,
+                candidates_max: self.caps.candidates,
+            };
+            let decided = decide_known(&key, &known);
             let Some(Decided { mut decision, mut credits }) = decided else { continue };
             let content = self.digester.of(&(&decision, &credits));
             let Some(stamp) = self.sent.stamp(&mut held.said.decided, content) else { continue };

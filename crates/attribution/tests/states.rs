@@ -5,12 +5,12 @@ mod world;
 use std::sync::Arc;
 
 use attribution::{
-    EVIDENCE_TOUCHES_MAX, MemorySlices, Orders, OrdersOutput, REPORTS_MAX, SliceOptions, StateError,
-    Timelines, TouchStore, VISITORS_MAX, cap_touches,
+    Caps, EVIDENCE_TOUCHES_MAX, MemorySlices, Orders, OrdersOutput, QUARTERS_LEFT_MAX, REPORTS_MAX,
+    SliceOptions, StateError, Timelines, TouchStore, VISITORS_MAX, cap_touches,
 };
 use events::{Decision, Evidence, Identity, Lookup, Report, Touch};
 use proptest::{collection::vec, prelude::*};
-use units::{EpochMs, Stamp, VisitorId};
+use units::{EpochMs, QUARTER_MS, Quarter, Stamp, VisitorId};
 use world::*;
 
 fn stamp(claim: u64) -> Stamp {
@@ -379,6 +379,102 @@ proptest! {
     }
 }
 
+/// Machines that keep the first and the latest report and weigh one touch.
+fn forgetful(claim: u64) -> Orders {
+    let mut orders = Orders::with_caps(stamp(claim), Caps { reports: 2, candidates: 1 });
+    orders.on_catalog(Arc::new(catalog(1, 0, WINDOW_MS)), &mut Vec::new());
+    orders.speak(&mut Vec::new());
+    orders
+}
+
+/// Reports whose middle ones are left out: each names a quarter that no other does, and a click that corrects its time into one more.
+fn scattered() -> Vec<Report> {
+    let quarter = |it: u64| T + it * QUARTER_MS;
+    let by = |it: u32, report: Report| report.by(click_id(quarter(it.into()) + 1, 1, 10, 7, it));
+    vec![
+        report("o", quarter(40), 1),
+        by(21, report("o", quarter(41), 2).said_at(quarter(20))),
+        by(11, report("o", quarter(42), 3).said_at(quarter(10))),
+        report("o", quarter(43), 4),
+    ]
+}
+
+/// An order that was said to be in a quarter is void there for ever, also when the report that placed it is kept no more: no touch and no row
+/// would take it away.
+#[test]
+fn where_an_order_ever_was_it_is_void_or_at_home() {
+    // All the orders in which four reports may come.
+    for turn in 0..24 {
+        let (mut reports, mut left, mut choice) = (Vec::new(), scattered(), turn);
+        while !left.is_empty() {
+            let count = left.len();
+            reports.push(left.remove(choice % count));
+            choice /= count;
+        }
+        let mut orders = forgetful(1);
+        let mut homes = Vec::new();
+        let mut last = None;
+        for report in &reports {
+            // Every other time it comes back from disk in between.
+            if turn % 2 == 0
+                && let Some((of, state)) = orders.take_dirty().pop()
+            {
+                orders = forgetful(2);
+                orders.restore(&of, &state).unwrap();
+            }
+            let mut out = Vec::new();
+            orders.on_report(report.clone(), &mut out);
+            for it in decisions(&out) {
+                homes.push(it.at.quarter());
+                last = Some((it.at, it.void_quarters.clone()));
+            }
+        }
+        let (at, void) = last.unwrap();
+        assert!(void.is_sorted() && !void.contains(&at.quarter()), "turn {turn}");
+        let named = |it: &Quarter| *it == at.quarter() || void.contains(it);
+        assert!(homes.iter().all(named), "turn {turn}: {homes:?} were homes, {at} is, void are {void:?}");
+        // The kept ones and the click of each that is not: in whatever order they came.
+        assert_eq!(void.len(), 5, "turn {turn}: {void:?}");
+    }
+}
+
+#[test]
+fn quarters_of_reports_that_are_left_out_are_bounded_and_the_first_ones_stay() {
+    let count = u64::try_from(QUARTERS_LEFT_MAX).unwrap() + 10;
+    let mut orders = forgetful(1);
+    let mut out = Vec::new();
+    for it in 0..count {
+        out.clear();
+        orders.on_report(report("o", T + it * QUARTER_MS, it + 1), &mut out);
+    }
+    let void = &decisions(&out)[0].void_quarters;
+    let first = EpochMs(T + QUARTER_MS).quarter();
+    assert_eq!(
+        (void.len(), void[0]),
+        (QUARTERS_LEFT_MAX + 1, first),
+        "those left out, and the latest report's"
+    );
+}
+
+/// Its credit is taken away by the order's newer row alone (`warehouse`): this snapshot names it no more.
+#[test]
+fn a_touch_beyond_the_limit_is_not_named_any_more() {
+    let mut orders = forgetful(9);
+    let mut out = Vec::new();
+    orders.on_report(report("o", T, 1).of(7), &mut out);
+    for touch in [touch(T - 9, 2, 7, 8), touch(T - 5, 3, 7, 9)] {
+        orders.on_evidence(evidence("o", 3, 7, vec![touch]), &mut out);
+    }
+    let credited = |it: &OrdersOutput| match it {
+        OrdersOutput::Decided { credits, .. } => {
+            Some(credits.iter().map(|it| (it.partner.0, it.share.0)).collect::<Vec<_>>())
+        }
+        OrdersOutput::Lookup(_) => None,
+    };
+    let credited: Vec<_> = out.iter().filter_map(credited).collect();
+    assert_eq!(credited, [vec![], vec![(2, 1_000_000)], vec![(3, 1_000_000)]]);
+}
+
 /// States outlive the build that wrote them.
 #[test]
 fn states_are_golden() {
@@ -388,6 +484,14 @@ fn states_are_golden() {
     orders.on_evidence(evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]), &mut Vec::new());
     let bytes = orders.take_dirty().remove(0).1;
     assert_eq!(bytes, unhex(include_str!("golden/order_state_v1.hex")));
+
+    // Where not all reports are kept, where the others could have placed the order is kept as well.
+    let mut orders = forgetful(1);
+    for it in scattered().into_iter().take(3) {
+        orders.on_report(it, &mut Vec::new());
+    }
+    let bytes = orders.take_dirty().remove(0).1;
+    assert_eq!(bytes, unhex(include_str!("golden/order_state_v2.hex")));
 
     let mut timelines = timelines(1);
     timelines.on_lookup(lookup("o", 7, T - 10, T), &mut Vec::new()).unwrap();
@@ -413,6 +517,21 @@ fn states_of_every_earlier_version_are_restored() {
         orders.on_report(report("o", T + 1, 2), said);
     }
     assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
+
+    let mut restored = forgetful(1);
+    restored.restore(&key("o"), &unhex(include_str!("golden/order_state_v2.hex"))).unwrap();
+    let mut whole = forgetful(1);
+    let mut reports = scattered();
+    let last = reports.pop().unwrap();
+    for it in reports {
+        whole.on_report(it, &mut Vec::new());
+    }
+    let mut said = [Vec::new(), Vec::new()];
+    for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
+        orders.on_report(last.clone(), said);
+    }
+    assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
+    assert_eq!(decisions(&said[0])[0].void_quarters, decisions(&said[1])[0].void_quarters);
 
     let visitor = Identity::Visitor(VisitorId(7));
     let mut restored = timelines(1);

@@ -112,8 +112,14 @@ impl<S: Slices> Partition<S> {
     /// The machines of one owner, silent until [`Partition::speak`].
     #[must_use]
     pub fn new(claim: Stamp, timelines: Timelines<S>, inner: Inner) -> Self {
+        Self::of(Orders::new(claim), timelines, inner)
+    }
+
+    /// The same with orders of other limits.
+    #[must_use]
+    pub fn of(orders: Orders, timelines: Timelines<S>, inner: Inner) -> Self {
         Self {
-            orders: Orders::new(claim),
+            orders,
             timelines,
             inner,
             fates: Fates::default(),

@@ -92,6 +92,10 @@ bugs! {
     EvictUnplaced "evict-unplaced",
     /// Touches are forgotten before what was decided by them is committed.
     ForgetUncommitted "forget-uncommitted",
+    /// Credits count whatever their order's newer rows say.
+    NoVersionGuard "no-version-guard",
+    /// Where reports that are not kept could have placed an order is forgotten with them.
+    ForgetLeft "forget-left-quarters",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

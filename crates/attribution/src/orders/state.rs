@@ -1,13 +1,16 @@
 //! An order's sets, and their bytes on disk.
 //!
-//! In: reports and evidence, in any order, with repeats. Out: reports by (`received_at`, `origin`), touches by identity. Every operation is a
-//! union, so the order of arrival leaves no trace. The bytes hold the events' own encodings behind a version. Not here: what it all means
-//! (`decide`).
+//! In: reports and evidence, in any order, with repeats. Out: reports by (`received_at`, `origin`), touches by identity, and where reports that
+//! are not kept could have placed the order. Every operation is a union, so the order of arrival leaves no trace. The bytes hold the
+//! events' own encodings behind a version. Not here: what it all means (`decide`).
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use events::{DecodeError, Event, Evidence, Report, Touch};
 
-use units::planted::{Bug, planted};
+use units::{
+    Quarter,
+    planted::{Bug, planted},
+};
 
 use crate::timelines::{EVIDENCE_TOUCHES_MAX, cap_touches};
 
@@ -15,8 +18,15 @@ use crate::timelines::{EVIDENCE_TOUCHES_MAX, cap_touches};
 /// larger set counts no more, nor does it among the reports counted.
 pub const REPORTS_MAX: usize = 256;
 
-/// The first byte.
-const VERSION: u8 = 1;
+/// Quarters kept of an order's reports that are not: the first of them, since an order lies at its earliest time. Each is a void row of every
+/// later snapshot. Ten days of a shop that reports an order anew each quarter of an hour; beyond it, a row in a quarter that no other report
+/// names could stay.
+pub const QUARTERS_LEFT_MAX: usize = 1_024;
+
+/// The first byte, where all reports are kept: what earlier builds read as well.
+const VERSION_1: u8 = 1;
+/// The first byte, where some are not.
+const VERSION_2: u8 = 2;
 /// Bytes of one order's state: reports at their limit, and evidence of all visitors that may be asked at its limit, come to half of it.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -40,10 +50,14 @@ pub enum StateError {
 /// An order's reports and evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OrderState {
-    /// Invariant: ascending by (`received_at`, `origin`), origins distinct, at most [`REPORTS_MAX`].
+    /// Invariant: ascending by (`received_at`, `origin`), origins distinct, at most `Caps::reports`.
     reports: Vec<Report>,
     /// Invariant: ascending by identity, each once; touches ascending, distinct, capped.
     evidence: Vec<Evidence>,
+    /// Where those reports that are not kept, and their clicks, could have placed the order: no later snapshot would void a quarter that only
+    /// they name. Once out, a report is never kept again, so this too is a function of the set of all reports.
+    /// Invariant: ascending, distinct, at most [`QUARTERS_LEFT_MAX`].
+    left: Vec<Quarter>,
 }
 
 /// The records' own bytes, so that this layout changes only if the sets do.
@@ -51,6 +65,13 @@ pub(super) struct OrderState {
 struct StateV1 {
     reports: Vec<Vec<u8>>,
     evidence: Vec<Vec<u8>>,
+}
+
+/// With the quarters of reports that are not kept.
+#[derive(bincode::Encode, bincode::Decode)]
+struct StateV2 {
+    kept: StateV1,
+    left: Vec<u32>,
 }
 
 impl OrderState {
@@ -63,29 +84,48 @@ impl OrderState {
         self.evidence.iter().flat_map(|it| it.touches.iter().copied())
     }
 
-    /// Whether that changed anything.
-    pub(super) fn add_report(&mut self, report: Report) -> bool {
+    /// Where reports that are not kept could have placed the order, ascending.
+    pub(super) fn left(&self) -> &[Quarter] {
+        &self.left
+    }
+
+    /// Whether that changed anything. `reports_max` is even.
+    pub(super) fn add_report(&mut self, report: Report, reports_max: usize) -> bool {
         let place = |it: &Report| (it.received_at, it.origin);
         let index = match self.reports.binary_search_by_key(&place(&report), place) {
             Ok(index) if planted(Bug::CountRepeats) => index,
             Ok(_) => return false,
             Err(index) => index,
         };
-        if self.reports.len() < REPORTS_MAX {
+        if self.reports.len() < reports_max {
             grow_by_one(&mut self.reports);
             self.reports.insert(index, report);
             return true;
         }
         // The first half of a full set ends where its last half begins; only what belongs to either goes in, and pushes one out.
-        let half = REPORTS_MAX / 2;
+        let half = reports_max / 2;
         if index == half {
-            return false;
+            return self.leave(quarters_of(&report));
         }
         let gone = if index < half { half - 1 } else { half };
-        self.reports.remove(gone);
+        let gone = self.reports.remove(gone);
+        self.leave(quarters_of(&gone));
         self.reports.insert(if index < half { index } else { index - 1 }, report);
         debug_assert!(self.reports.is_sorted_by_key(place));
         true
+    }
+
+    /// Whether that changed anything.
+    fn leave(&mut self, quarters: impl Iterator<Item = Quarter>) -> bool {
+        if planted(Bug::ForgetLeft) {
+            return false;
+        }
+        let before = self.left.clone();
+        self.left.extend(quarters);
+        self.left.sort_unstable();
+        self.left.dedup();
+        self.left.truncate(QUARTERS_LEFT_MAX);
+        self.left != before
     }
 
     /// Touches, partners and visitors add up; the newer stamp stays. Whether that changed anything.
@@ -101,9 +141,10 @@ impl OrderState {
     }
 
     /// The union of both.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(super) fn join(&mut self, other: Self, reports_max: usize) {
+        self.leave(other.left.into_iter());
         for report in other.reports {
-            self.add_report(report);
+            self.add_report(report, reports_max);
         }
         for evidence in other.evidence {
             self.add_evidence(evidence);
@@ -111,29 +152,32 @@ impl OrderState {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let state = StateV1 {
+        let kept = StateV1 {
             reports: self.reports.iter().map(|it| bytes_of(|out| it.clone().encode(out))).collect(),
             evidence: self.evidence.iter().map(|it| bytes_of(|out| it.clone().encode(out))).collect(),
         };
-        let mut bytes = vec![VERSION];
-        bincode::encode_into_std_write(state, &mut bytes, config()).expect("a vector takes any bytes");
-        bytes
+        if self.left.is_empty() {
+            written(VERSION_1, kept)
+        } else {
+            written(VERSION_2, StateV2 { kept, left: self.left.iter().map(|it| it.0).collect() })
+        }
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+    pub(super) fn decode(bytes: &[u8], reports_max: usize) -> Result<Self, StateError> {
         let (version, body) = bytes.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
-        if *version != VERSION {
-            return Err(StateError::UnknownVersion { version: *version });
-        }
-        let (state, consumed) =
-            bincode::decode_from_slice::<StateV1, _>(body, config()).map_err(|_| StateError::Malformed)?;
-        if consumed != body.len() {
-            return Err(StateError::Malformed);
-        }
+        let (state, left) = match *version {
+            VERSION_1 => (read::<StateV1>(body)?, Vec::new()),
+            VERSION_2 => {
+                let StateV2 { kept, left } = read(body)?;
+                (kept, left)
+            }
+            version => return Err(StateError::UnknownVersion { version }),
+        };
         let mut decoded = Self::default();
+        decoded.leave(left.into_iter().map(Quarter));
         for bytes in &state.reports {
             match Event::decode(bytes).map_err(StateError::Record)? {
-                Event::Report(report) => decoded.add_report(*report),
+                Event::Report(report) => decoded.add_report(*report, reports_max),
                 _ => return Err(StateError::Malformed),
             };
         }
@@ -149,6 +193,24 @@ impl OrderState {
 
 const fn config() -> Configuration<LittleEndian, Varint, Limit<BYTES_MAX>> {
     bincode::config::standard().with_limit::<BYTES_MAX>()
+}
+
+fn written(version: u8, state: impl bincode::Encode) -> Vec<u8> {
+    let mut bytes = vec![version];
+    bincode::encode_into_std_write(state, &mut bytes, config()).expect("a vector takes any bytes");
+    bytes
+}
+
+fn read<T: bincode::Decode<()>>(body: &[u8]) -> Result<T, StateError> {
+    let (state, consumed) =
+        bincode::decode_from_slice::<T, _>(body, config()).map_err(|_| StateError::Malformed)?;
+    if consumed == body.len() { Ok(state) } else { Err(StateError::Malformed) }
+}
+
+/// Where a report by itself, or its click, could place its order, whatever the other reports say.
+fn quarters_of(report: &Report) -> impl Iterator<Item = Quarter> + use<> {
+    let click = report.click.signed().map(events::ClickId::at);
+    [Some(report.order_time()), click].into_iter().flatten().map(units::EpochMs::quarter)
 }
 
 fn bytes_of(encode: impl FnOnce(&mut Vec<u8>) -> Result<(), events::EncodeError>) -> Vec<u8> {

@@ -62,7 +62,7 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "stale-bindings", catchers: &[STATE] },
     Plant { bug: "replace-evidence", catchers: &[STATE, MACHINES] },
     Plant { bug: "cap-before-union", catchers: &[STATE] },
-    Plant { bug: "ghost-touch", catchers: &[MACHINES, WORLDS] },
+    Plant { bug: "ghost-touch", catchers: &[MACHINES] },
     Plant { bug: "ghost-quarter", catchers: &[MACHINES, WORLDS] },
     Plant { bug: "window-end-inside", catchers: &[DECIDE, WORLDS] },
     Plant { bug: "lost-unit", catchers: &[MONEY] },
@@ -73,4 +73,6 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "place-by-time", catchers: &[PLACES, WORLDS] },
     Plant { bug: "evict-unplaced", catchers: &[STATES, WORLDS] },
     Plant { bug: "forget-uncommitted", catchers: &[REACH] },
+    Plant { bug: "no-version-guard", catchers: &[ROLLER] },
+    Plant { bug: "forget-left-quarters", catchers: &[STATES, WORLDS] },
 ];
