@@ -1,7 +1,8 @@
 //! The proof that nothing is lost in silence: every sequence that a writer spooled is a fact, and every cell is a fold of facts.
 //!
 //! In: what the spools say was written. Out: each gap by its first and last sequence, each wrong cell, and the same in `audit_log`. The cells
-//! are folded here by another statement than the roller's: `argMax` over all rows instead of FINAL. Not here: reading spools (the caller).
+//! are folded here by another statement than the roller's: `argMax` over all rows instead of FINAL, of credits those that no newer row of their
+//! order outdates. Not here: reading spools (the caller).
 //! Start at [`audit`].
 
 mod complete;
@@ -325,12 +326,16 @@ fn distinct_clicks(from: u32, to: u32) -> String {
 }
 
 fn distinct_credits(from: u32, to: u32) -> String {
+    let within = format!("quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC')");
     format!(
-        "SELECT quarter, advertiser_id, order_id, touch_id, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
+        "SELECT c.* FROM (\
+         SELECT quarter, advertiser_id, order_id, touch_id, max(ver) AS said, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
          argMax(link_id, ver) AS link_id, argMax(country, ver) AS country, argMax(device, ver) AS device, argMax(currency, ver) AS currency, \
          argMax(status, ver) AS status, argMax(share_ppm, ver) AS share, argMax(revenue_minor, ver) AS revenue \
-         FROM credits_log WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC') \
-         GROUP BY quarter, advertiser_id, order_id, touch_id"
+         FROM credits_log WHERE {within} GROUP BY quarter, advertiser_id, order_id, touch_id\
+         ) AS c LEFT JOIN (\
+         SELECT quarter, advertiser_id, order_id, max(ver) AS newest FROM orders_log WHERE {within} GROUP BY quarter, advertiser_id, order_id\
+         ) AS o USING (quarter, advertiser_id, order_id) WHERE c.said >= o.newest"
     )
 }
 

@@ -89,7 +89,8 @@ impl Batch {
         Fate::Row
     }
 
-    /// A snapshot of an order with all its credits.
+    /// A snapshot of an order with all its credits. Every quarter that has a row of the order is marked, also without credits: the row takes
+    /// away what an older snapshot credited there.
     pub fn decided(&mut self, decision: &Decision, credits: &[Credit]) -> Fate {
         let home = decision.at.quarter();
         let trace = rows::trace_json(&decision.trace);
@@ -98,6 +99,9 @@ impl Batch {
             if let Some(seconds) = rows::storable(quarter) {
                 let trace = if void { "" } else { &trace };
                 rows::order(self.open(Table::Orders, quarter), seconds, void, decision, trace);
+                if !void || !planted(Bug::ForgetMark) {
+                    self.quarters.insert(seconds);
+                }
             }
         }
         for credit in credits {

@@ -3,7 +3,10 @@
 //! In: the `.sql` files beside this one. Out: statements, in order, with settings and repeated expressions filled in.
 //! Not here: who runs them (`migrate`), which columns the sink writes (`tables`). Start at [`migrations`] and [`views`].
 
-use units::Currency;
+use units::{
+    Currency,
+    planted::{Bug, planted},
+};
 
 /// A numbered file. Never edited once released: a change is a new file.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +66,20 @@ pub(crate) const CELL_SUMS: [&str; 11] = [
     "revenue_approved_minor",
 ];
 
+/// The rows of `credits_log` that count, of quarters `within`: those that are not zero and not older than their order's row in the same quarter.
+/// Why this is right: `roller::sql`.
+pub(crate) fn counted_credits(within: &str) -> String {
+    let credits = format!("SELECT * FROM credits_log FINAL WHERE {within} AND share_ppm > 0");
+    if planted(Bug::NoVersionGuard) {
+        return credits;
+    }
+    format!(
+        "SELECT c.* FROM ({credits}) AS c LEFT JOIN (\
+         SELECT quarter, advertiser_id, order_id, ver AS order_ver FROM orders_log FINAL WHERE {within}\
+         ) AS o USING (quarter, advertiser_id, order_id) WHERE c.ver >= o.order_ver"
+    )
+}
+
 impl Migration {
     pub(crate) fn statements(&self) -> Vec<String> {
         split(&self.text.replace("{durable}", DURABLE))
@@ -92,6 +109,7 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{offer_name}", &name("offer", "name", "offer_name")),
         ("{advertiser_name}", &name("advertiser", "name", "advertiser_name")),
         ("{link_code}", &name("link", "code", "link_code")),
+        ("{counted_credits}", &counted_credits("1")),
         ("{final}", READ_SETTINGS),
         ("{ppm share_ppm}", &ppm("share_ppm")),
         ("{money amount_minor}", &money("amount_minor")),

@@ -22,9 +22,10 @@ pub enum Table {
 }
 
 impl Table {
-    /// Facts, in the order they are written in; marks are not among them.
+    /// Facts, in the order they are written in; marks are not among them. Credits come before their orders: a newer row of an order takes away
+    /// what older snapshots credited, so between the two inserts an order would be nobody's if its row came first.
     pub(crate) const FACTS: [Self; 5] =
-        [Self::Clicks, Self::Reports, Self::Orders, Self::Credits, Self::Quarantine];
+        [Self::Clicks, Self::Reports, Self::Credits, Self::Orders, Self::Quarantine];
 
     /// The name in the database.
     #[must_use]

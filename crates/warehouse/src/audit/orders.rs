@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use units::{EpochMs, PPM_WHOLE};
 
 use super::{Count, seconds};
-use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
+use crate::{
+    client::Warehouse,
+    error::EngineError,
+    schema::{READ_SETTINGS, counted_credits},
+};
 
 /// Orders that are named; their count is exact.
 pub const ORDERS_MAX: usize = 10_000;
@@ -102,11 +106,12 @@ fn faults(from: u32) -> String {
          argMax(unattributed, ver) = '' AS is_credited, argMax(revenue_minor, ver) AS revenue, argMax(first_received_at, ver) AS begun \
          FROM orders_log FINAL WHERE NOT void GROUP BY advertiser_id, order_id) AS o USING (advertiser_id, order_id) \
          LEFT JOIN (SELECT advertiser_id, order_id, sum(share_ppm) AS share, sum(revenue_minor) AS paid \
-         FROM credits_log FINAL WHERE share_ppm > 0 GROUP BY advertiser_id, order_id) AS c USING (advertiser_id, order_id) \
+         FROM ({counted}) GROUP BY advertiser_id, order_id) AS c USING (advertiser_id, order_id) \
          WHERE v = 0 OR begun >= toDateTime64({from}, 3, 'UTC')) \
          WHERE fault != '' AND concat('order ', toString(advertiser_id), '/', order_id) NOT IN (SELECT place FROM quarantine_log WHERE startsWith(place, 'order ')) \
          ORDER BY advertiser_id, order_id LIMIT {ORDERS_MAX} SETTINGS {READ_SETTINGS}",
         PPM_WHOLE = PPM_WHOLE.0,
+        counted = counted_credits("1"),
     )
 }
 
@@ -172,15 +177,15 @@ mod tests {
                 batch.decided(&decision, &credits);
                 match *name {
                     "behind" => drop(batch.report(&report(name, 100))),
-                    // Another quarter, which no newer snapshot voided; for the second, the credit of another touch.
+                    // Another quarter, which no newer snapshot voided; for the second, another touch in the same snapshot.
                     "twice" => {
                         let (mut older, _) = order(name, 4, later(3), &click(1, NOON), &[]);
                         older.first_received_at = NOON;
                         batch.decided(&older, &[]);
                     }
                     "overpaid" => {
-                        let (older, credits) = order(name, 4, NOON, &click(9, NOON), &[]);
-                        batch.decided(&older, &credits);
+                        let (_, also) = order(name, 5, NOON, &click(9, NOON), &[]);
+                        batch.decided(&decision, &also);
                     }
                     _ => {}
                 }

@@ -2,10 +2,19 @@
 //!
 //! In: quarters and days with the sums of marks that were read before. Out: one statement each. A group that vanished gets a row of
 //! zeros, so that every cell of a roll carries the roll's version. Not here: when (`roller`). Start at [`cells`].
+//!
+//! **A credit does not count where its order has a newer row in the same quarter.** A snapshot writes all its rows under one stamp, one row of the
+//! order into every quarter that any earlier snapshot could have placed it in, and stamps of one order are in one order, so in each of these
+//! quarters the newest row is the newest snapshot's. What it does not credit, nobody credits, whatever limit pushed a touch out
+//! before it could get its zero, and however late a zombie writes. The rule only takes away what a newer row outdates: the newest
+//! snapshot's own credits always count, also between its two inserts, since credits are written first (`tables`), and also where its
+//! order's row was lost or refused. Equality of versions instead would empty an order for every roll that falls between the two inserts,
+//! and until its owner is back where the sink died there. All that a fold depends on lies in its own quarter and is followed by a mark of
+//! it, rows of orders as well, so that cells end in the fold as before. Both tables must lie in one shard, by order.
 
 use units::planted::{Bug, planted};
 
-use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS};
+use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS, counted_credits};
 
 /// A quarter or day, and the version its roll will have: the sum of its marks, or of its quarters' versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
@@ -92,7 +101,7 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
          SELECT quarter, {keys}, {outer}, toUInt32(sum(visitors)), {empty}, {ver} AS ver FROM (\
          SELECT {clicks} FROM clicks_log FINAL WHERE {in_clicks} GROUP BY quarter, {keys} \
          UNION ALL \
-         SELECT {credits} FROM credits_log FINAL WHERE quarter IN ({list}) AND share_ppm > 0 GROUP BY quarter, {keys} \
+         SELECT {credits} FROM ({counted}) AS c GROUP BY quarter, {keys} \
          UNION ALL \
          SELECT quarter, {keys}, {zeros}, toUInt64(0) AS visitors FROM cells FINAL WHERE quarter IN ({list}){vanished}\
          ) GROUP BY quarter, {keys} SETTINGS {READ_SETTINGS}",
@@ -101,6 +110,7 @@ pub(super) fn cells(quarters: &[Dirty]) -> String {
         ver = version_of("toUInt32(quarter)", quarters),
         clicks = clicks_fold(),
         credits = credits_fold(),
+        counted = counted_credits(&format!("quarter IN ({})", list.join(", "))),
         in_clicks = in_clicks.join(" OR "),
         list = list.join(", "),
         zeros = zeros(),
@@ -124,12 +134,11 @@ fn credits_fold() -> String {
     let by_status = ["pending", "approved", "rejected", "partly_refunded", "refunded"]
         .map(|it| format!("sumIf(share_ppm, status = '{it}') AS {it}_ppm"))
         .join(", ");
-    // The sums go by other names inside, or one alias would stand inside another's aggregate.
+    // The column by its table's name, or one alias would stand inside another's aggregate.
     format!(
         "quarter, {CELL_KEYS}, {none}, {by_status}, sum(c.revenue_minor) AS revenue_minor, \
          sumIf(c.revenue_minor, status = 'approved') AS revenue_approved_minor, toUInt64(0) AS visitors"
     )
-    .replace("c.revenue_minor", "credits_log.revenue_minor")
 }
 
 fn zeros() -> String {

@@ -5,7 +5,7 @@ use events::Click;
 use super::*;
 use crate::{
     Batch,
-    tests::world::{NOON, click, column, later, order, run, value, warehouse},
+    tests::world::{NOON, click, click_of, column, later, order, run, value, warehouse},
 };
 
 mod days;
@@ -99,6 +99,67 @@ fn an_order_that_moves_leaves_no_ghost() {
         }
         // The group is still there, as zeros, so that a stale roller cannot bring it back unseen.
         assert_eq!(value(&warehouse, "SELECT count() FROM cells FINAL").await, "2");
+    });
+}
+
+/// A touch was credited and then pushed out of a cap: the newer snapshot has no row of it, not even a zero.
+#[test]
+fn what_a_newer_snapshot_no_longer_names_does_not_count() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut roller = roller(&warehouse);
+        let (old, new) = (click_of(1, 1, NOON), click_of(2, 2, NOON));
+        let expect = async |roller: &mut Roller, cells: &[String], what: &str| {
+            roller.roll_once().await.unwrap();
+            assert_eq!(column(&warehouse, CELLS).await, cells, "{what}");
+            let credits =
+                "SELECT toUInt32(quarter), 1, 0, count(), sum(revenue_minor) FROM credits GROUP BY quarter";
+            assert_eq!(column(&warehouse, credits).await, cells, "{what}");
+            let audit = crate::audit(&warehouse, &[], NOON, later(9), NOON).await.unwrap();
+            assert_eq!((audit.mismatches, audit.quarters_dirty), (Vec::new(), 0), "{what}");
+        };
+        let write = async |source: &str, snapshot: &(events::Decision, Vec<events::Credit>)| {
+            let mut batch = Batch::new();
+            batch.decided(&snapshot.0, &snapshot.1);
+            warehouse.write(source, &batch).await.unwrap();
+        };
+        let cell = |at: units::EpochMs| [format!("({},1,0,1,4995)", at.quarter().start_seconds().unwrap())];
+        let first = order("A-1", 1, NOON, &old, &[later(1)]);
+        write("a", &first).await;
+        expect(&mut roller, &cell(NOON), "one touch").await;
+        write("a", &order("A-1", 2, NOON, &new, &[later(1)])).await;
+        expect(&mut roller, &cell(NOON), "another, and nothing of the first").await;
+        write("b", &first).await;
+        expect(&mut roller, &cell(NOON), "a zombie says again what it said").await;
+        // The second touch is out too, and not a single row of credits is left to mark the quarter.
+        let (moved, _) = order("A-1", 3, later(1), &new, &[NOON]);
+        write("a", &(moved, Vec::new())).await;
+        expect(&mut roller, &[], "the order is nobody's, in another quarter").await;
+        write("b", &first).await;
+        expect(&mut roller, &[], "and a zombie changes nothing").await;
+    });
+}
+
+/// A sink that dies between the two inserts, and a roll that falls between them, leave an order what it was or what it will be.
+#[test]
+fn an_order_counts_between_its_two_inserts() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut roller = roller(&warehouse);
+        let winner = click(1, NOON);
+        let mut batch = Batch::new();
+        for (claim, also) in [(1, later(1)), (2, later(2))] {
+            let (decision, credits) = order("A-1", claim, NOON, &winner, &[also]);
+            batch.clear();
+            batch.decided(&decision, &credits);
+            for (table, block) in batch.blocks() {
+                warehouse.insert(table.name(), table.columns_list(), block).await.unwrap();
+                warehouse.write_marks("a", &batch).await.unwrap();
+                roller.roll_once().await.unwrap();
+                let quarter = NOON.quarter().start_seconds().unwrap();
+                assert_eq!(column(&warehouse, CELLS).await, [format!("({quarter},1,0,1,4995)")], "{table:?}");
+            }
+        }
     });
 }
 

@@ -45,15 +45,14 @@ WHERE NOT void
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW credits
-COMMENT 'One row per credited touch of an order: the share of the order and of its revenue.'
+COMMENT 'One row per credited touch of an order: the share of the order and of its revenue. What the order\'s newest row outdates is left out. Filter by quarter.'
 AS
 SELECT
   at, quarter, touched_at, dateDiff('millisecond', touched_at, at) AS age_ms, advertiser_id, {advertiser_name}, order_id,
   partner_id, {partner_name}, offer_id, {offer_name}, link_id, {link_code}, country, device, role, status,
   {ppm share_ppm} AS share, share_ppm, {money revenue_minor} AS revenue, revenue_minor, currency,
   lower(hex(touch_id)) AS touch_id, ver
-FROM credits_log FINAL
-WHERE share_ppm > 0
+FROM ({counted_credits})
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW quarantine

@@ -46,8 +46,10 @@ fn rows_are_frozen() {
         bytes: vec![0xc7, 1, 1, 0, 0xff],
     });
     let marks = batch.marks("sink", 1);
-    let blocks = batch.blocks().chain([(Table::Marks, &marks)]);
-    let lines = blocks.map(|(table, block)| {
+    let mut blocks: Vec<_> = batch.blocks().chain([(Table::Marks, &marks)]).collect();
+    // By table; which is written first is another matter.
+    blocks.sort_by_key(|(table, _)| *table);
+    let lines = blocks.into_iter().map(|(table, block)| {
         let bytes = block.encode();
         let hex = bytes.iter().fold(String::new(), |hex, it| hex + &format!("{it:02x}"));
         format!("{} {} rows {hex}\n", table.name(), block.rows())

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use units::{EpochMs, PartnerId};
 
 use super::*;
-use crate::tests::world::click_of;
 
 mod zombies;
 
