@@ -40,4 +40,6 @@ bugs! {
     NoZeroCells "no-zero-cells",
     /// Cells that a stale roller left are not looked for.
     NoSweep "no-sweep",
+    /// Credits count whatever their order's newer rows say.
+    NoVersionGuard "no-version-guard",
 }

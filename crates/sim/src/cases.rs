@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use attribution::{MemorySlices, SliceOptions};
+use attribution::{Caps, MemorySlices, SliceOptions};
 use catalog::{Catalog, load};
 use events::{
     Channel, ClickHead, ClickId, Country, Device, OrderKey, Report, ReportedClick, Statement, TouchId,
@@ -59,7 +59,7 @@ impl Play {
     pub(crate) fn new() -> Self {
         let (kept, claim) = (Kept::default(), Stamp::new(1, 1).expect("a small number"));
         let slices = SliceOptions { records_max: 64, span_ms: 30 * DAY_MS };
-        let mut machines = machines(claim, &kept, slices, Inner::Memory);
+        let mut machines = machines((claim, Caps::default()), &kept, slices, Inner::Memory);
         let mut reach = Reach::new(Vec::new(), Vec::new(), 0);
         let mut out = Outbox::default();
         assert!(reach.begins_to_speak(0, |_| true), "nothing was there to be read");

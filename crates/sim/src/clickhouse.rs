@@ -1,6 +1,7 @@
 //! ClickHouse as design.md 8 uses it, in memory: facts that replace one another by version, marks that add up, and cells.
 //!
-//! In: the product's own blocks. Out: what analysts would read. An insert is whole or not there; a reader sees the newest version of each key.
+//! In: the product's own blocks. Out: what analysts would read. An insert is whole or not there; a reader sees the newest version of each key,
+//! and of credits those that no newer row of their order outdates (`counted`).
 //! Not here: who rolls (`roller`), SQL, parts and merges, which `warehouse` tests against the real engine. Start at [`Tables::insert`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::{
     native::{Row, decode},
 };
 
+mod counted;
 mod keys;
 
 use keys::{cell_of, order_name, quarter};
@@ -168,7 +170,7 @@ impl Tables {
             let taken = match table {
                 Table::Clicks => self.click(source, &row),
                 Table::Reports => self.report(&row),
-                Table::Orders => self.order(&row),
+                Table::Orders => self.order(source, &row),
                 Table::Credits => self.credit(source, &row),
                 Table::Quarantine => return Err(format!("a record went to quarantine: {row:?}")),
                 Table::Marks => {
@@ -200,8 +202,9 @@ impl Tables {
         replace(&mut self.reports, origin, row.number("ver"), at)
     }
 
-    fn order(&mut self, row: &Row) -> Result<bool, ()> {
+    fn order(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
         let key = (quarter(row), order_name(row));
+        self.unmarked.entry(source).or_default().insert(key.0);
         let content = (row.number("void") == 0).then(|| OrderRow {
             at: row.number("at"),
             time_source: row.text("time_source"),
@@ -268,22 +271,6 @@ impl Tables {
     /// A quarter whose facts `source` has written without a mark behind them.
     pub(crate) fn unmarked(&self, source: u64) -> Option<Quarter> {
         self.unmarked.get(&source)?.first().copied()
-    }
-
-    /// The orders that are not void, in all quarters.
-    pub(crate) fn orders(&self) -> impl Iterator<Item = (&OrderName, &OrderRow)> {
-        self.orders.iter().filter_map(|((_, name), (_, content))| Some((name, content.as_ref()?)))
-    }
-
-    /// The credits that are not zero.
-    pub(crate) fn credits(&self) -> impl Iterator<Item = (&(Quarter, OrderName, [u8; 16]), &CreditRow)> {
-        self.credits.iter().map(|(key, (_, it))| (key, it)).filter(|(_, it)| it.share_ppm > 0)
-    }
-
-    /// An order that is credited whole more than once.
-    pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
-        let mut seen = BTreeSet::new();
-        self.credits().map(|((_, name, _), _)| name).find(|name| !seen.insert(*name))
     }
 
     /// The cells that are not zero.
@@ -384,7 +371,8 @@ impl Tables {
         for (_, click) in self.clicks.values().filter(|(_, it)| (from..to).contains(&it.at)) {
             groups.entry(click.cell.clone()).or_default().add_click(&click.kind, &click.verdict);
         }
-        for (_, credit) in self.credits().filter(|((of, ..), _)| *of == quarter) {
+        let is_guarded = bug != Some(Bug::NoVersionGuard);
+        for (_, credit) in self.credits_of(quarter, is_guarded) {
             groups.entry(credit.cell.clone()).or_default().add_order(&credit.status, credit.revenue_minor);
         }
         groups

@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
 
-use attribution::{MemorySlices, SliceOptions, Slices, Timelines, TouchStore};
+use attribution::{Caps, MemorySlices, Orders, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
 use events::{Claim, Credit, Decision};
@@ -97,7 +97,7 @@ impl Owner {
         published: usize,
         source: u64,
         (log, spool): (&mut Log, Option<&Path>),
-        bug: Option<Bug>,
+        (caps, bug): (Caps, Option<Bug>),
     ) -> Result<Self, Refused> {
         let (road, number, barrier) = match spool {
             None => begin_log(partition, &kept, source, log)?,
@@ -114,7 +114,7 @@ impl Owner {
             partition,
             source,
             claim,
-            machines: machines(claim, &kept, options, inner),
+            machines: machines((claim, caps), &kept, options, inner),
             reach: Reach::new(positions.collect(), barrier, published),
             kept,
             road,
@@ -358,7 +358,7 @@ pub(crate) fn claim_in(log: &mut Log, partition: u32, source: u64) -> (u64, Vec<
 
 /// The machines of an owner that begins from `kept`.
 pub(crate) fn machines(
-    claim: Stamp,
+    (claim, caps): (Stamp, Caps),
     kept: &Kept,
     options: SliceOptions,
     inner: Inner,
@@ -369,7 +369,7 @@ pub(crate) fn machines(
     for (identity, state) in &kept.timelines {
         timelines.restore(*identity, state).expect("a state is whole");
     }
-    Partition::new(claim, timelines, inner)
+    Partition::of(Orders::with_caps(claim, caps), timelines, inner)
 }
 
 /// Where in the log a message goes; a decision is for whoever wants to follow, and comes back.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use attribution::Caps;
+
 use crate::{
     bugs::Bug,
     compare::{Content, content},
@@ -63,6 +65,11 @@ pub struct Failure {
     pub story: Vec<String>,
 }
 
+/// One world in so many has machines that keep and weigh next to nothing, so that what a limit pushes out is seen.
+const CAPPED_ONE_IN: u64 = 8;
+/// Their limits.
+const SMALL: Caps = Caps { reports: 2, candidates: 2 };
+
 /// Lines of a story that a failure tells by itself; `--seed` tells all.
 const LAST_LINES: usize = 40;
 
@@ -96,7 +103,10 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> Told {
     let swarm = Swarm::new(&mut rng);
     let world = World::new(&mut rng, &swarm);
     let opening = world.told(&swarm);
-    let mut running = Running::new(world, swarm, rng, bug);
+    // Not drawn, so that the other worlds are what they were.
+    let is_capped = seed % CAPPED_ONE_IN == CAPPED_ONE_IN - 2;
+    let caps = if is_capped { SMALL } else { Caps::default() };
+    let mut running = Running::new(world, swarm, rng, (caps, bug));
     running.story.splice(0..0, opening);
     let ended = running.live();
     let ended = ended.and_then(|()| judged(&mut running));
@@ -110,14 +120,20 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> Told {
     Told { outcome: ended.map_err(failed), story }
 }
 
-/// The plain answer, and the same inputs once more in another order.
+/// The plain answer, and the same inputs once more in another order. The plain answer knows no limits: where they are small, the tables only have to
+/// agree with themselves.
 fn judged(running: &mut Running) -> Result<Summary, String> {
     let recorded = running.ledger.resolve(&running.tables.inputs())?;
-    let want = answer(&recorded.clicks, &recorded.reports, &running.catalogs);
     let found = content(&running.tables);
-    found.differs(&Content::of(want), "the plain answer")?;
-    let again = converged(running)?;
-    found.differs(&again, "the same inputs in another order")?;
+    if running.caps == Caps::default() {
+        let want = answer(&recorded.clicks, &recorded.reports, &running.catalogs);
+        found.differs(&Content::of(want), "the plain answer")?;
+        let again = converged(running)?;
+        found.differs(&again, "the same inputs in another order")?;
+    } else {
+        let named = recorded.reports.iter().map(|it| (it.key.advertiser.0, it.key.order.to_string()));
+        running.tables.agree(&named.collect())?;
+    }
     let mut coverage = running.coverage();
     coverage.note_many(Hit::UnansweredRecorded, recorded.unanswered);
     coverage.note_many(Hit::AnsweredLostWithPower, recorded.lost.min(running.released));

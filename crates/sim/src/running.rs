@@ -5,6 +5,7 @@
 
 use std::{collections::VecDeque, fmt, path::PathBuf, sync::Arc};
 
+use attribution::Caps;
 use catalog::Catalog;
 use journal::StreamId;
 
@@ -43,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) rng: Rng,
     pub(crate) swarm: Swarm,
     pub(crate) bug: Option<Bug>,
+    /// How much of an order its machines keep and weigh.
+    pub(crate) caps: Caps,
     pub(crate) catalogs: Vec<Arc<Catalog>>,
     /// How many of them anybody can know yet.
     pub(crate) published: usize,
@@ -75,7 +78,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(world: World, swarm: Swarm, mut rng: Rng, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(world: World, swarm: Swarm, mut rng: Rng, bug: (Caps, Option<Bug>)) -> Self {
         let is_embedded = rng.chance(25);
         let partitions = if is_embedded { 1 } else { 1 + u32::try_from(rng.below(3)).unwrap_or(0) };
         let mut running = Self::bare(world.catalogs, partitions, swarm, rng, bug, is_embedded);
@@ -96,7 +99,7 @@ impl Running {
 
     /// A world without inputs of its own, in which nothing goes wrong.
     pub(crate) fn calm(catalogs: Vec<Arc<Catalog>>, partitions: u32, rng: Rng) -> Self {
-        Self::bare(catalogs, partitions, Swarm::calm(), rng, None, false)
+        Self::bare(catalogs, partitions, Swarm::calm(), rng, (Caps::default(), None), false)
     }
 
     fn bare(
@@ -104,7 +107,7 @@ impl Running {
         partitions: u32,
         swarm: Swarm,
         mut rng: Rng,
-        bug: Option<Bug>,
+        (caps, bug): (Caps, Option<Bug>),
         is_embedded: bool,
     ) -> Self {
         let machine = Machine::new(&mut rng).expect("the simulation has a folder to write to");
@@ -113,6 +116,7 @@ impl Running {
             rng,
             swarm,
             bug,
+            caps,
             catalogs,
             published: 0,
             old: VecDeque::new(),
@@ -148,7 +152,7 @@ impl Running {
         let root = self.spool_root();
         self.claims += 1;
         let inputs = (&mut self.log, root.as_deref());
-        Owner::claim(partition, kept, self.published, self.claims, inputs, self.bug).ok()
+        Owner::claim(partition, kept, self.published, self.claims, inputs, (self.caps, self.bug)).ok()
     }
 
     fn spool_root(&self) -> Option<PathBuf> {

@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
-use attribution::{MemorySlices, SliceOptions};
+use attribution::{Caps, MemorySlices, SliceOptions};
 use journal::Position;
 use pipeline::{
     partition::{Inner, Outbox, Partition},
@@ -287,7 +287,7 @@ impl Owner {
             partition,
             claim,
             source,
-            machines: machines(claim, &kept, SLICES, Inner::Log),
+            machines: machines((claim, Caps::default()), &kept, SLICES, Inner::Log),
             reach: Reach::new(positions.collect(), barrier, published),
             kept,
             out: Outbox::default(),

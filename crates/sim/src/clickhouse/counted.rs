@@ -1,0 +1,79 @@
+//! Which rows count: an order's where it is not void, a credit's where it is not zero and no newer row of its order lies in the same quarter.
+//!
+//! In: the tables. Out: rows, and what is wrong with them by themselves. The rule is `warehouse::roller`'s. Start at [`Tables::credits`].
+
+use std::collections::BTreeSet;
+
+use units::Quarter;
+
+use super::{CreditRow, OrderName, OrderRow, Tables};
+
+/// Quarter, order and touch.
+type CreditKey = (Quarter, OrderName, [u8; 16]);
+
+impl Tables {
+    /// The orders that are not void, in all quarters.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = (&OrderName, &OrderRow)> {
+        self.orders.iter().filter_map(|((_, name), (_, content))| Some((name, content.as_ref()?)))
+    }
+
+    /// The credits that count.
+    pub(crate) fn credits(&self) -> impl Iterator<Item = (&CreditKey, &CreditRow)> {
+        let counted = self.credits.iter().filter(|(key, (version, it))| self.counts(key, *version, it));
+        counted.map(|(key, (_, it))| (key, it))
+    }
+
+    /// Those of one quarter; all that are not zero, where newer rows of orders are not looked at.
+    pub(super) fn credits_of(
+        &self,
+        quarter: Quarter,
+        is_guarded: bool,
+    ) -> impl Iterator<Item = (&CreditKey, &CreditRow)> {
+        let from = (quarter, (0, String::new()), [0; 16]);
+        let here = self.credits.range(from..).take_while(move |((of, ..), _)| *of == quarter);
+        let counted = here.filter(
+            move |(key, (version, it))| {
+                if is_guarded { self.counts(key, *version, it) } else { it.share_ppm > 0 }
+            },
+        );
+        counted.map(|(key, (_, it))| (key, it))
+    }
+
+    fn counts(&self, (quarter, name, _): &CreditKey, version: u64, credit: &CreditRow) -> bool {
+        let newest = || self.orders.get(&(*quarter, name.clone())).map_or(0, |(newest, _)| *newest);
+        credit.share_ppm > 0 && version >= newest()
+    }
+
+    /// An order that is credited whole more than once.
+    pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
+        let mut seen = BTreeSet::new();
+        self.credits().map(|((_, name, _), _)| name).find(|name| !seen.insert(*name))
+    }
+
+    /// At rest: every order of `names` has one row, and those credits that its row says; cells are the fold of both. What the row says is not
+    /// judged.
+    pub(crate) fn agree(&self, names: &BTreeSet<OrderName>) -> Result<(), String> {
+        let mut found = BTreeSet::new();
+        for (name, order) in self.orders() {
+            if !found.insert(name.clone()) {
+                return Err(format!("order {name:?} lies in two quarters"));
+            }
+            let credits: Vec<_> = self.credits().filter(|((_, of, _), _)| of == name).collect();
+            let is_right = match credits.as_slice() {
+                [] => order.partner == 0,
+                [(_, it)] => (it.cell.partner, it.revenue_minor) == (order.partner, order.revenue_minor),
+                _ => false,
+            };
+            if !is_right {
+                return Err(format!("order {name:?} is {order:?}, and its credits are {credits:?}"));
+            }
+        }
+        if found != *names {
+            return Err(format!("orders {names:?} were reported, and {found:?} are there"));
+        }
+        if let Some(((_, name, _), _)) = self.credits().find(|((_, name, _), _)| !found.contains(name)) {
+            return Err(format!("order {name:?} is credited and not there"));
+        }
+        self.marks.keys().find_map(|it| self.difference(*it)).map_or(Ok(()), Err)
+    }
+}
