@@ -122,6 +122,8 @@ pub struct Template {
     fragment_from: usize,
     /// Something stands between `?` and the fragment, so that a further parameter begins with `&`.
     has_query: bool,
+    /// Some segment of the path has dots beside its macros, and would be "here" or "up" were they empty.
+    may_climb: bool,
 }
 
 /// Why a text is not a destination. Each has its stable code.
@@ -161,6 +163,9 @@ impl Template {
             builder.template.parts.push(Part::Literal(literal.into()));
             builder.template.parts.push(Part::Macro(Macro::ClickId));
         }
+        let path = serialised.get(..path_end).unwrap_or("");
+        builder.template.may_climb =
+            path.split('/').any(|it| it.contains(&marker) && climbs(&it.replace(&marker, "")));
         builder.template.has_query = has_query || !macros.contains(&Macro::ClickId);
         builder.template.fragment_from = builder.template.parts.len();
         builder.add(serialised.get(fragment_at..).unwrap_or(""), Part::Macro);
@@ -186,7 +191,11 @@ impl Template {
     pub fn fill_with_query(&self, values: &Values<'_>, extra: &str, out: &mut String) {
         let (before, fragment) =
             self.parts.split_at_checked(self.fragment_from).unwrap_or((&self.parts, &[]));
+        let begin = out.len();
         fill_parts(before, values, out);
+        if self.may_climb {
+            empty_climbing_segments(out, begin);
+        }
         if !extra.is_empty() {
             out.push(if self.has_query { '&' } else { '?' });
             out.push_str(extra);
@@ -251,6 +260,24 @@ fn fill_parts(parts: &[Part], values: &Values<'_>, out: &mut String) {
             Part::Macro(name) | Part::PathMacro(name) => encode(values.text(*name), out),
         }
     }
+}
+
+/// Whether browsers take a segment of a path as "here" or "up" (WHATWG URL, single- and double-dot path segments).
+fn climbs(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// Leaves such segments empty, so that what is sent is what a browser makes of it. `url` begins at `begin`.
+fn empty_climbing_segments(url: &mut String, begin: usize) {
+    let written = url.split_off(begin);
+    let path_end = written.find(['?', '#']).unwrap_or(written.len());
+    let (path, rest) = written.split_at(path_end);
+    let segments = path.split('/').map(|it| if climbs(it) { "" } else { it });
+    for (index, segment) in segments.enumerate() {
+        url.extend((index > 0).then_some('/'));
+        url.push_str(segment);
+    }
+    url.push_str(rest);
 }
 
 fn number(value: u32, out: &mut String) {

@@ -82,6 +82,29 @@ fn a_value_of_dots_does_not_climb_the_path() {
 }
 
 #[test]
+fn dots_beside_an_empty_value_do_not_climb_either() {
+    let cases = [
+        ("https://shop.example/{source}.", "", "https://shop.example/?c=abc"),
+        ("https://shop.example/a/.{source}/b?c={click_id}", ".", "https://shop.example/a//b?c=abc"),
+        ("https://shop.example/a/%2E{source}.", "..", "https://shop.example/a/?c=abc"),
+        ("https://shop.example/a/{source}./b", "x", "https://shop.example/a/x./b?c=abc"),
+        ("https://shop.example/a/{source}...", "", "https://shop.example/a/...?c=abc"),
+        ("https://shop.example/a/b?p=/{source}./", "", "https://shop.example/a/b?p=/./&c=abc"),
+    ];
+    for (destination, source, want) in cases {
+        let template = Template::parse(destination, "c", false).unwrap();
+        let mut url = "kept/./".to_owned();
+        template.fill(&Values { source, ..values() }, &mut url);
+        assert_eq!(url, format!("kept/./{want}"), "{destination}");
+        assert_eq!(
+            url::Url::parse(want).unwrap().as_str(),
+            want,
+            "what we send is what a browser makes of it"
+        );
+    }
+}
+
+#[test]
 fn destinations_that_could_mislead_are_refused() {
     let cases = [
         ("//evil.example", UrlFault::NotAbsolute),
