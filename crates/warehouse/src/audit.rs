@@ -316,11 +316,15 @@ fn mismatches(from: u32, to: u32) -> String {
     )
 }
 
+/// Of equal versions the one that was inserted last, which is what FINAL shows: a repair writes a row again under the version of the one that
+/// was altered. A merge or a mutation keeps the place of what it was made from.
+const NEWEST: &str = "(ver, _block_number)";
+
 fn distinct_clicks(from: u32, to: u32) -> String {
     format!(
-        "SELECT toStartOfInterval(at, INTERVAL 15 MINUTE) AS quarter, event_id, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
-         argMax(link_id, ver) AS link_id, argMax(country, ver) AS country, argMax(device, ver) AS device, argMax(currency, ver) AS currency, \
-         argMax(kind, ver) AS kind, argMax(verdict, ver) AS verdict, argMax(visitor_id, ver) AS visitor \
+        "SELECT toStartOfInterval(at, INTERVAL 15 MINUTE) AS quarter, event_id, argMax(partner_id, {NEWEST}) AS partner_id, argMax(offer_id, {NEWEST}) AS offer_id, \
+         argMax(link_id, {NEWEST}) AS link_id, argMax(country, {NEWEST}) AS country, argMax(device, {NEWEST}) AS device, argMax(currency, {NEWEST}) AS currency, \
+         argMax(kind, {NEWEST}) AS kind, argMax(verdict, {NEWEST}) AS verdict, argMax(visitor_id, {NEWEST}) AS visitor \
          FROM clicks_log WHERE at >= toDateTime64({from}, 3, 'UTC') AND at < toDateTime64({to}, 3, 'UTC') GROUP BY quarter, event_id"
     )
 }
@@ -329,9 +333,9 @@ fn distinct_credits(from: u32, to: u32) -> String {
     let within = format!("quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC')");
     format!(
         "SELECT c.* FROM (\
-         SELECT quarter, advertiser_id, order_id, touch_id, max(ver) AS said, argMax(partner_id, ver) AS partner_id, argMax(offer_id, ver) AS offer_id, \
-         argMax(link_id, ver) AS link_id, argMax(country, ver) AS country, argMax(device, ver) AS device, argMax(currency, ver) AS currency, \
-         argMax(status, ver) AS status, argMax(share_ppm, ver) AS share, argMax(revenue_minor, ver) AS revenue \
+         SELECT quarter, advertiser_id, order_id, touch_id, max(ver) AS said, argMax(partner_id, {NEWEST}) AS partner_id, argMax(offer_id, {NEWEST}) AS offer_id, \
+         argMax(link_id, {NEWEST}) AS link_id, argMax(country, {NEWEST}) AS country, argMax(device, {NEWEST}) AS device, argMax(currency, {NEWEST}) AS currency, \
+         argMax(status, {NEWEST}) AS status, argMax(share_ppm, {NEWEST}) AS share, argMax(revenue_minor, {NEWEST}) AS revenue \
          FROM credits_log WHERE {within} GROUP BY quarter, advertiser_id, order_id, touch_id\
          ) AS c LEFT JOIN (\
          SELECT quarter, advertiser_id, order_id, max(ver) AS newest FROM orders_log WHERE {within} GROUP BY quarter, advertiser_id, order_id\
