@@ -28,7 +28,7 @@ mod worlds;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Options {
     /// How many worlds, by default 1000; of histories, 10
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// The first seed
     #[arg(long, default_value_t = 0)]

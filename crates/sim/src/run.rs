@@ -76,7 +76,11 @@ const LAST_LINES: usize = 40;
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {}", self.seed, self.what)?;
-        writeln!(f, "before it (cargo xtask sim --seed {} tells all):", self.seed)?;
+        writeln!(
+            f,
+            "before it (cargo xtask sim --seed {} tells all, with the same --bug if there was one):",
+            self.seed
+        )?;
         let skipped = self.story.len().saturating_sub(LAST_LINES);
         self.story.iter().skip(skipped).try_for_each(|line| writeln!(f, "  {line}"))
     }

@@ -90,7 +90,7 @@ and the right to trace one's own processes. All points of all targets take hours
         targets: Vec<String>,
         /// So many points of each target instead of all
         #[arg(long, value_name = "POINTS")]
-        sample: Option<usize>,
+        sample: Option<std::num::NonZeroUsize>,
         /// Chooses the sample
         #[arg(long, default_value_t = 0)]
         seed: u64,
@@ -185,7 +185,7 @@ fn main() -> ExitCode {
         Chore::Tidy => suite::run(&["tidy".to_owned()]),
         Chore::Sim { args } => suite::run_optimised("sim", &args),
         Chore::Kill { targets, sample, seed } => {
-            let points = sample.map_or(kill::Points::All, kill::Points::Sample);
+            let points = sample.map_or(kill::Points::All, |it| kill::Points::Sample(it.get()));
             kill::run(&kill::Options { targets, points, seed, kafka: None })
         }
         Chore::Mutants { list: true, .. } => list_mutants(),

@@ -221,6 +221,9 @@ fn a_writer_that_is_given_up_holds_nothing_back() {
     let held = audit(&[]);
     assert_eq!(held["complete_up_to"], NOON.back(units::HOUR_MS).forth(1_000).to_string());
     assert_eq!(held["held_by"], WriterId::new(7, 0).0);
+    let arguments = [ALL.as_slice(), &["--wait-seconds", "0", "--retire", "5"]].concat();
+    let unknown = stage.tributary(&arguments).expect(2).err;
+    assert!(unknown.contains("there is no writer 5") && unknown.contains("458752"), "{unknown}");
     let free = audit(&["--retire", &WriterId::new(7, 0).to_string()]);
     assert_eq!(free["held_by"], serde_json::Value::Null, "{free}");
     assert!(free["complete_up_to"].as_str() > held["complete_up_to"].as_str());

@@ -3,7 +3,7 @@
 //! In: what an audit found. Out: the instant, noted in `ClickHouse`; writers retired by hand or for their silence. Not here: the arithmetic
 //! (`warehouse`). Start at [`AuditFlags::complete`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use units::{EpochMs, HOUR_MS, Origin, WriterId};
 use warehouse::{Complete, LifeSeen, Warehouse, complete_up_to};
@@ -35,6 +35,13 @@ impl AuditFlags {
             };
             let (has_gap, is_here) = (line.missing() > 0, line.is_here);
             lives.push(LifeSeen { writer, incarnation, stored_at, has_gap, is_here });
+        }
+        if let Some(writer) = self.retire
+            && !lives.iter().any(|it| it.writer.0 == writer)
+        {
+            let known: BTreeSet<String> = lives.iter().map(|it| it.writer.to_string()).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            anyhow::bail!("there is no writer {writer} to retire: those that were seen are {known}");
         }
         let mut retired = warehouse.retired().await?;
         for (writer, incarnation, why) in self.to_retire(&lives, &retired, now) {

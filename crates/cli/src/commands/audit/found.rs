@@ -208,11 +208,12 @@ impl Audited {
         }
         let complete = self.complete.map_or_else(String::new, |it| {
             let held = it.held_by.map_or_else(String::new, |(writer, incarnation)| {
-                format!(", held back by writer {writer}-{incarnation} (audit --retire {writer} gives it up)")
+                format!(", held back by writer {writer}-{incarnation} (audit --retire {writer} gives it up for good)")
             });
             format!("; complete up to {}{held}", it.at)
         });
-        parts.join(", ") + &complete
+        let advice = if self.is_clean() { "" } else { "; audit --repair puts back what is still somewhere" };
+        parts.join(", ") + advice + &complete
     }
 }
 

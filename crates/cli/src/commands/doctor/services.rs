@@ -48,7 +48,9 @@ fn complete(warehouse: &Warehouse) -> Finding {
                 Some((writer, _)) => Finding::watch(
                     what,
                     format!("{found}; held back by writer {writer}"),
-                    format!("tributary audit says why; --retire {writer} waits no longer"),
+                    format!(
+                        "tributary audit says why, and --repair puts back what is still somewhere; --retire {writer} gives the rest up for good"
+                    ),
                 ),
             }
         }
