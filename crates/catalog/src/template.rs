@@ -146,8 +146,14 @@ pub(crate) enum UrlFault {
 impl Template {
     /// Reads a destination. Where it has no `{click_id}`, the id is appended to the query as `click_id_parameter`.
     pub(crate) fn parse(text: &str, click_id_parameter: &str, allow_local: bool) -> Result<Self, UrlFault> {
-        let (marker, plain, macros) = without_macros(text)?;
-        let url = checked(&plain, allow_local)?;
+        let (mut marker, mut plain, mut macros) = without_macros(text, "")?;
+        let mut url = checked(&plain, allow_local)?;
+        // A host in Punycode, or percent-decoded, may have letters that the text has not: the marker must not be among them.
+        let host = url.host_str().unwrap_or("").to_owned();
+        if host.contains(&marker) {
+            (marker, plain, macros) = without_macros(text, &host)?;
+            url = checked(&plain, allow_local)?;
+        }
         let serialised = url.as_str();
         let fragment_at = serialised.find('#').unwrap_or(serialised.len());
         let path_end = serialised.find(['?', '#']).unwrap_or(serialised.len());
@@ -311,8 +317,8 @@ fn glue_of_first(query: Option<&str>) -> &'static str {
     if query.is_some() { "" } else { "?" }
 }
 
-/// Replaces each macro by a marker that no URL parser changes, and lists them.
-fn without_macros(text: &str) -> Result<(String, String, Vec<Macro>), UrlFault> {
+/// Replaces each macro by a marker that no URL parser changes and that neither the text nor `host` has, and lists them.
+fn without_macros(text: &str, host: &str) -> Result<(String, String, Vec<Macro>), UrlFault> {
     if text.len() > DESTINATION_BYTES_MAX {
         return Err(UrlFault::TooLong);
     }
@@ -321,7 +327,7 @@ fn without_macros(text: &str) -> Result<(String, String, Vec<Macro>), UrlFault> 
         return Err(UrlFault::Characters);
     }
     let mut marker = "m0".to_owned();
-    while text.to_ascii_lowercase().contains(&marker) {
+    while text.to_ascii_lowercase().contains(&marker) || host.contains(&marker) {
         marker.push('0');
     }
     let after_scheme = text.find("://").map_or(0, |at| at + 3);
@@ -349,7 +355,7 @@ fn without_macros(text: &str) -> Result<(String, String, Vec<Macro>), UrlFault> 
 
 /// A URL without macros, by the same rules.
 pub(crate) fn checked_url(text: &str, allow_local: bool) -> Result<Url, UrlFault> {
-    let (_, plain, _) = without_macros(text)?;
+    let (_, plain, _) = without_macros(text, "")?;
     checked(&plain, allow_local)
 }
 

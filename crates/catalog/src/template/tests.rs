@@ -82,6 +82,21 @@ fn a_value_of_dots_does_not_climb_the_path() {
 }
 
 #[test]
+fn a_host_keeps_its_letters_whatever_they_are_in_ascii() {
+    let hosts = [
+        ("tinat\u{491}aBDeridergeeennnnnnn4ee90", "xn--tinatabderidergeeennnnnnn4ee90-gm0a"),
+        ("%6D0.example", "m0.example"),
+        ("m00.example", "m00.example"),
+    ];
+    for (written, host) in hosts {
+        let template = Template::parse(&format!("http://{written}/{{source}}"), "c", false).unwrap();
+        let mut url = String::new();
+        template.fill(&Values { source: "x", ..values() }, &mut url);
+        assert_eq!(url, format!("http://{host}/x?c=abc"), "{written}");
+    }
+}
+
+#[test]
 fn dots_beside_an_empty_value_do_not_climb_either() {
     let cases = [
         ("https://shop.example/{source}.", "", "https://shop.example/?c=abc"),
