@@ -1,4 +1,4 @@
-//! The decision: which touch earned an order, what the order is worth, and why. A pure function of sets.
+//! The decision: which touches earned an order, what each one's part is, what the order is worth, and why. A pure function of sets.
 //!
 //! In: an order's reports, what its visitors touched, every version of the catalog. Out: one [`Decision`] and a [`Credit`] for each pair of a
 //! touch and a quarter that any smaller sets could have led to: the same sets in any order give the same bytes, and larger sets
@@ -7,17 +7,16 @@
 //! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
 mod money;
+mod share;
 mod time;
 mod weigh;
 
-use catalog::{Catalog, History};
-use events::{
-    CandidateVerdict, Credit, Decision, MatchedKey, OrderKey, Report, Role, Touch, TouchId, Trace,
-    Unattributed,
-};
+use catalog::{Catalog, History, Model};
+use events::{Credit, Decision, MatchedKey, OrderKey, Report, Role, Touch, TouchId, Trace, Unattributed};
 use units::{
-    AdvertiserId, CatalogVersion, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp, VisitorId,
+    AdvertiserId, CatalogVersion, OfferId, PartnerId, Ppm, Quarter, Stamp, VisitorId,
     planted::{Bug, planted},
+    split,
 };
 
 use crate::orders::VISITORS_MAX;
@@ -25,7 +24,7 @@ use crate::orders::VISITORS_MAX;
 pub(crate) use self::time::{asked_range, possible_times};
 use self::{money::Worth, time::OrderTime, weigh::Weighed};
 
-pub use self::time::CLOCK_DIFFERENCE_MAX_MS;
+pub use self::{time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
 
 /// Touches one decision weighs: the latest of them. A person has a handful; beyond this only robots with many visitor ids are.
 /// Older ones are neither weighed nor given zero rows, and the trace counts them; what was credited to them does not count, since the
@@ -75,8 +74,11 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let time = OrderTime::of(key.advertiser, reports, &candidates)?;
     let catalog = history.at(time.at).map(AsRef::as_ref);
     let weighed = weigh::all(&candidates.touches, key.advertiser, time.at, catalog);
-    let winner = weigh::winner(&weighed);
-    let worth = Worth::of(reports, || currency_of(winner, catalog));
+    let lead = weigh::lead(&weighed);
+    let worth = Worth::of(reports, || currency_of(lead, catalog));
+    let model = lead.and(weigh::model(&weighed));
+    let hold_ms =
+        weighed.iter().filter(|it| it.is_credited()).filter_map(|it| it.rules).map(|it| it.hold_ms).max();
     let home = time.at.quarter();
     let quarters = possible_quarters(reports, &candidates.signed, home);
     let void_quarters = void_quarters(&quarters, known.left, &candidates.signed, home);
@@ -93,16 +95,16 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         refunded_minor: worth.refunded_minor,
         revenue_minor: worth.revenue_minor,
         currency: worth.currency,
-        offer: winner.map_or(OfferId(0), |it| it.touch.offer),
-        partner: winner.map_or(PartnerId(0), |it| it.touch.partner),
-        matched: winner.map(|it| candidates.matched(&it.touch.id)),
-        unattributed: winner.is_none().then(|| why_nobodys(reports, &weighed, catalog)),
+        offer: lead.map_or(OfferId(0), |it| it.touch.offer),
+        partner: lead.map_or(PartnerId(0), |it| it.touch.partner),
+        matched: lead.map(|it| candidates.matched(&it.touch.id)),
+        unattributed: lead.is_none().then(|| why_nobodys(reports, &weighed, catalog)),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         first_received_at: first.received_at,
         last_received_at: last.received_at,
-        payable_at: time.at.forth(winner.and_then(|it| it.rules).map_or(0, |it| it.hold_ms)),
+        payable_at: time.at.forth(hold_ms.unwrap_or(0)),
         void_quarters,
-        trace: trace(reports, &weighed, winner, candidates.left_out, notes(&time, &worth)),
+        trace: trace(reports, &weighed, candidates.left_out, notes(&time, &worth, model)),
     };
     let credits = credits(&decision, &quarters, &weighed, &candidates);
     Some(Decided { decision: Box::new(decision), credits })
@@ -168,8 +170,8 @@ fn signed_touch(id: events::ClickId, reported: units::EpochMs, history: &History
 }
 
 /// The order's currency where no report gave one.
-fn currency_of(winner: Option<&Weighed<'_>>, catalog: Option<&Catalog>) -> Option<units::Currency> {
-    Some(catalog?.offers.get(&winner?.touch.offer)?.currency)
+fn currency_of(lead: Option<&Weighed<'_>>, catalog: Option<&Catalog>) -> Option<units::Currency> {
+    Some(catalog?.offers.get(&lead?.touch.offer)?.currency)
 }
 
 fn why_nobodys(reports: &[Report], weighed: &[Weighed<'_>], catalog: Option<&Catalog>) -> Unattributed {
@@ -215,18 +217,20 @@ fn void_quarters(possible: &[Quarter], left: &[Quarter], signed: &[Touch], home:
     void
 }
 
-fn notes(time: &OrderTime, worth: &Worth) -> Vec<Box<str>> {
+fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>) -> Vec<Box<str>> {
     let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
-    clock.into_iter().chain(worth.notes.iter().copied()).map(Into::into).collect()
+    // The usual one needs no word.
+    let model = model.and_then(|it| match it {
+        Model::Last => None,
+        Model::First => Some("model_first"),
+        Model::Linear => Some("model_linear"),
+        Model::Position(_) => Some("model_position"),
+        Model::TimeDecay { .. } => Some("model_time_decay"),
+    });
+    clock.into_iter().chain(worth.notes.iter().copied()).chain(model).map(Into::into).collect()
 }
 
-fn trace(
-    reports: &[Report],
-    weighed: &[Weighed<'_>],
-    winner: Option<&Weighed<'_>>,
-    left_out: u32,
-    notes: Vec<Box<str>>,
-) -> Trace {
+fn trace(reports: &[Report], weighed: &[Weighed<'_>], left_out: u32, notes: Vec<Box<str>>) -> Trace {
     let mut refused_clicks: Vec<(Box<str>, Box<str>)> = reports
         .iter()
         .filter_map(|it| match &it.click {
@@ -236,14 +240,16 @@ fn trace(
         .collect();
     refused_clicks.sort_unstable();
     refused_clicks.dedup();
-    let mut candidates: Vec<events::Candidate> =
-        weighed.iter().rev().take(Trace::CANDIDATES_MAX).map(Weighed::candidate).collect();
-    // The winner is what people look for: it takes the last place where newer losers filled the list.
-    if let (Some(winner), Some(last)) = (winner, candidates.last_mut())
-        && winner.touch.at <= last.at
-    {
-        *last = winner.candidate();
-    }
+    // Those with a share are what people look for; the newest of the others take the places that are left.
+    let credited = weighed.iter().filter(|it| it.is_credited()).count();
+    let mut places = Trace::CANDIDATES_MAX.saturating_sub(credited);
+    let is_told = |it: &&Weighed<'_>| {
+        let has_place = it.is_credited() || 0 < places;
+        places -= usize::from(has_place && !it.is_credited());
+        has_place
+    };
+    let candidates: Vec<events::Candidate> =
+        weighed.iter().rev().filter(is_told).map(Weighed::candidate).collect();
     let hidden = u32::try_from(weighed.len() - candidates.len()).unwrap_or(u32::MAX);
     Trace {
         visitors: visitors(reports),
@@ -270,21 +276,24 @@ pub(crate) fn visitors(reports: &[Report]) -> Vec<VisitorId> {
     visitors
 }
 
-/// A row for every touch and every quarter that some part of what is known could have credited: the share for the winner in the
-/// order's quarter, zero for all others.
+/// A row for every touch and every quarter that some part of what is known could have credited: its share for each credited one in the order's
+/// quarter, zero for all others.
 fn credits(
     decision: &Decision,
     quarters: &[Quarter],
     weighed: &[Weighed<'_>],
     candidates: &Candidates,
 ) -> Vec<Credit> {
+    let money =
+        split(decision.revenue_minor, &weighed.iter().map(|it| u64::from(it.share.0)).collect::<Vec<_>>());
     // A robot's click is credited under no set of inputs, unless a report named it before its record was known.
-    let creditable = |it: &&Weighed<'_>| it.touch.verdict.is_valid() || candidates.is_signed(&it.touch.id);
-    let rows = weighed.iter().filter(creditable);
-    let rows = rows.filter(|it| it.verdict == CandidateVerdict::Won || !planted(Bug::GhostTouch));
-    let row = |it: &Weighed<'_>, quarter: Quarter| {
+    let creditable =
+        |it: &(&Weighed<'_>, i64)| it.0.touch.verdict.is_valid() || candidates.is_signed(&it.0.touch.id);
+    let rows = weighed.iter().zip(money).filter(creditable);
+    let rows = rows.filter(|(it, _)| it.is_credited() || !planted(Bug::GhostTouch));
+    let row = |it: &Weighed<'_>, revenue_minor: i64, quarter: Quarter| {
         let touch = it.shown();
-        let won = it.verdict == CandidateVerdict::Won && quarter == decision.at.quarter();
+        let is_home = quarter == decision.at.quarter();
         Credit {
             stamp: decision.stamp,
             quarter,
@@ -298,12 +307,12 @@ fn credits(
             link: touch.link,
             country: touch.country,
             device: touch.device,
-            share: if won { PPM_WHOLE } else { Ppm(0) },
-            revenue_minor: if won { decision.revenue_minor } else { 0 },
+            share: if is_home { it.share } else { Ppm(0) },
+            revenue_minor: if is_home { revenue_minor } else { 0 },
             currency: decision.currency,
             status: decision.status,
-            role: if won { Role::Closer } else { Role::None },
+            role: if is_home { it.role } else { Role::None },
         }
     };
-    rows.flat_map(|it| quarters.iter().map(move |quarter| row(it, *quarter))).collect()
+    rows.flat_map(|(it, minor)| quarters.iter().map(move |quarter| row(it, minor, *quarter))).collect()
 }

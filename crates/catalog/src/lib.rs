@@ -11,6 +11,7 @@ mod history;
 mod host;
 mod model;
 mod parse;
+mod sharing;
 mod template;
 
 pub use diff::diff;
@@ -18,12 +19,13 @@ pub use explain::{RuleLine, explain};
 pub use history::History;
 pub use host::is_local;
 pub use model::{
-    Advertiser, Catalog, Coupon, Link, Model, Offer, OrderIdentity, Override, OverrideFor, Overrides,
-    Partner, PixelRole, RuleChanges, RuleKey, RuleLevel, Rules, Secret, Status,
+    Advertiser, Catalog, Coupon, Link, Offer, OrderIdentity, Override, OverrideFor, Overrides, Partner,
+    PixelRole, RuleChanges, RuleKey, RuleLevel, Rules, Secret, Status,
 };
 pub use parse::{
     CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,
     SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, load, merge_text, parse, resolve_secrets, split_text,
     webhook_key,
 };
+pub use sharing::{Model, PositionWeights};
 pub use template::{DESTINATION_BYTES_MAX, Macro, Part, SUBS_MAX, Template, Values, encode};

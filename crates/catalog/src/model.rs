@@ -14,7 +14,7 @@ use units::{AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, Pa
 
 pub use self::{
     offer::Offer,
-    rules::{Model, Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
+    rules::{Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
 };
 use crate::template::Template;
 

@@ -9,6 +9,7 @@ mod error;
 mod reader;
 mod rows;
 mod secrets;
+mod sharing;
 mod values;
 
 use units::{CatalogVersion, EpochMs};

@@ -66,7 +66,7 @@ coded! {
 coded! {
     /// What became of a candidate touch.
     CandidateVerdict {
-        /// It is credited.
+        /// It is credited, whole or with a share.
         Won = 0 "won",
         /// Eligible, but another touch is newer.
         Older = 1 "older",
@@ -88,6 +88,12 @@ coded! {
         ViewBehindClick = 9 "view_behind_click",
         /// Beyond the number of touches one decision looks at.
         BeyondCap = 10 "beyond_cap",
+        /// A repeat of an older touch of its path by the same visitor on the same link: the path counts it once.
+        Duplicate = 11 "duplicate",
+        /// On the path, but the model gives its place nothing.
+        NotShared = 12 "not_shared",
+        /// Eligible, but the model credits the oldest one.
+        Newer = 13 "newer",
     }
 }
 
@@ -96,8 +102,12 @@ coded! {
     Role {
         /// Nothing that earns.
         None = 0 "none",
-        /// The touch that is credited alone.
+        /// The last touch of the path, or the one that is credited alone.
         Closer = 1 "closer",
+        /// The first of several.
+        Introducer = 2 "introducer",
+        /// Between the first and the last one.
+        Influencer = 3 "influencer",
     }
 }
 

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use attribution::{Caps, MemorySlices, SliceOptions};
 use catalog::{Catalog, load};
 use events::{
-    Channel, ClickHead, ClickId, Country, Device, OrderKey, Report, ReportedClick, Statement, TouchId,
-    TouchKind, VERDICT_VERSION, Verdict,
+    Channel, ClickHead, ClickId, Country, Device, OrderKey, Report, ReportedClick, Statement, TouchKind,
+    VERDICT_VERSION, Verdict,
 };
 use journal::{Record, StreamId};
 use pipeline::{
@@ -19,7 +19,13 @@ use pipeline::{
 };
 use units::{AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, Money, OfferId, Origin, Stamp};
 
-use crate::{clickhouse::OrderRow, naive, owner::machines, store::Kept, world::record};
+use crate::{
+    clickhouse::OrderRow,
+    naive::{self, Parts, parts},
+    owner::machines,
+    store::Kept,
+    world::record,
+};
 
 /// Where records seem to come from.
 const STREAM: StreamId = StreamId::Memory(0);
@@ -51,7 +57,7 @@ pub(crate) struct Play {
     reports: BTreeMap<OrderKey, Vec<Report>>,
     /// By version.
     catalogs: Vec<Arc<Catalog>>,
-    said: BTreeMap<OrderKey, (OrderRow, Option<TouchId>)>,
+    said: BTreeMap<OrderKey, (OrderRow, Parts)>,
 }
 
 impl Play {
@@ -78,9 +84,7 @@ impl Play {
         }
     }
 
-    pub(crate) fn orders(
-        &self,
-    ) -> impl Iterator<Item = (&OrderKey, &[Report], &(OrderRow, Option<TouchId>))> {
+    pub(crate) fn orders(&self) -> impl Iterator<Item = (&OrderKey, &[Report], &(OrderRow, Parts))> {
         self.reports.iter().filter_map(|(key, reports)| Some((key, reports.as_slice(), self.said.get(key)?)))
     }
 
@@ -121,8 +125,7 @@ impl Play {
         self.out.batch.clear();
         for message in self.out.messages.drain(..) {
             if let Message::Decided(decision, credits) = message {
-                let winner = credits.iter().find(|it| it.share.0 > 0).map(|it| it.touch);
-                self.said.insert(decision.key.clone(), (OrderRow::of(&decision), winner));
+                self.said.insert(decision.key.clone(), (OrderRow::of(&decision), parts(&credits)));
             }
         }
         self.check()

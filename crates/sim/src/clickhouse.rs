@@ -38,8 +38,8 @@ pub(crate) struct Cell {
     valid: u64,
     unique: u64,
     views: u64,
-    orders: u64,
-    approved: u64,
+    orders_ppm: u64,
+    approved_ppm: u64,
     revenue_minor: i64,
 }
 
@@ -54,9 +54,9 @@ impl Cell {
         self.unique += u64::from(verdict == "valid");
     }
 
-    pub(crate) fn add_order(&mut self, status: &str, revenue_minor: i64) {
-        self.orders += 1;
-        self.approved += u64::from(status == "approved");
+    pub(crate) fn add_order(&mut self, share_ppm: u32, status: &str, revenue_minor: i64) {
+        self.orders_ppm += u64::from(share_ppm);
+        self.approved_ppm += if status == "approved" { u64::from(share_ppm) } else { 0 };
         self.revenue_minor += revenue_minor;
     }
 
@@ -373,7 +373,11 @@ impl Tables {
         }
         let is_guarded = bug != Some(Bug::NoVersionGuard);
         for (_, credit) in self.credits_of(quarter, is_guarded) {
-            groups.entry(credit.cell.clone()).or_default().add_order(&credit.status, credit.revenue_minor);
+            groups.entry(credit.cell.clone()).or_default().add_order(
+                credit.share_ppm,
+                &credit.status,
+                credit.revenue_minor,
+            );
         }
         groups
     }

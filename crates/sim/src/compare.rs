@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use events::TouchId;
 use units::Quarter;
 
 use crate::{
     clickhouse::{Cell, CellKey, OrderName, OrderRow, Tables},
-    naive::Answer,
+    naive::{Answer, Parts},
 };
 
 /// What analysts see.
@@ -16,8 +17,8 @@ use crate::{
 pub(crate) struct Content {
     /// Every row of each order that is not void: one, or it is wrong.
     pub(crate) orders: BTreeMap<OrderName, Vec<OrderRow>>,
-    /// Touches with their money.
-    pub(crate) credits: BTreeMap<OrderName, Vec<([u8; 16], i64)>>,
+    /// Touches with their parts and their money, by touch.
+    pub(crate) credits: BTreeMap<OrderName, Parts>,
     /// Those that are not zero.
     pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
 }
@@ -29,7 +30,11 @@ pub(crate) fn content(tables: &Tables) -> Content {
         content.orders.entry(name.clone()).or_default().push(order.clone());
     }
     for ((_, name, touch), credit) in tables.credits() {
-        content.credits.entry(name.clone()).or_default().push((*touch, credit.revenue_minor));
+        content.credits.entry(name.clone()).or_default().push((
+            TouchId(*touch),
+            credit.share_ppm,
+            credit.revenue_minor,
+        ));
     }
     content
 }
@@ -39,9 +44,9 @@ impl Content {
     pub(crate) fn of(answer: Answer) -> Self {
         let cells = answer.cells.into_iter().filter(|(_, cell)| !cell.is_zero()).collect();
         let mut content = Self { cells, ..Self::default() };
-        for (name, (order, touch)) in answer.orders {
-            if let Some(touch) = touch {
-                content.credits.insert(name.clone(), vec![(touch.0, order.revenue_minor)]);
+        for (name, (order, parts)) in answer.orders {
+            if !parts.is_empty() {
+                content.credits.insert(name.clone(), parts);
             }
             content.orders.insert(name, vec![order]);
         }

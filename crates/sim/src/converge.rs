@@ -8,7 +8,7 @@ mod replay;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use events::{Credit, Decision, OrderKey, TouchId};
+use events::{Credit, Decision, OrderKey};
 use sha2::{Digest, Sha256};
 use units::Stamp;
 
@@ -16,7 +16,11 @@ use self::{
     history::History,
     replay::{Regime, Replay},
 };
-use crate::{clickhouse::OrderRow, naive, rng::Rng};
+use crate::{
+    clickhouse::OrderRow,
+    naive::{self, Parts, parts},
+    rng::Rng,
+};
 
 /// How often the history of one seed is read, by default: once plainly, once with everything going on.
 pub const REPLAYS: u32 = 2;
@@ -127,7 +131,6 @@ fn check_plainly(history: &History, snapshots: &Snapshots) -> Result<(), String>
 }
 
 /// As the plain answer says it.
-fn shown(decision: &Decision, credits: &[Credit]) -> (OrderRow, Option<TouchId>) {
-    let winner = credits.iter().find(|it| it.share.0 > 0).map(|it| it.touch);
-    (OrderRow::of(decision), winner)
+fn shown(decision: &Decision, credits: &[Credit]) -> (OrderRow, Parts) {
+    (OrderRow::of(decision), parts(credits))
 }

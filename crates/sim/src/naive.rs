@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::{Catalog, Rules, Status};
 use events::{
-    ClickHead, ClickId, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TimeSource,
-    Touch, TouchId, TouchKind, Verdict,
+    ClickHead, ClickId, Credit, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement,
+    TimeSource, Touch, TouchId, TouchKind, Verdict,
 };
 use units::{Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter};
 
@@ -17,10 +17,16 @@ use crate::{
     world::signed,
 };
 
+#[path = "../../attribution/tests/naive/sharing.rs"]
+mod sharing;
+
+/// Touches with their parts per million and their money, by touch.
+pub(crate) type Parts = Vec<(TouchId, u32, i64)>;
+
 /// Everything that must be found at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    pub(crate) orders: BTreeMap<OrderName, (OrderRow, Option<TouchId>)>,
+    pub(crate) orders: BTreeMap<OrderName, (OrderRow, Parts)>,
     pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
 }
 
@@ -37,28 +43,44 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
     }
     for (key, mut reports) in by_order {
         reports.sort_by_key(|it| (it.received_at, it.origin));
-        let (order, winner) = decide(&key, &reports, clicks, catalogs);
-        if let Some((touch, currency)) = winner {
+        let (order, credited) = decide(&key, &reports, clicks, catalogs);
+        let currency = Currency::parse(&order.currency).unwrap_or(Currency::EUR);
+        for (touch, share, minor) in &credited {
             let quarter = EpochMs(order.at).quarter();
-            let cell = answer.cells.entry((quarter, cell_key(&touch, currency)));
-            cell.or_default().add_order(&order.status, order.revenue_minor);
+            let cell = answer.cells.entry((quarter, cell_key(touch, currency)));
+            cell.or_default().add_order(*share, &order.status, *minor);
         }
         let name = (key.advertiser.0, key.order.to_string());
-        answer.orders.insert(name, (order, winner.map(|(touch, _)| touch.id)));
+        answer.orders.insert(name, (order, named(credited)));
     }
     answer
 }
 
-/// One order, as its row says it, and the touch that earned it. `reports` ascend by (received, origin); `clicks` are at least those of the visitors
+/// One order, as its row says it, and the touches that earned it. `reports` ascend by (received, origin); `clicks` are at least those of the visitors
 /// that they name.
 pub(crate) fn order(
     key: &OrderKey,
     reports: &[Report],
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
-) -> (OrderRow, Option<TouchId>) {
-    let (order, winner) = decide(key, reports, clicks, catalogs);
-    (order, winner.map(|(touch, _)| touch.id))
+) -> (OrderRow, Parts) {
+    let (order, credited) = decide(key, reports, clicks, catalogs);
+    (order, named(credited))
+}
+
+/// What credits give to whom.
+pub(crate) fn parts(credits: &[Credit]) -> Parts {
+    let paid = credits.iter().filter(|it| it.share.0 > 0);
+    let mut parts: Parts = paid.map(|it| (it.touch, it.share.0, it.revenue_minor)).collect();
+    parts.sort_unstable();
+    parts
+}
+
+fn named(credited: Vec<(Touch, u32, i64)>) -> Parts {
+    let mut parts: Parts =
+        credited.into_iter().map(|(touch, share, minor)| (touch.id, share, minor)).collect();
+    parts.sort_unstable();
+    parts
 }
 
 fn cell_key(touch: &Touch, currency: Currency) -> CellKey {
@@ -81,7 +103,7 @@ fn decide(
     reports: &[Report],
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
-) -> (OrderRow, Option<(Touch, Currency)>) {
+) -> (OrderRow, Vec<(Touch, u32, i64)>) {
     let ids = signed(reports);
     let said = said_time(reports);
     let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, said, clicks, catalogs)).collect();
@@ -94,12 +116,23 @@ fn decide(
     };
     let touches = clicks.iter().filter(named).map(Touch::from).chain(own.iter().copied());
     let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
-    let best = |kind: TouchKind| touches.clone().filter(|it| it.kind == kind).filter(eligible).max();
-    let winner = best(TouchKind::Click).or_else(|| best(TouchKind::View));
+    let path_of = |kind: TouchKind| {
+        let mut path: Vec<Touch> = touches.clone().filter(|it| it.kind == kind).filter(eligible).collect();
+        path.sort();
+        path.dedup_by_key(|it| it.id);
+        path
+    };
+    let clicked = path_of(TouchKind::Click);
+    let path = if clicked.is_empty() { path_of(TouchKind::View) } else { clicked };
+    let rules_of = |it: &Touch| rules(catalog?, it.offer, it.partner);
+    let model = path.last().and_then(rules_of).map(|it| it.model).unwrap_or_default();
+    let credited = sharing::credited(model, &path);
+    // Of the greatest shares the newest.
+    let lead = credited.iter().max_by_key(|(_, share)| *share).map(|(touch, _)| *touch);
+    let hold_ms = credited.iter().filter_map(|(touch, _)| rules_of(touch)).map(|it| it.hold_ms).max();
 
-    let rules = winner.and_then(|it| rules(catalog?, it.offer, it.partner));
     let fallback =
-        || winner.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
+        || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
     let matched = |touch: Touch| {
         if own.iter().any(|it| it.id == touch.id) { MatchedKey::ClickId } else { MatchedKey::Visitor }
@@ -112,13 +145,17 @@ fn decide(
         refunded_minor: worth.refunded_minor,
         revenue_minor: worth.revenue_minor,
         currency: worth.currency.as_str().to_owned(),
-        offer: winner.map_or(0, |it| it.offer.0),
-        partner: winner.map_or(0, |it| it.partner.0),
-        matched: winner.map_or("", |it| matched(it).as_str()).to_owned(),
+        offer: lead.map_or(0, |it| it.offer.0),
+        partner: lead.map_or(0, |it| it.partner.0),
+        matched: lead.map_or("", |it| matched(it).as_str()).to_owned(),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
-        payable_at: at.forth(rules.map_or(0, |it| it.hold_ms)).0,
+        payable_at: at.forth(hold_ms.unwrap_or(0)).0,
     };
-    (order, winner.map(|it| (it, worth.currency)))
+    let weights: Vec<u128> = credited.iter().map(|(_, share)| u128::from(*share)).collect();
+    let money = sharing::parts(worth.revenue_minor, &weights);
+    let parts =
+        credited.into_iter().zip(money).map(|((touch, share), minor)| (touch, share, minor)).collect();
+    (order, parts)
 }
 
 /// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it. Versions that take
@@ -182,15 +219,15 @@ pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Op
     let find = |whom: Option<catalog::OverrideFor>| overrides().find(|(it, _)| Some(it) == whom.as_ref());
     let of_kind = find(kind.map(catalog::OverrideFor::PartnerKind)).map(|(_, it)| it);
     let of_partner = find(Some(catalog::OverrideFor::Partner(partner))).map(|(_, it)| it);
-    let said = |of: fn(&catalog::RuleChanges) -> Option<u64>| {
-        [of_partner, of_kind, Some(own)].into_iter().flatten().find_map(of)
-    };
+    let levels = || [of_partner, of_kind, Some(own)].into_iter().flatten();
+    let said = |of: fn(&catalog::RuleChanges) -> Option<u64>| levels().find_map(of);
     let built_in = Rules::default();
     Some(Rules {
         click_window_ms: said(|it| it.click_window_ms).unwrap_or(built_in.click_window_ms),
         view_window_ms: said(|it| it.view_window_ms).unwrap_or(built_in.view_window_ms),
         minimum_time_ms: said(|it| it.minimum_time_ms).unwrap_or(built_in.minimum_time_ms),
         hold_ms: said(|it| it.hold_ms).unwrap_or(built_in.hold_ms),
+        model: levels().find_map(|it| it.model).unwrap_or(built_in.model),
         ..built_in
     })
 }

@@ -32,6 +32,16 @@ pub(crate) const OLD_MS: u64 = 200 * DAY_MS;
 /// Text that some clicks bring along, so that segments fill up.
 const BULK_BYTES: [usize; 4] = [0, 0, 200, 3_000];
 
+/// How offers share.
+const MODELS: [&str; 6] = [
+    "",
+    "model = \"last\"",
+    "model = \"first\"",
+    "model = \"linear\"",
+    "model = \"position\"\nposition_weights = [30, 30, 40]",
+    "model = \"time_decay\"\nhalf_life = \"20m\"",
+];
+
 /// What somebody sends.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
@@ -233,6 +243,11 @@ fn minute(rng: &mut Rng) -> EpochMs {
     START.forth(rng.below(MINUTES) * MINUTE_MS)
 }
 
+fn model_of(drawn: u64) -> &'static str {
+    let index = usize::try_from(drawn).unwrap_or(0) % MODELS.len();
+    MODELS.get(index).copied().unwrap_or_default()
+}
+
 /// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
 pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = String::new();
@@ -248,8 +263,10 @@ pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Cata
             &mut text,
             format_args!(
                 "[[offer]]\nid = {id}\nadvertiser = {advertiser}\nname = \"O{id}\"\ndestination = \"https://shop.example/\"\ncurrency = \"{currency}\"\n\
-                 click_window = \"{window}m\"\nview_window = \"{view}m\"\nminimum_time = \"{minimum}m\"\nhold = \"{}d\"",
-                rng.of([0, 30])
+                 click_window = \"{window}m\"\nview_window = \"{view}m\"\nminimum_time = \"{minimum}m\"\nhold = \"{}d\"\n{}",
+                rng.of([0, 30]),
+                // By what was drawn already: another draw would make every seed another world.
+                model_of(window + view + minimum + version + id)
             ),
         );
     }

@@ -7,6 +7,7 @@
 mod ids;
 mod money;
 pub mod planted;
+mod split;
 mod time;
 
 pub use ids::{
@@ -14,4 +15,5 @@ pub use ids::{
     VisitorId, WriterId,
 };
 pub use money::{Currency, Money, MoneyError, PPM_WHOLE, Ppm};
+pub use split::{shares, split};
 pub use time::{Clock, DAY_MS, EpochMs, HOUR_MS, MINUTE_MS, QUARTER_MS, Quarter, SECOND_MS};

@@ -1,14 +1,21 @@
-//! What becomes of each touch: may it be credited, and which one is.
+//! What becomes of each touch: may it be credited, and what is its part.
 //!
-//! In: touches in order of time, the order's time and the catalog in force then. Out: a verdict for each. One model exists: the newest eligible
-//! click takes all, and the newest eligible view where there is no click.
+//! In: touches in order of time, the order's time and the catalog in force then. Out: a verdict for each, and shares that make the whole. The path is
+//! every eligible click, or every eligible view where no click is; the model of its newest touch shares the order along it (`share`).
 
-use catalog::{Catalog, Rules, Status};
-use events::{Candidate, CandidateVerdict, Touch, TouchKind};
+use catalog::{Catalog, Model, Rules, Status};
+use events::{Candidate, CandidateVerdict, Role, Touch, TouchKind, Verdict};
 use units::{
-    AdvertiserId, EpochMs,
+    AdvertiserId, EpochMs, PPM_WHOLE, Ppm,
     planted::{Bug, planted},
+    shares,
 };
+
+use super::share;
+
+/// Touches of one path that are shared among: the first one and the latest. As many as a trace shows; beyond it only robots and people who click
+/// for money are.
+pub const PATH_MAX: usize = events::Trace::CANDIDATES_MAX;
 
 /// A touch with its verdict.
 pub(crate) struct Weighed<'a> {
@@ -16,6 +23,10 @@ pub(crate) struct Weighed<'a> {
     pub(crate) verdict: CandidateVerdict,
     /// The rules that applied to it, where the catalog knows its offer.
     pub(crate) rules: Option<Rules>,
+    /// Its part of the order: above zero where its verdict is that it won, and nowhere else.
+    pub(crate) share: Ppm,
+    /// What it did for the order, if it has a share.
+    pub(crate) role: Role,
     /// From the touch to the order; negative when it came after.
     age_ms: i64,
 }
@@ -29,26 +40,102 @@ pub(super) fn all<'a>(
 ) -> Vec<Weighed<'a>> {
     let mut weighed: Vec<Weighed<'a>> =
         touches.iter().map(|touch| Weighed::alone(touch, advertiser, order_at, catalog)).collect();
-    let is_eligible = |it: &Weighed<'_>| it.verdict == CandidateVerdict::Won;
-    let is_click = |it: &Weighed<'_>| it.touch.kind == TouchKind::Click;
-    let click = weighed.iter().rposition(|it| is_eligible(it) && is_click(it));
-    let winner = click.or_else(|| weighed.iter().rposition(is_eligible));
-    for (index, it) in weighed.iter_mut().enumerate() {
-        if is_eligible(it) && Some(index) != winner {
-            let behind_click = click.is_some() && !is_click(it);
-            it.verdict =
-                if behind_click { CandidateVerdict::ViewBehindClick } else { CandidateVerdict::Older };
+    let click = weighed.iter().rposition(|it| it.is_eligible() && it.touch.kind == TouchKind::Click);
+    let Some(newest) = click.or_else(|| weighed.iter().rposition(Weighed::is_eligible)) else {
+        return weighed;
+    };
+    if click.is_some() {
+        let views = weighed.iter_mut().filter(|it| it.is_eligible() && it.touch.kind == TouchKind::View);
+        views.for_each(|it| it.verdict = CandidateVerdict::ViewBehindClick);
+    }
+    let model = weighed.get(newest).and_then(|it| it.rules).map_or(Model::Last, |it| it.model);
+    match model {
+        Model::Last => all_to(newest, &mut weighed, CandidateVerdict::Older),
+        Model::First => {
+            let oldest = weighed.iter().position(Weighed::is_eligible).unwrap_or(newest);
+            all_to(oldest, &mut weighed, CandidateVerdict::Newer);
         }
+        Model::Linear | Model::Position(_) | Model::TimeDecay { .. } => share_along(model, &mut weighed),
     }
     weighed
 }
 
-/// The one that is credited.
-pub(super) fn winner<'a, 'b>(weighed: &'b [Weighed<'a>]) -> Option<&'b Weighed<'a>> {
-    weighed.iter().find(|it| it.verdict == CandidateVerdict::Won)
+/// One touch gets the whole, and all others on the path get `verdict`.
+fn all_to(winner: usize, weighed: &mut [Weighed<'_>], verdict: CandidateVerdict) {
+    for (index, it) in weighed.iter_mut().enumerate().filter(|(_, it)| it.is_eligible()) {
+        if index == winner {
+            (it.share, it.role) = (PPM_WHOLE, Role::Closer);
+        } else {
+            it.verdict = verdict;
+        }
+    }
+}
+
+fn share_along(model: Model, weighed: &mut [Weighed<'_>]) {
+    leave_out_repeats(weighed);
+    let eligible = weighed.iter().filter(|it| it.is_eligible()).count();
+    let beyond =
+        weighed.iter_mut().filter(|it| it.is_eligible()).skip(1).take(eligible.saturating_sub(PATH_MAX));
+    beyond.for_each(|it| it.verdict = CandidateVerdict::BeyondCap);
+
+    let path = || weighed.iter().filter(|it| it.is_eligible()).map(|it| it.touch.at);
+    let last = path().next_back().unwrap_or_default();
+    let older_by_ms: Vec<u64> = path().map(|at| last.ms_since(at).unwrap_or(0)).collect();
+    let shares = shares(&share::weights(model, &older_by_ms));
+    let end = shares.len().saturating_sub(1);
+    let path = weighed.iter_mut().filter(|it| it.is_eligible());
+    for (place, (it, share)) in path.zip(shares).enumerate() {
+        if share == Ppm(0) {
+            it.verdict = CandidateVerdict::NotShared;
+            continue;
+        }
+        it.share = share;
+        it.role = match place {
+            _ if place == end => Role::Closer,
+            0 => Role::Introducer,
+            _ => Role::Influencer,
+        };
+    }
+}
+
+/// What the edge found to repeat an older touch counts with that one, if it is on the path.
+fn leave_out_repeats(weighed: &mut [Weighed<'_>]) {
+    for index in 0..weighed.len() {
+        let (before, rest) = weighed.split_at_mut(index);
+        let Some(it) = rest.first_mut() else { continue };
+        let same = |other: &Weighed<'_>| {
+            other.is_eligible()
+                && (other.touch.visitor, other.touch.link) == (it.touch.visitor, it.touch.link)
+        };
+        if it.is_eligible() && it.touch.verdict == Verdict::Duplicate && before.iter().any(same) {
+            it.verdict = CandidateVerdict::Duplicate;
+        }
+    }
+}
+
+/// The model that shared: of the newest touch that could be credited, which every path keeps among the credited or the repeats.
+pub(super) fn model(weighed: &[Weighed<'_>]) -> Option<Model> {
+    use CandidateVerdict::{Duplicate, Newer, NotShared, Won};
+    let is_on_path = |it: &&Weighed<'_>| matches!(it.verdict, Won | Newer | NotShared | Duplicate);
+    weighed.iter().rev().find(is_on_path)?.rules.map(|it| it.model)
+}
+
+/// The one that speaks for the order: of the greatest shares the newest.
+pub(super) fn lead<'a, 'b>(weighed: &'b [Weighed<'a>]) -> Option<&'b Weighed<'a>> {
+    weighed.iter().filter(|it| it.is_credited()).max_by_key(|it| it.share)
 }
 
 impl<'a> Weighed<'a> {
+    /// Before shares are given: it may be credited.
+    fn is_eligible(&self) -> bool {
+        self.verdict == CandidateVerdict::Won
+    }
+
+    /// Whether it has a part of the order.
+    pub(super) fn is_credited(&self) -> bool {
+        self.share > Ppm(0)
+    }
+
     /// By itself: `Won` is given to every touch that may be credited, until they are compared.
     fn alone(
         touch: &'a Touch,
@@ -73,7 +160,7 @@ impl<'a> Weighed<'a> {
             _ if !is_active => CandidateVerdict::PartnerInactive,
             _ => CandidateVerdict::Won,
         };
-        Self { touch, verdict, rules, age_ms }
+        Self { touch, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
     }
 
     /// As the trace tells it. Another advertiser's partner and offer are not told to this one.

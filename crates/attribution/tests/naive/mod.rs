@@ -1,9 +1,13 @@
 //! The decision as one would say it aloud, over everything at once: what the machines must end in.
 
+pub(crate) mod sharing;
+
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Status};
-use events::{ClickHead, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TouchId, TouchKind};
+use events::{
+    ClickHead, OrderKey, OrderStatus, Report, ReportedStatus, Statement, Touch, TouchId, TouchKind,
+};
 use units::{EpochMs, Quarter};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -15,8 +19,10 @@ pub(crate) struct Answer {
     pub(crate) status: OrderStatus,
     pub(crate) amount_minor: Option<i64>,
     pub(crate) revenue_minor: i64,
-    /// Whose touch earned it.
-    pub(crate) winner: Option<(u32, TouchId)>,
+    /// Whose touches earned it: partner, touch, parts per million, money. By touch.
+    pub(crate) credits: Vec<(u32, TouchId, u32, i64)>,
+    /// The partner of the greatest share, of equals the newest touch's; 0 for nobody.
+    pub(crate) partner: u32,
 }
 
 pub(crate) fn decide(
@@ -30,8 +36,15 @@ pub(crate) fn decide(
     let at = time(order, clicks, &reports);
     let in_force = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
     let (status, amount_minor, revenue_minor) = worth(&reports);
-    let winner = in_force.and_then(|it| winner(order, clicks, &reports, it, at));
-    Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, winner }
+    let credited = in_force.map(|it| credited(order, clicks, &reports, it, at)).unwrap_or_default();
+    let partner = credited.iter().max_by_key(|(_, share)| *share).map_or(0, |(touch, _)| touch.partner.0);
+    let money =
+        sharing::parts(revenue_minor, &credited.iter().map(|it| u128::from(it.1)).collect::<Vec<_>>());
+    let credits = credited.iter().zip(money);
+    let mut credits: Vec<_> =
+        credits.map(|((touch, share), minor)| (touch.partner.0, touch.id, *share, minor)).collect();
+    credits.sort_by_key(|it| it.1);
+    Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, credits, partner }
 }
 
 fn time(order: &OrderKey, clicks: &[ClickHead], reports: &[&Report]) -> EpochMs {
@@ -46,13 +59,13 @@ fn is_signed(click: &ClickHead, reports: &[&Report]) -> bool {
     reports.iter().any(|it| it.click.signed() == Some(click.id))
 }
 
-fn winner(
+fn credited(
     order: &OrderKey,
     clicks: &[ClickHead],
     reports: &[&Report],
     catalog: &Catalog,
     at: EpochMs,
-) -> Option<(u32, TouchId)> {
+) -> Vec<(Touch, u32)> {
     let names = |it: &ClickHead| {
         let of = |report: &&Report| {
             report.visitor == Some(it.visitor())
@@ -71,11 +84,16 @@ fn winner(
             && at.0 < it.at().0 + window
             && names(it)
     };
-    let best = |kind| {
-        clicks.iter().filter(|it| it.kind == kind).filter(may_earn).max_by_key(|it| (it.at(), it.origin))
+    let eligible = |kind| {
+        let mut touches: Vec<Touch> =
+            clicks.iter().filter(|it| it.kind == kind).filter(may_earn).map(Touch::from).collect();
+        touches.sort_by_key(|it| (it.at, it.origin));
+        touches
     };
-    let won = best(TouchKind::Click).or_else(|| best(TouchKind::View))?;
-    Some((won.partner.0, won.id.touch()))
+    let clicked = eligible(TouchKind::Click);
+    let path = if clicked.is_empty() { eligible(TouchKind::View) } else { clicked };
+    let model = path.last().and_then(|it| catalog.rules(it.offer, it.partner)).map(|it| it.model);
+    sharing::credited(model.unwrap_or_default(), &path)
 }
 
 fn worth(reports: &[&Report]) -> (OrderStatus, Option<i64>, i64) {

@@ -7,12 +7,12 @@ mod owners;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::{Catalog, Status};
+use catalog::{Catalog, Model, OverrideFor, PositionWeights, RuleChanges, Status};
 use events::{
     ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TouchId,
     TouchKind, Verdict,
 };
-use units::{PartnerId, Quarter, Stamp};
+use units::{OfferId, PartnerId, Quarter, Stamp};
 
 use self::owners::{OrdersOwner, OrdersSaved, Owner, TimelinesOwner, TimelinesSaved};
 use crate::{
@@ -100,6 +100,17 @@ fn inputs(random: &mut Random) -> Inputs {
         if random.one_in(4) {
             catalog.offers.values_mut().for_each(|it| it.rules.minimum_time_ms = Some(step));
         }
+        for offer in catalog.offers.values_mut() {
+            offer.rules.model = random.one_in(2).then(|| model(random, step));
+        }
+        if random.one_in(4) {
+            let changes = RuleChanges { model: Some(model(random, step)), ..RuleChanges::default() };
+            catalog
+                .overrides
+                .entry(OfferId(10))
+                .or_default()
+                .insert(OverrideFor::Partner(PartnerId(2)), changes);
+        }
         catalogs.push(catalog);
     }
     let mut clicks = Vec::new();
@@ -109,7 +120,8 @@ fn inputs(random: &mut Random) -> Inputs {
         let partner = 1 + u32::try_from(random.below(3)).expect("small");
         let mut click = click_on(at, partner, offer, 1 + random.below(4), sequence);
         click.kind = if random.one_in(6) { TouchKind::View } else { TouchKind::Click };
-        click.verdict = if random.one_in(6) { Verdict::Bot } else { Verdict::Valid };
+        click.verdict = [Verdict::Valid, Verdict::Valid, Verdict::Valid, Verdict::Duplicate, Verdict::Bot]
+            [usize_below(random, 5)];
         clicks.push(click);
     }
     let mut reports = Vec::new();
@@ -140,12 +152,23 @@ fn inputs(random: &mut Random) -> Inputs {
     Inputs { clicks, reports, catalogs }
 }
 
+fn model(random: &mut Random, step: u64) -> Model {
+    let weights = [[40, 20, 40], [0, 100, 0], [100, 0, 0], [33, 33, 34]][usize_below(random, 4)];
+    match random.below(4) {
+        0 => Model::First,
+        1 => Model::Linear,
+        2 => Model::Position(PositionWeights::of_percent(weights).expect("a hundred")),
+        _ => Model::TimeDecay { half_life_ms: [step, 7 * step, 1_234_567][usize_below(random, 3)] },
+    }
+}
+
 pub(crate) fn usize_below(random: &mut Random, end: usize) -> usize {
     usize::try_from(random.below(end as u64)).expect("below a usize")
 }
 
 type Rows = BTreeMap<(OrderKey, Quarter), (Stamp, Option<(OrderStatus, Option<i64>, i64, u32)>)>;
-type CreditRows = BTreeMap<(OrderKey, Quarter, TouchId), (Stamp, Option<(u32, i64)>)>;
+/// Partner, parts per million and money of those that are not zero.
+type CreditRows = BTreeMap<(OrderKey, Quarter, TouchId), (Stamp, Option<(u32, u32, i64)>)>;
 
 /// `ClickHouse`, as far as it matters: the greatest stamp of a key wins, the last one written of equals.
 #[derive(Debug, Default)]
@@ -179,7 +202,7 @@ impl Table {
                 && (bug == Bug::NoZeroTouches && credit.quarter == quarter
                     || bug == Bug::NoVoidQuarters && credit.quarter != quarter);
             if !left_out {
-                let content = (!is_zero).then_some((credit.partner.0, credit.revenue_minor));
+                let content = (!is_zero).then_some((credit.partner.0, credit.share.0, credit.revenue_minor));
                 put(&mut self.credits, (key.clone(), credit.quarter, credit.touch), credit.stamp, content);
             }
         }
@@ -189,8 +212,7 @@ impl Table {
         let keys: std::collections::BTreeSet<&OrderKey> = inputs.reports.iter().map(|it| &it.key).collect();
         for order in keys {
             let want = naive::decide(order, &inputs.clicks, &inputs.reports, &inputs.catalogs);
-            let partner = want.winner.map_or(0, |it| it.0);
-            let row = (want.quarter, (want.status, want.amount_minor, want.revenue_minor, partner));
+            let row = (want.quarter, (want.status, want.amount_minor, want.revenue_minor, want.partner));
             let rows: Vec<_> = self
                 .orders
                 .iter()
@@ -200,18 +222,20 @@ impl Table {
             if rows != [row] {
                 return Err(format!("{order}: want {row:?}, got {rows:?}"));
             }
-            let credit =
-                want.winner.map(|(partner, touch)| (want.quarter, touch, partner, want.revenue_minor));
+            let wanted = want.credits.iter();
+            let wanted: Vec<_> = wanted
+                .map(|(partner, touch, share, minor)| (want.quarter, *touch, *partner, *share, *minor))
+                .collect();
             let credits: Vec<_> = self
                 .credits
                 .iter()
                 .filter(|((key, ..), _)| key == order)
                 .filter_map(|((_, quarter, touch), (_, content))| {
-                    content.map(|it| (*quarter, *touch, it.0, it.1))
+                    content.map(|it| (*quarter, *touch, it.0, it.1, it.2))
                 })
                 .collect();
-            if credits != Vec::from_iter(credit) {
-                return Err(format!("{order}: want credit {credit:?}, got {credits:?}"));
+            if credits != wanted {
+                return Err(format!("{order}: want credits {wanted:?}, got {credits:?}"));
             }
         }
         Ok(())

@@ -8,28 +8,7 @@ use std::collections::BTreeMap;
 
 use units::{DAY_MS, HOUR_MS, OfferId, PartnerId};
 
-use crate::duration;
-
-/// How credit is shared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Model {
-    /// The newest eligible touch gets all.
-    #[default]
-    Last,
-}
-
-impl Model {
-    /// By the word in a catalog's text.
-    pub(crate) const WORDS: [(&str, Self); 1] = [("last", Self::Last)];
-
-    /// The word in a catalog's text.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Last => "last",
-        }
-    }
-}
+use crate::{duration, sharing::Model};
 
 /// All rules that hold between an offer and a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +63,7 @@ impl Rules {
             RuleKey::ClickWindow => duration::show(self.click_window_ms),
             RuleKey::ViewWindow => duration::show(self.view_window_ms),
             RuleKey::MinimumTime => duration::show(self.minimum_time_ms),
-            RuleKey::Model => self.model.as_str().to_owned(),
+            RuleKey::Model => self.model.to_string(),
             RuleKey::Hold => duration::show(self.hold_ms),
             RuleKey::DuplicateWindow => duration::show(self.duplicate_window_ms),
         }
@@ -164,6 +143,9 @@ impl RuleKey {
         Self::Hold,
         Self::DuplicateWindow,
     ];
+
+    /// Keys that stand beside `model` and say more of it.
+    pub(crate) const BESIDE_MODEL: [&'static str; 2] = ["position_weights", "half_life"];
 
     /// The key.
     #[must_use]

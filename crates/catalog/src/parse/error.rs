@@ -83,6 +83,10 @@ codes! {
     EmptyWindow "empty_window",
     /// An override that replaces nothing, or is for nobody or for two.
     BadOverride "bad_override",
+    /// Weights of a model that are not the whole together.
+    BadWeights "bad_weights",
+    /// A key that belongs to another model than the one named beside it.
+    IdleRule "idle_rule",
     /// More than two secrets, or one that can be guessed.
     BadSecret "bad_secret",
     /// A secret named by file or environment that was not read.

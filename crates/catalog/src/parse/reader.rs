@@ -212,6 +212,20 @@ impl<'r, 'a> Row<'r, 'a> {
         texts
     }
 
+    /// Whole numbers of a list; `None` where there is no list, or something else in it.
+    pub(super) fn numbers(&mut self, key: &str) -> Option<Vec<u32>> {
+        let (value, spot) = self.value(key)?;
+        let number = |item: &Spanned<DeValue<'_>>| {
+            let integer = item.get_ref().as_integer()?;
+            u32::from_str_radix(integer.as_str(), integer.radix()).ok()
+        };
+        let numbers = value.get_ref().as_array().and_then(|list| list.iter().map(number).collect());
+        if numbers.is_none() {
+            self.wrong_type(spot, key, value.get_ref(), "a list of whole numbers, such as [40, 20, 40]");
+        }
+        numbers
+    }
+
     /// A point in time: TOML's own, or RFC 3339 in quotes. Years before 1970 and without an offset are refused.
     pub(super) fn time(&mut self, key: &str) -> Option<units::EpochMs> {
         let (value, spot) = self.value(key)?;

@@ -7,8 +7,9 @@ use units::{Currency, DAY_MS};
 use super::{
     error::ErrorCode,
     reader::{Row, shown, suggestion},
+    sharing,
 };
-use crate::model::{Model, RuleChanges, RuleKey};
+use crate::model::{RuleChanges, RuleKey};
 
 /// The longest window, and the longest hold: Tapfiliate's limit (field.md 6.3). Timelines are kept this long.
 pub const WINDOW_MS_MAX: u64 = 365 * DAY_MS;
@@ -26,7 +27,7 @@ pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
         minimum_time_ms: duration(RuleKey::MinimumTime, MINIMUM_TIME_MS_MAX),
         hold_ms: duration(RuleKey::Hold, WINDOW_MS_MAX),
         duplicate_window_ms: duration(RuleKey::DuplicateWindow, DUPLICATE_WINDOW_MS_MAX),
-        model: row.word(RuleKey::Model.as_str(), &Model::WORDS),
+        model: sharing::model(row),
     }
 }
 

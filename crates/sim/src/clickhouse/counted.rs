@@ -2,9 +2,9 @@
 //!
 //! In: the tables. Out: rows, and what is wrong with them by themselves. The rule is `warehouse::roller`'s. Start at [`Tables::credits`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use units::Quarter;
+use units::{PPM_WHOLE, Quarter};
 
 use super::{CreditRow, OrderName, OrderRow, Tables};
 
@@ -44,10 +44,13 @@ impl Tables {
         credit.share_ppm > 0 && version >= newest()
     }
 
-    /// An order that is credited whole more than once.
+    /// An order of which more than the whole is credited.
     pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
-        let mut seen = BTreeSet::new();
-        self.credits().map(|((_, name, _), _)| name).find(|name| !seen.insert(*name))
+        let mut sums: BTreeMap<&OrderName, u32> = BTreeMap::new();
+        for ((_, name, _), it) in self.credits() {
+            *sums.entry(name).or_default() += it.share_ppm;
+        }
+        sums.into_iter().find(|(_, sum)| *sum > PPM_WHOLE.0).map(|(name, _)| name)
     }
 
     /// At rest: every order of `names` has one row, and those credits that its row says; cells are the fold of both. What the row says is not
@@ -59,10 +62,13 @@ impl Tables {
                 return Err(format!("order {name:?} lies in two quarters"));
             }
             let credits: Vec<_> = self.credits().filter(|((_, of, _), _)| of == name).collect();
-            let is_right = match credits.as_slice() {
-                [] => order.partner == 0,
-                [(_, it)] => (it.cell.partner, it.revenue_minor) == (order.partner, order.revenue_minor),
-                _ => false,
+            let share: u32 = credits.iter().map(|(_, it)| it.share_ppm).sum();
+            let money: i64 = credits.iter().map(|(_, it)| it.revenue_minor).sum();
+            let is_right = if credits.is_empty() {
+                order.partner == 0
+            } else {
+                (share, money) == (PPM_WHOLE.0, order.revenue_minor)
+                    && credits.iter().any(|(_, it)| it.cell.partner == order.partner)
             };
             if !is_right {
                 return Err(format!("order {name:?} is {order:?}, and its credits are {credits:?}"));

@@ -17,7 +17,8 @@ const KEYS: [&str; 8] =
 
 impl<'a> Draft<'a> {
     pub(super) fn offer(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
-        let known: Vec<&'static str> = KEYS.into_iter().chain(RuleKey::ALL.map(RuleKey::as_str)).collect();
+        let known: Vec<&'static str> =
+            KEYS.into_iter().chain(RuleKey::ALL.map(RuleKey::as_str)).chain(RuleKey::BESIDE_MODEL).collect();
         let row = &mut Row::open("[[offer]]", fields, &known, lines, errors);
         let spot = row.spot;
         let destination =

@@ -47,6 +47,9 @@ pub(super) fn candidate(code: &str) -> &str {
         CandidateVerdict::UnknownOffer => "its offer was not in the catalog at the order's time",
         CandidateVerdict::ViewBehindClick => "a view, and there is a click",
         CandidateVerdict::BeyondCap => "beyond the number of touches that one decision looks at",
+        CandidateVerdict::Duplicate => "repeats an older touch, which counts for both",
+        CandidateVerdict::NotShared => "on the path, but the model gives its place nothing",
+        CandidateVerdict::Newer => "eligible, but the model credits the oldest touch",
     }
 }
 
@@ -69,6 +72,10 @@ pub(super) fn note(code: &str) -> &str {
             "reports name several currencies: the latest counts, refunds in another one do not"
         }
         "refund_exceeds_order" => "more was refunded than the order was worth: counted up to its amount",
+        "model_first" => "the oldest touch of the path gets all (model `first`)",
+        "model_linear" => "all touches of the path get the same (model `linear`)",
+        "model_position" => "a touch gets its part by its place on the path (model `position`)",
+        "model_time_decay" => "a touch gets the less the older it is (model `time_decay`)",
         "refund_held" => "a refund came without its sale: it waits for it",
         other => other,
     }
