@@ -7,6 +7,7 @@
 //! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
 mod money;
+mod roles;
 mod share;
 mod time;
 mod weigh;

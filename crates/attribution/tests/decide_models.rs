@@ -45,7 +45,7 @@ fn each_model_shares_along_the_path() {
     let path = [touch(T - 2 * HALF_MS, 1, 7, 1), touch(T - HALF_MS, 2, 7, 2), touch(T, 3, 7, 3)];
     let cases = [
         (Model::Last, vec![(3, 1_000_000, 10_000, R::Closer)]),
-        (Model::First, vec![(1, 1_000_000, 10_000, R::Closer)]),
+        (Model::First, vec![(1, 1_000_000, 10_000, R::Introducer)]),
         (
             Model::Linear,
             vec![

@@ -102,12 +102,37 @@ coded! {
     Role {
         /// Nothing that earns.
         None = 0 "none",
-        /// The last touch of the path, or the one that is credited alone.
+        /// The last touch of the path, or its only one.
         Closer = 1 "closer",
         /// The first of several.
         Introducer = 2 "introducer",
         /// Between the first and the last one.
         Influencer = 3 "influencer",
+        /// It could have earned, but another key came before it.
+        Assist = 4 "assist",
+    }
+}
+
+impl CandidateVerdict {
+    /// Whether the touch could have earned by itself, and only others decided what it got.
+    #[must_use]
+    pub const fn is_eligible(self) -> bool {
+        match self {
+            Self::Won
+            | Self::Older
+            | Self::ViewBehindClick
+            | Self::BeyondCap
+            | Self::Duplicate
+            | Self::NotShared
+            | Self::Newer => true,
+            Self::OutOfWindow
+            | Self::AfterOrder
+            | Self::TooSoon
+            | Self::NotValid
+            | Self::PartnerInactive
+            | Self::CrossTenant
+            | Self::UnknownOffer => false,
+        }
     }
 }
 

@@ -4,14 +4,14 @@
 //! every eligible click, or every eligible view where no click is; the model of its newest touch shares the order along it (`share`).
 
 use catalog::{Catalog, Model, Rules, Status};
-use events::{Candidate, CandidateVerdict, Role, Touch, TouchKind, Verdict};
+use events::{Candidate, CandidateVerdict, Role, Touch, TouchKind};
 use units::{
     AdvertiserId, EpochMs, PPM_WHOLE, Ppm,
     planted::{Bug, planted},
     shares,
 };
 
-use super::share;
+use super::{roles, share};
 
 /// Touches of one path that are shared among: the first one and the latest. As many as a trace shows; beyond it only robots and people who click
 /// for money are.
@@ -25,7 +25,7 @@ pub(crate) struct Weighed<'a> {
     pub(crate) rules: Option<Rules>,
     /// Its part of the order: above zero where its verdict is that it won, and nowhere else.
     pub(crate) share: Ppm,
-    /// What it did for the order, if it has a share.
+    /// What it did for the order, with a share or without.
     pub(crate) role: Role,
     /// From the touch to the order; negative when it came after.
     age_ms: i64,
@@ -57,6 +57,7 @@ pub(super) fn all<'a>(
         }
         Model::Linear | Model::Position(_) | Model::TimeDecay { .. } => share_along(model, &mut weighed),
     }
+    roles::give(&mut weighed);
     weighed
 }
 
@@ -64,7 +65,7 @@ pub(super) fn all<'a>(
 fn all_to(winner: usize, weighed: &mut [Weighed<'_>], verdict: CandidateVerdict) {
     for (index, it) in weighed.iter_mut().enumerate().filter(|(_, it)| it.is_eligible()) {
         if index == winner {
-            (it.share, it.role) = (PPM_WHOLE, Role::Closer);
+            it.share = PPM_WHOLE;
         } else {
             it.verdict = verdict;
         }
@@ -82,19 +83,12 @@ fn share_along(model: Model, weighed: &mut [Weighed<'_>]) {
     let last = path().next_back().unwrap_or_default();
     let older_by_ms: Vec<u64> = path().map(|at| last.ms_since(at).unwrap_or(0)).collect();
     let shares = shares(&share::weights(model, &older_by_ms));
-    let end = shares.len().saturating_sub(1);
     let path = weighed.iter_mut().filter(|it| it.is_eligible());
-    for (place, (it, share)) in path.zip(shares).enumerate() {
+    for (it, share) in path.zip(shares) {
+        it.share = share;
         if share == Ppm(0) {
             it.verdict = CandidateVerdict::NotShared;
-            continue;
         }
-        it.share = share;
-        it.role = match place {
-            _ if place == end => Role::Closer,
-            0 => Role::Introducer,
-            _ => Role::Influencer,
-        };
     }
 }
 
@@ -103,11 +97,7 @@ fn leave_out_repeats(weighed: &mut [Weighed<'_>]) {
     for index in 0..weighed.len() {
         let (before, rest) = weighed.split_at_mut(index);
         let Some(it) = rest.first_mut() else { continue };
-        let same = |other: &Weighed<'_>| {
-            other.is_eligible()
-                && (other.touch.visitor, other.touch.link) == (it.touch.visitor, it.touch.link)
-        };
-        if it.is_eligible() && it.touch.verdict == Verdict::Duplicate && before.iter().any(same) {
+        if it.is_eligible() && roles::repeats(it, before) {
             it.verdict = CandidateVerdict::Duplicate;
         }
     }

@@ -1,0 +1,52 @@
+//! What each touch did for its order: the first of the path introduced it, the last one closed it, and who could have earned and was passed over
+//! assisted. Roles are the same under every model; shares are not looked at, but to tell who has one.
+//!
+//! In: touches with their verdicts and shares, in order of time. Out: a role for each.
+//! Not here: who is credited (`weigh`). Start at [`give`].
+
+use events::{CandidateVerdict, Role, Verdict};
+
+use super::weigh::Weighed;
+
+/// Gives roles to all that could have earned. A repeat of an older touch of the path has none, unless it alone is credited: it closes then.
+pub(super) fn give(weighed: &mut [Weighed<'_>]) {
+    let end = weighed
+        .iter()
+        .enumerate()
+        .rposition(|(index, it)| is_of_path(it.verdict) && (it.is_credited() || is_step(weighed, index)));
+    let Some(end) = end else { return };
+    let mut is_first = true;
+    for index in 0..weighed.len() {
+        let is_step = is_step(weighed, index);
+        let Some(it) = weighed.get_mut(index) else { continue };
+        it.role = match it.verdict {
+            _ if index == end => Role::Closer,
+            _ if is_step && is_first => Role::Introducer,
+            _ if is_step => Role::Influencer,
+            verdict if verdict.is_eligible() && !is_of_path(verdict) => Role::Assist,
+            _ => Role::None,
+        };
+        is_first &= !is_step;
+    }
+}
+
+/// Whether it stands on the path and repeats no older touch of it.
+fn is_step(weighed: &[Weighed<'_>], index: usize) -> bool {
+    let Some((before, [it, ..])) = weighed.split_at_checked(index) else { return false };
+    is_of_path(it.verdict) && !repeats(it, before)
+}
+
+/// Among those that the order was decided between.
+const fn is_of_path(verdict: CandidateVerdict) -> bool {
+    use CandidateVerdict::{BeyondCap, Duplicate, Newer, NotShared, Older, Won};
+    matches!(verdict, Won | Older | Newer | NotShared | BeyondCap | Duplicate)
+}
+
+/// Whether the edge found it to repeat one of `before` that is on the path: by the same visitor on the same link.
+pub(super) fn repeats(it: &Weighed<'_>, before: &[Weighed<'_>]) -> bool {
+    let same = |other: &Weighed<'_>| {
+        is_of_path(other.verdict)
+            && (other.touch.visitor, other.touch.link) == (it.touch.visitor, it.touch.link)
+    };
+    it.touch.verdict == Verdict::Duplicate && before.iter().any(same)
+}
