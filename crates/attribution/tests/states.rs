@@ -36,13 +36,9 @@ fn timelines(claim: u64) -> Timelines<MemorySlices> {
 
 fn evidence(order: &str, claim: u64, visitor: u64, touches: Vec<Touch>) -> Evidence {
     Evidence {
-        stamp: stamp(claim),
-        order: key(order),
-        identity: Identity::Visitor(VisitorId(visitor)),
         partners: touches.iter().map(|it| it.partner).collect(),
         touches,
-        visitors: Vec::new(),
-        bindings: Vec::new(),
+        ..Evidence::bare(stamp(claim), key(order), Identity::Visitor(VisitorId(visitor)))
     }
 }
 

@@ -21,8 +21,6 @@ pub const INNER_BYTES_MAX: usize = 900 * 1024;
 /// The largest catalog version.
 pub const CATALOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-const VERSION_1: u8 = 1;
-
 crate::click::coded! {
     /// What a value is about: the second byte.
     Kind {
@@ -167,6 +165,23 @@ pub fn kind_of(bytes: &[u8]) -> Result<Kind, DecodeError> {
 }
 
 impl Kind {
+    /// The version that this build writes; it reads every one from 1 to this. One struct in `wire` stands for each, and
+    /// `tests/golden` holds bytes of each.
+    #[must_use]
+    pub const fn version(self) -> u8 {
+        match self {
+            Self::Click
+            | Self::Report
+            | Self::Decision
+            | Self::Credit
+            | Self::Lookup
+            | Self::Evidence
+            | Self::Catalog
+            | Self::Claim
+            | Self::Quarantined => 1,
+        }
+    }
+
     /// The largest value of this kind, envelope included.
     #[must_use]
     pub const fn bytes_max(self) -> usize {
@@ -183,18 +198,24 @@ impl Kind {
     }
 }
 
-fn open(bytes: &[u8]) -> Result<(Kind, &[u8]), DecodeError> {
+/// Kind, version and body; the version is one of the kind's.
+fn open(bytes: &[u8]) -> Result<(Kind, u8, &[u8]), DecodeError> {
     let kind = kind_of(bytes)?;
     let (max, found) = (kind.bytes_max(), bytes.len());
     if found > max {
         return Err(DecodeError::TooLarge { bytes: found, max });
     }
-    match bytes {
-        [_, _, VERSION_1, 0, body @ ..] => Ok((kind, body)),
-        [_, _, VERSION_1, flags, ..] => Err(DecodeError::UnknownFlags { flags: *flags }),
-        [_, kind, version, ..] => Err(DecodeError::UnknownVersion { kind: *kind, version: *version }),
-        _ => Err(DecodeError::NoEnvelope),
+    let [_, _, version, flags, body @ ..] = bytes else {
+        return Err(DecodeError::NoEnvelope);
+    };
+    if !(1..=kind.version()).contains(version) {
+        return Err(unknown_version(kind, *version));
     }
+    if *flags == 0 { Ok((kind, *version, body)) } else { Err(DecodeError::UnknownFlags { flags: *flags }) }
+}
+
+const fn unknown_version(kind: Kind, version: u8) -> DecodeError {
+    DecodeError::UnknownVersion { kind: kind.code(), version }
 }
 
 fn whole<'a, T: bincode::BorrowDecode<'a, ()>>(body: &'a [u8]) -> Result<T, DecodeError> {
@@ -210,17 +231,18 @@ fn whole<'a, T: bincode::BorrowDecode<'a, ()>>(body: &'a [u8]) -> Result<T, Deco
 impl<'a> Event<'a> {
     /// Reads one value.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let (kind, body) = open(bytes)?;
-        Ok(match kind {
-            Kind::Click => Self::Click(whole::<wire::ClickV1<'a>>(body)?.try_into()?),
-            Kind::Report => Self::Report(Box::new(whole::<wire::ReportV1>(body)?.try_into()?)),
-            Kind::Decision => Self::Decision(Box::new(whole::<wire::DecisionV1>(body)?.try_into()?)),
-            Kind::Credit => Self::Credit(Box::new(whole::<wire::CreditV1>(body)?.try_into()?)),
-            Kind::Lookup => Self::Lookup(whole::<wire::LookupV1>(body)?.into()),
-            Kind::Evidence => Self::Evidence(whole::<wire::EvidenceV1>(body)?.try_into()?),
-            Kind::Catalog => Self::Catalog(whole::<wire::CatalogV1>(body)?.into()),
-            Kind::Claim => Self::Claim(whole::<wire::ClaimV1>(body)?.into()),
-            Kind::Quarantined => Self::Quarantined(whole::<wire::QuarantinedV1>(body)?.into()),
+        let (kind, version, body) = open(bytes)?;
+        Ok(match (kind, version) {
+            (Kind::Click, 1) => Self::Click(whole::<wire::ClickV1<'a>>(body)?.try_into()?),
+            (Kind::Report, 1) => Self::Report(Box::new(whole::<wire::ReportV1>(body)?.try_into()?)),
+            (Kind::Decision, 1) => Self::Decision(Box::new(whole::<wire::DecisionV1>(body)?.try_into()?)),
+            (Kind::Credit, 1) => Self::Credit(Box::new(whole::<wire::CreditV1>(body)?.try_into()?)),
+            (Kind::Lookup, 1) => Self::Lookup(whole::<wire::LookupV1>(body)?.into()),
+            (Kind::Evidence, 1) => Self::Evidence(whole::<wire::EvidenceV1>(body)?.try_into()?),
+            (Kind::Catalog, 1) => Self::Catalog(whole::<wire::CatalogV1>(body)?.into()),
+            (Kind::Claim, 1) => Self::Claim(whole::<wire::ClaimV1>(body)?.into()),
+            (Kind::Quarantined, 1) => Self::Quarantined(whole::<wire::QuarantinedV1>(body)?.into()),
+            (kind, version) => return Err(unknown_version(kind, version)),
         })
     }
 }
@@ -229,7 +251,7 @@ impl ClickHead {
     /// Reads only the front of a click's record: no text is looked at, nothing is allocated. The rest is taken on trust; the sink, which
     /// reads the whole record, quarantines what is damaged behind it.
     pub fn peek(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (kind, body) = open(bytes)?;
+        let (kind, _, body) = open(bytes)?;
         if kind != Kind::Click {
             return Err(DecodeError::UnknownKind { kind: kind.code() });
         }
@@ -240,7 +262,7 @@ impl ClickHead {
 
 fn seal(kind: Kind, body: impl bincode::Encode, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
-    out.extend_from_slice(&[MAGIC, kind.code(), VERSION_1, 0]);
+    out.extend_from_slice(&[MAGIC, kind.code(), kind.version(), 0]);
     // Writing to a Vec cannot fail, and no wire struct holds what bincode refuses (a borrowed RefCell, a poisoned lock).
     bincode::encode_into_std_write(body, out, config::<CATALOG_BYTES_MAX>())
         .expect("plain structs always encode");

@@ -130,6 +130,22 @@ pub struct Evidence {
     pub bindings: Vec<Binding>,
 }
 
+impl Evidence {
+    /// An answer that knows of nothing.
+    #[must_use]
+    pub const fn bare(stamp: Stamp, order: OrderKey, identity: Identity) -> Self {
+        Self {
+            stamp,
+            order,
+            identity,
+            touches: Vec::new(),
+            partners: Vec::new(),
+            visitors: Vec::new(),
+            bindings: Vec::new(),
+        }
+    }
+}
+
 coded! {
     /// Which machine a claim is for.
     Machine {

@@ -263,3 +263,76 @@ pub struct Credit {
     /// What the partner did for it.
     pub role: Role,
 }
+
+impl Candidate {
+    /// A click that won, of nobody and without an age: what the fields of a test or a tool are put upon.
+    #[must_use]
+    pub fn bare(touch: TouchId, at: EpochMs) -> Self {
+        Self {
+            touch,
+            kind: TouchKind::Click,
+            at,
+            partner: PartnerId::default(),
+            offer: OfferId::default(),
+            verdict: CandidateVerdict::Won,
+            age_ms: 0,
+            window_ms: 0,
+        }
+    }
+}
+
+impl Decision {
+    /// A pending sale, reported once at `at`, worth nothing and nobody's: what the fields of a test or a tool are put upon.
+    #[must_use]
+    pub fn bare(key: OrderKey, at: EpochMs) -> Self {
+        Self {
+            stamp: Stamp::default(),
+            key,
+            at,
+            time_source: TimeSource::Received,
+            catalog: CatalogVersion::default(),
+            event: "sale".into(),
+            status: OrderStatus::Pending,
+            amount: None,
+            refunded_minor: 0,
+            revenue_minor: 0,
+            currency: Currency::EUR,
+            offer: OfferId::default(),
+            partner: PartnerId::default(),
+            matched: None,
+            unattributed: None,
+            report_count: 1,
+            first_received_at: at,
+            last_received_at: at,
+            payable_at: at,
+            void_quarters: Vec::new(),
+            trace: Trace::default(),
+        }
+    }
+}
+
+impl Credit {
+    /// A loser's row of an order at `at`, of nobody: what the fields of a test or a tool are put upon.
+    #[must_use]
+    pub fn bare(key: OrderKey, at: EpochMs) -> Self {
+        Self {
+            stamp: Stamp::default(),
+            quarter: at.quarter(),
+            advertiser: key.advertiser,
+            key,
+            touch: TouchId([0; 16]),
+            touched_at: at,
+            at,
+            partner: PartnerId::default(),
+            offer: OfferId::default(),
+            link: LinkId::default(),
+            country: Country::UNKNOWN,
+            device: Device::Unknown,
+            share: Ppm(0),
+            revenue_minor: 0,
+            currency: Currency::EUR,
+            status: OrderStatus::Pending,
+            role: Role::None,
+        }
+    }
+}

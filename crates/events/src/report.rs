@@ -170,6 +170,29 @@ pub struct Report {
 }
 
 impl Report {
+    /// A sale by postback that says nothing but which order it is about: what the fields of a test or a tool are put upon.
+    #[must_use]
+    pub fn bare(key: OrderKey, received_at: EpochMs, origin: Origin) -> Self {
+        Self {
+            received_at,
+            origin,
+            reported_at: None,
+            key,
+            channel: Channel::Postback,
+            event: "sale".into(),
+            click: ReportedClick::None,
+            visitor: None,
+            customer: None,
+            coupon: None,
+            partner: None,
+            statement: Statement::Order { amount: None },
+            status: None,
+            new_customer: None,
+            delivery: "".into(),
+            catalog: CatalogVersion::default(),
+        }
+    }
+
     /// `min(reported, received)`: a shop's clock may not place an order in the future.
     #[must_use]
     pub fn order_time(&self) -> EpochMs {

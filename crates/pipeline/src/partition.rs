@@ -353,29 +353,16 @@ fn latest_possible(decision: &Decision) -> EpochMs {
 mod tests {
     use attribution::decide;
     use catalog::History;
-    use events::{Channel, ClickKey, ClickMint, ReportedClick, Statement};
+    use events::{ClickKey, ClickMint, ReportedClick};
     use units::{AdvertiserId, CatalogVersion, HOUR_MS, LinkId, Origin, VisitorId};
 
     use super::*;
 
     fn order(received_at: EpochMs, click: ReportedClick) -> Report {
         Report {
-            received_at,
-            origin: Origin::default(),
-            reported_at: None,
-            key: OrderKey::by_id(AdvertiserId(1), "o"),
-            channel: Channel::Postback,
-            event: "sale".into(),
             click,
-            visitor: None,
-            customer: None,
-            coupon: None,
-            partner: None,
-            statement: Statement::Order { amount: None },
-            status: None,
-            new_customer: None,
-            delivery: "".into(),
             catalog: CatalogVersion(1),
+            ..Report::bare(OrderKey::by_id(AdvertiserId(1), "o"), received_at, Origin::default())
         }
     }
 

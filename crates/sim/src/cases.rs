@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use attribution::{Caps, MemorySlices, SliceOptions};
 use catalog::{Catalog, load};
 use events::{
-    Channel, ClickHead, ClickId, Country, Device, OrderKey, Report, ReportedClick, Statement, TouchKind,
+    ClickHead, ClickId, Country, Device, OrderKey, Report, ReportedClick, Statement, TouchKind,
     VERDICT_VERSION, Verdict,
 };
 use journal::{Record, StreamId};
@@ -227,21 +227,9 @@ pub(crate) fn click(id: ClickId, origin: Origin, kind: TouchKind) -> ClickHead {
 /// An order reported by click id, by visitor, or both.
 pub(crate) fn report(order: &str, received_at: EpochMs, origin: Origin, click: Option<ClickId>) -> Report {
     Report {
-        received_at,
-        origin,
-        reported_at: None,
-        key: OrderKey::by_id(AdvertiserId(1), order),
-        channel: Channel::Postback,
-        event: "sale".into(),
         click: click.map_or(ReportedClick::None, ReportedClick::Signed),
-        visitor: None,
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor: 100, currency: Currency::EUR }) },
-        status: None,
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(OrderKey::by_id(AdvertiserId(1), order), received_at, origin)
     }
 }

@@ -3,10 +3,9 @@
 //! In: chance. Out: nothing, or the first cell that is not the fold of the facts. A whole world needs long to bring a roller into these straits; here they
 //! come every few steps. Start at [`run`].
 
-use events::{Country, Credit, Decision, Device, OrderKey, OrderStatus, Role, TimeSource, TouchId, Trace};
+use events::{Country, Credit, Decision, Device, OrderKey, OrderStatus, Role, TouchId};
 use units::{
-    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter,
-    Stamp,
+    AdvertiserId, CatalogVersion, EpochMs, LinkId, OfferId, PPM_WHOLE, PartnerId, Ppm, Quarter, Stamp,
 };
 use warehouse::Batch;
 
@@ -83,26 +82,13 @@ fn decide(version: u32, tables: &mut Tables, rng: &mut Rng, bug: Option<Bug>) ->
 fn decision(stamp: Stamp, at: EpochMs, here: u32) -> Decision {
     Decision {
         stamp,
-        key: OrderKey::by_id(AdvertiserId(1), "o"),
-        at,
-        time_source: TimeSource::Received,
         catalog: CatalogVersion(1),
-        event: "sale".into(),
         status: OrderStatus::Approved,
-        amount: None,
-        refunded_minor: 0,
-        revenue_minor: 0,
-        currency: Currency::EUR,
         offer: OfferId(1),
         partner: PartnerId(1),
-        matched: None,
-        unattributed: None,
-        report_count: 1,
-        first_received_at: at,
-        last_received_at: at,
         payable_at: at,
         void_quarters: (0..QUARTERS).filter(|it| *it != here).map(quarter).collect(),
-        trace: Trace::default(),
+        ..Decision::bare(OrderKey::by_id(AdvertiserId(1), "o"), at)
     }
 }
 
@@ -111,20 +97,17 @@ fn credit(stamp: Stamp, quarter: Quarter, touch: u32, minor: Option<i64>) -> Cre
     Credit {
         stamp,
         quarter,
-        key: OrderKey::by_id(AdvertiserId(1), "o"),
         touch: TouchId(u128::from(touch).to_be_bytes()),
         touched_at: at,
-        at,
         partner: PartnerId(1 + touch),
         offer: OfferId(1),
-        advertiser: AdvertiserId(1),
         link: LinkId(1 + touch),
         country: Country::UNKNOWN,
         device: Device::Mobile,
         share: if minor.is_some() { PPM_WHOLE } else { Ppm(0) },
         revenue_minor: minor.unwrap_or(0),
-        currency: Currency::EUR,
         status: OrderStatus::Approved,
         role: if minor.is_some() { Role::Closer } else { Role::None },
+        ..Credit::bare(OrderKey::by_id(AdvertiserId(1), "o"), at)
     }
 }

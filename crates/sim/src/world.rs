@@ -7,13 +7,12 @@ use std::{fmt::Write as _, sync::Arc};
 
 use catalog::{Catalog, load};
 use events::{
-    Channel, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix,
-    LandingChoice, OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind,
-    VERDICT_VERSION, Verdict,
+    Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix, LandingChoice,
+    OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind, VERDICT_VERSION, Verdict,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money, Origin,
-    PartnerId, VisitorId,
+    VisitorId,
 };
 
 use crate::{
@@ -210,18 +209,12 @@ impl Sent<'_> {
             1 => received_at.forth(rng.below(60) * MINUTE_MS),
             _ => received_at.back(rng.below(60) * MINUTE_MS),
         });
+        let key = OrderKey::by_id(advertiser, rng.of(self.names));
         let report = Report {
-            received_at,
-            origin: Origin::default(),
             reported_at,
-            key: OrderKey::by_id(advertiser, rng.of(self.names)),
-            channel: Channel::Postback,
             event: rng.of(["sale", "sale", "lead"]).into(),
             click: named.map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
             visitor: rng.chance(30).then(|| VisitorId(1 + rng.below(VISITORS))),
-            customer: None,
-            coupon: None,
-            partner: None::<PartnerId>,
             statement: statement(rng),
             status: rng.chance(40).then(|| {
                 rng.of([
@@ -231,9 +224,8 @@ impl Sent<'_> {
                     ReportedStatus::Rejected,
                 ])
             }),
-            new_customer: None,
-            delivery: "".into(),
             catalog: CatalogVersion(1),
+            ..Report::bare(key, received_at, Origin::default())
         };
         (edge, report)
     }

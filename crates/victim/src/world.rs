@@ -6,9 +6,9 @@ use std::{fs, future::Future, path::Path};
 
 use anyhow::{Context as _, Result};
 use events::{
-    Browser, Channel, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Credit, Decision,
-    Device, IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Report, ReportedClick,
-    ReportedStatus, Role, Statement, TimeSource, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    Browser, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Credit, Decision, Device,
+    IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Report, ReportedClick, ReportedStatus,
+    Role, Statement, TouchKind, VERDICT_VERSION, Verdict,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, Money, OfferId, Origin, PPM_WHOLE,
@@ -91,22 +91,12 @@ pub(crate) fn report(
     visitor: u64,
 ) -> Report {
     Report {
-        received_at: at,
-        origin,
-        reported_at: None,
-        key: OrderKey::by_id(AdvertiserId(1), name),
-        channel: Channel::Postback,
-        event: "sale".into(),
         visitor: click.is_none().then_some(VisitorId(visitor)),
         click: click.map_or(ReportedClick::None, ReportedClick::Signed),
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor, currency: Currency::EUR }) },
         status: Some(ReportedStatus::Approved),
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(OrderKey::by_id(AdvertiserId(1), name), at, origin)
     }
 }
 
@@ -123,45 +113,32 @@ pub(crate) fn order(
     let key = OrderKey::by_id(AdvertiserId(1), name);
     let decision = Decision {
         stamp,
-        key: key.clone(),
-        at,
-        time_source: TimeSource::Received,
         catalog: CatalogVersion(1),
-        event: "sale".into(),
         status: OrderStatus::Approved,
         amount: Some(Money { minor, currency: Currency::EUR }),
-        refunded_minor: 0,
         revenue_minor: minor,
-        currency: Currency::EUR,
         offer: click.head.offer,
         partner: click.head.partner,
         matched: Some(MatchedKey::ClickId),
-        unattributed: None,
-        report_count: 1,
-        first_received_at: at,
-        last_received_at: at,
         payable_at: at.forth(30 * DAY_MS),
         void_quarters: left.into_iter().collect(),
-        trace: Trace::default(),
+        ..Decision::bare(key.clone(), at)
     };
     let credit = |quarter: Quarter, share: Ppm, revenue_minor: i64| Credit {
         stamp,
         quarter,
-        key: key.clone(),
         touch: click.head.id.touch(),
         touched_at: click.head.at(),
-        at,
         partner: click.head.partner,
         offer: click.head.offer,
-        advertiser: AdvertiserId(1),
         link: click.head.link(),
         country: click.head.country,
         device: click.head.device,
         share,
         revenue_minor,
-        currency: Currency::EUR,
         status: OrderStatus::Approved,
         role: if share == PPM_WHOLE { Role::Closer } else { Role::None },
+        ..Credit::bare(key.clone(), at)
     };
     let mut credits = vec![credit(at.quarter(), PPM_WHOLE, minor)];
     credits.extend(left.map(|it| credit(it, Ppm(0), 0)));

@@ -262,13 +262,12 @@ mod tests {
 
     fn evidence(claim: u64, touches: Vec<Touch>) -> Evidence {
         Evidence {
-            stamp: Stamp::new(1, claim).expect("a small number"),
-            order: OrderKey::by_id(AdvertiserId(1), "o"),
-            identity: Identity::Visitor(VisitorId(7)),
             touches,
-            partners: Vec::new(),
-            visitors: Vec::new(),
-            bindings: Vec::new(),
+            ..Evidence::bare(
+                Stamp::new(1, claim).expect("a small number"),
+                OrderKey::by_id(AdvertiserId(1), "o"),
+                Identity::Visitor(VisitorId(7)),
+            )
         }
     }
 

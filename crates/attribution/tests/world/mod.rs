@@ -10,7 +10,7 @@ use catalog::{
     Catalog, History, Link, Model, Offer, OverrideFor, Partner, RuleChanges, Rules, Status, Template,
 };
 use events::{
-    Channel, ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
+    ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
     ReportedStatus, Statement, Touch, TouchKind, Verdict,
 };
 use units::{
@@ -138,22 +138,10 @@ pub(crate) fn touch(at: u64, partner: u32, visitor: u64, sequence: u64) -> Touch
 /// An approved sale of 100.00 EUR, reported and received at `at`.
 pub(crate) fn report(order: &str, at: u64, sequence: u64) -> Report {
     Report {
-        received_at: EpochMs(at),
-        origin: origin(sequence),
-        reported_at: None,
-        key: key(order),
-        channel: Channel::Postback,
-        event: "sale".into(),
-        click: ReportedClick::None,
-        visitor: None,
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(euros(10_000)) },
         status: Some(ReportedStatus::Approved),
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(key(order), EpochMs(at), origin(sequence))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{future::Future, path::Path, process::Command};
 
 use events::{
-    Browser, Candidate, CandidateVerdict, Channel, Click, ClickHead, ClickKey, ClickMint, Consent, Country,
-    Credit, Decision, Device, IpPrefix, LandingChoice, OrderKey, OrderStatus, Os, Report, ReportedClick,
-    Role, Statement, TimeSource, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    Browser, Candidate, CandidateVerdict, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit,
+    Decision, Device, IpPrefix, LandingChoice, OrderKey, OrderStatus, Os, Report, ReportedClick, Role,
+    Statement, TouchKind, Trace, VERDICT_VERSION, Verdict,
 };
 use journal::spool::{Options, Writer};
 use units::{
@@ -153,22 +153,14 @@ pub(crate) fn encoded_click(origin: Origin) -> Vec<u8> {
 /// A report of an order at noon that names a click.
 pub(crate) fn report(order: &str, sequence: u64, click: ReportedClick) -> Report {
     Report {
-        received_at: NOON,
-        origin: Origin { writer: WRITER, incarnation: 9, sequence },
-        reported_at: None,
-        key: OrderKey::by_id(AdvertiserId(1), order),
-        channel: Channel::Postback,
-        event: "sale".into(),
         click,
-        visitor: None,
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor: 4_995, currency: Currency::EUR }) },
-        status: None,
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(
+            OrderKey::by_id(AdvertiserId(1), order),
+            NOON,
+            Origin { writer: WRITER, incarnation: 9, sequence },
+        )
     }
 }
 
@@ -178,14 +170,12 @@ pub(crate) fn decided(name: &str, clicks: [&Click<'_>; 2]) -> (Decision, Vec<Cre
     let key = OrderKey::by_id(AdvertiserId(1), name);
     let [older, newer] = clicks;
     let candidate = |click: &Click<'_>, verdict| Candidate {
-        touch: click.head.id.touch(),
-        kind: TouchKind::Click,
-        at: click.head.at(),
         partner: click.head.partner,
         offer: click.head.offer,
         verdict,
         age_ms: i64::try_from(NOON.0 - click.head.at().0).unwrap(),
         window_ms: HOUR_MS,
+        ..Candidate::bare(click.head.id.touch(), click.head.at())
     };
     let trace = Trace {
         visitors: vec![newer.head.visitor()],
@@ -194,50 +184,37 @@ pub(crate) fn decided(name: &str, clicks: [&Click<'_>; 2]) -> (Decision, Vec<Cre
             candidate(newer, CandidateVerdict::Won),
             candidate(older, CandidateVerdict::OutOfWindow),
         ],
-        candidates_left_out: 0,
         notes: vec!["clock_differs".into()],
+        ..Trace::default()
     };
     let decision = Decision {
         stamp,
-        key: key.clone(),
-        at: NOON,
-        time_source: TimeSource::Received,
         catalog: CatalogVersion(1),
-        event: "sale".into(),
         status: OrderStatus::Approved,
         amount: Some(Money { minor: 4_995, currency: Currency::EUR }),
-        refunded_minor: 0,
         revenue_minor: 4_995,
-        currency: Currency::EUR,
         offer: OfferId(10),
         partner: PartnerId(100),
         matched: Some(events::MatchedKey::ClickId),
-        unattributed: None,
-        report_count: 1,
-        first_received_at: NOON,
-        last_received_at: NOON,
         payable_at: NOON.forth(24 * HOUR_MS),
-        void_quarters: Vec::new(),
         trace,
+        ..Decision::bare(key.clone(), NOON)
     };
     let credit = Credit {
         stamp,
         quarter: NOON.quarter(),
-        key,
         touch: newer.head.id.touch(),
         touched_at: newer.head.at(),
-        at: NOON,
         partner: PartnerId(100),
         offer: OfferId(10),
-        advertiser: AdvertiserId(1),
         link: LinkId(1),
         country: newer.head.country,
         device: newer.head.device,
         share: PPM_WHOLE,
         revenue_minor: 4_995,
-        currency: Currency::EUR,
         status: OrderStatus::Approved,
         role: Role::Closer,
+        ..Credit::bare(key, NOON)
     };
     (decision, vec![credit])
 }

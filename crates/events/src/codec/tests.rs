@@ -228,6 +228,32 @@ fn bytes_are_frozen() {
     }
 }
 
+/// What an earlier build wrote is read, whatever this one writes.
+#[test]
+fn bytes_of_every_version_are_read() {
+    for &kind in Kind::ALL {
+        for version in 1..=kind.version() {
+            let path =
+                format!("{}/tests/golden/{}_v{version}.hex", env!("CARGO_MANIFEST_DIR"), kind.as_str());
+            let golden = std::fs::read_to_string(&path).unwrap();
+            let digits = golden.trim().as_bytes().chunks(2).map(|it| std::str::from_utf8(it).unwrap());
+            let bytes: Vec<u8> = digits.map(|it| u8::from_str_radix(it, 16).unwrap()).collect();
+            assert_eq!(bytes[..4], [MAGIC, kind.code(), version, 0], "{path}");
+            assert!(Event::decode(&bytes).is_ok(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn no_version_beyond_those_written_is_read() {
+    for &kind in Kind::ALL {
+        for version in [0, kind.version() + 1, u8::MAX] {
+            let error = Event::decode(&[MAGIC, kind.code(), version, 0, 0]).map(|_| ()).unwrap_err();
+            assert_eq!(error, DecodeError::UnknownVersion { kind: kind.code(), version });
+        }
+    }
+}
+
 #[test]
 fn the_front_of_a_click_is_read_without_its_tail() {
     let mut bytes = Vec::new();

@@ -200,12 +200,8 @@ impl Worker {
 /// One touch as a timeline would answer it. Without a stamp, so that whatever an owner of the timeline says is newer.
 fn evidence(order: OrderKey, touch: &Touch) -> Evidence {
     Evidence {
-        stamp: Stamp::default(),
-        order,
-        identity: Identity::Visitor(touch.visitor),
         touches: vec![*touch],
         partners: vec![touch.partner],
-        visitors: Vec::new(),
-        bindings: Vec::new(),
+        ..Evidence::bare(Stamp::default(), order, Identity::Visitor(touch.visitor))
     }
 }

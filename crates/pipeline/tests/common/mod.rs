@@ -11,9 +11,9 @@ use std::{
 };
 
 use events::{
-    Browser, CatalogRecord, Channel, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country,
-    Device, IpPrefix, LandingChoice, OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement,
-    TouchKind, VERDICT_VERSION, Verdict,
+    Browser, CatalogRecord, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device,
+    IpPrefix, LandingChoice, OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind,
+    VERDICT_VERSION, Verdict,
 };
 use journal::{spool, versions};
 use pipeline::{Options, Pipeline, RunError, Status};
@@ -98,12 +98,6 @@ pub(crate) fn click(origin: Origin, id: ClickId, partner: u32) -> Click<'static>
 /// A report of order `name`, worth `minor` cents, by click or visitor.
 pub(crate) fn report(origin: Origin, at: EpochMs, name: &str, minor: i64, who: Who) -> Report {
     Report {
-        received_at: at,
-        origin,
-        reported_at: None,
-        key: OrderKey::by_id(AdvertiserId(1), name),
-        channel: Channel::Postback,
-        event: "sale".into(),
         click: match who {
             Who::Click(id) => ReportedClick::Signed(id),
             Who::Visitor(_) => ReportedClick::None,
@@ -112,14 +106,10 @@ pub(crate) fn report(origin: Origin, at: EpochMs, name: &str, minor: i64, who: W
             Who::Visitor(visitor) => Some(VisitorId(visitor)),
             Who::Click(_) => None,
         },
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor, currency: Currency::EUR }) },
         status: Some(ReportedStatus::Approved),
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(OrderKey::by_id(AdvertiserId(1), name), at, origin)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use catalog::Catalog;
 use events::{
-    Channel, ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
+    ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
     ReportedStatus, Statement, TouchKind, VERDICT_VERSION, Verdict,
 };
 use units::{
@@ -135,23 +135,15 @@ impl History {
         let minor = i64::try_from(100 + rng.below(10_000)).unwrap_or(100);
         let amount = Some(Money { minor, currency: Currency::EUR });
         let report = Report {
-            received_at,
-            origin,
             reported_at: rng.chance(40).then(|| match rng.below(8) {
                 0 => received_at.back(rng.below(26) * HOUR_MS),
                 1 => received_at.forth(rng.below(60) * MINUTE_MS),
                 _ => received_at.back(rng.below(60) * MINUTE_MS),
             }),
-            key,
-            channel: Channel::Postback,
-            event: "sale".into(),
             click: named
                 .filter(|_| rng.chance(80))
                 .map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
             visitor: named.filter(|_| rng.chance(40)).map(|it| it.visitor()),
-            customer: None,
-            coupon: None,
-            partner: None,
             statement: if rng.chance(90) {
                 Statement::Order { amount }
             } else {
@@ -160,9 +152,8 @@ impl History {
             status: rng.chance(40).then(|| {
                 rng.of([ReportedStatus::Pending, ReportedStatus::Approved, ReportedStatus::Rejected])
             }),
-            new_customer: None,
-            delivery: "".into(),
             catalog: CatalogVersion(1),
+            ..Report::bare(key, received_at, origin)
         };
         let mut bytes = Vec::new();
         report.clone().encode(&mut bytes).expect("a report fits its limit");

@@ -117,7 +117,7 @@ fn faults(from: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use events::{Channel, OrderKey, Report, ReportedClick, Statement};
+    use events::{OrderKey, Report};
     use units::{AdvertiserId, CatalogVersion, Origin, WriterId};
 
     use super::*;
@@ -128,22 +128,12 @@ mod tests {
 
     fn report(order: &str, sequence: u64) -> Report {
         Report {
-            received_at: NOON,
-            origin: Origin { writer: WriterId(2), incarnation: 1, sequence },
-            reported_at: None,
-            key: OrderKey::by_id(AdvertiserId(1), order),
-            channel: Channel::Postback,
-            event: "sale".into(),
-            click: ReportedClick::None,
-            visitor: None,
-            customer: None,
-            coupon: None,
-            partner: None,
-            statement: Statement::Order { amount: None },
-            status: None,
-            new_customer: None,
-            delivery: "".into(),
             catalog: CatalogVersion(1),
+            ..Report::bare(
+                OrderKey::by_id(AdvertiserId(1), order),
+                NOON,
+                Origin { writer: WriterId(2), incarnation: 1, sequence },
+            )
         }
     }
 

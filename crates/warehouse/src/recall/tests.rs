@@ -147,14 +147,10 @@ fn of_dropped_clicks_their_orders_keep_what_was_weighed() {
         batch.click(&new);
         let (mut decision, credits) = order("A-1", 5, later(1), &old, &[]);
         decision.trace.candidates.push(events::Candidate {
-            touch: old.head.id.touch(),
             kind: TouchKind::View,
-            at: old.head.at(),
             partner: old.head.partner,
             offer: old.head.offer,
-            verdict: events::CandidateVerdict::Won,
-            age_ms: 0,
-            window_ms: 0,
+            ..events::Candidate::bare(old.head.id.touch(), old.head.at())
         });
         batch.decided(&decision, &credits);
         let (decision, credits) = order("A-2", 5, later(1), &new, &[]);

@@ -1,6 +1,6 @@
 //! The audit and the explanation: what they say of sound and of damaged data.
 
-use events::{Candidate, CandidateVerdict, Channel, Report, ReportedClick, Statement, TouchKind};
+use events::{Candidate, CandidateVerdict, Report, ReportedClick, Statement};
 use units::{AdvertiserId, CatalogVersion, EpochMs, Money, Origin, WriterId};
 
 use super::world::{NOON, click, click_of, column, later, order, run, warehouse};
@@ -104,22 +104,11 @@ fn an_audit_finds_a_cell_that_differs_from_its_facts() {
 
 fn report(key: &events::OrderKey) -> Report {
     Report {
-        received_at: later(1),
-        origin: Origin { writer: WriterId(1), incarnation: 1, sequence: 50 },
-        reported_at: None,
-        key: key.clone(),
-        channel: Channel::Postback,
-        event: "sale".into(),
         click: ReportedClick::Refused { text: "{click_id}".into(), reason: "unexpanded_macro".into() },
-        visitor: None,
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor: 4_995, currency: units::Currency::EUR }) },
-        status: None,
         new_customer: Some(true),
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(key.clone(), later(1), Origin { writer: WriterId(1), incarnation: 1, sequence: 50 })
     }
 }
 
@@ -130,14 +119,12 @@ fn an_explanation_shows_decision_credits_reports_and_touches() {
         let (winner, loser) = (click(1, NOON.forth(7)), click(2, NOON));
         let (mut decision, credits) = order("O'Brien \\ 1", 1, later(1), &winner, &[later(2)]);
         let candidate = |of: &events::Click<'_>, verdict| Candidate {
-            touch: of.head.id.touch(),
-            kind: TouchKind::Click,
-            at: of.head.at(),
             partner: of.head.partner,
             offer: of.head.offer,
             verdict,
             age_ms: 899_993,
             window_ms: 1,
+            ..Candidate::bare(of.head.id.touch(), of.head.at())
         };
         decision.trace.candidates =
             vec![candidate(&winner, CandidateVerdict::Won), candidate(&loser, CandidateVerdict::Older)];

@@ -5,7 +5,7 @@ use std::future::Future;
 use clickhouse::{Row, RowOwned, RowRead};
 use events::{
     Browser, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit, Decision, Device, IpPrefix,
-    LandingChoice, OrderKey, OrderStatus, Os, Role, TimeSource, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    LandingChoice, OrderKey, OrderStatus, Os, Role, TouchKind, Trace, VERDICT_VERSION, Verdict,
 };
 use serde::Deserialize;
 use units::{
@@ -103,37 +103,26 @@ pub(crate) fn order(
     let amount = Money { minor: 4_995, currency: Currency::EUR };
     let decision = Decision {
         stamp,
-        key: key.clone(),
-        at,
-        time_source: TimeSource::Received,
         catalog: CatalogVersion(1),
-        event: "sale".into(),
         status: OrderStatus::Approved,
         amount: Some(amount),
-        refunded_minor: 0,
         revenue_minor: amount.minor,
         currency: amount.currency,
         offer: click.head.offer,
         partner: click.head.partner,
         matched: Some(events::MatchedKey::ClickId),
-        unattributed: None,
-        report_count: 1,
-        first_received_at: at,
-        last_received_at: at,
         payable_at: at.forth(30 * units::DAY_MS),
         void_quarters: void_quarters.clone(),
         trace: Trace { notes: vec!["clock_differs".into()], ..Trace::default() },
+        ..Decision::bare(key.clone(), at)
     };
     let credit = |quarter: Quarter, share: Ppm, revenue_minor: i64| Credit {
         stamp,
         quarter,
-        key: key.clone(),
         touch: click.head.id.touch(),
         touched_at: click.head.at(),
-        at,
         partner: click.head.partner,
         offer: click.head.offer,
-        advertiser: AdvertiserId(1),
         link: click.head.link(),
         country: click.head.country,
         device: click.head.device,
@@ -142,6 +131,7 @@ pub(crate) fn order(
         currency: amount.currency,
         status: OrderStatus::Approved,
         role: if share == PPM_WHOLE { Role::Closer } else { Role::None },
+        ..Credit::bare(key.clone(), at)
     };
     let mut credits = vec![credit(at.quarter(), PPM_WHOLE, amount.minor)];
     credits.extend(void_quarters.into_iter().map(|it| credit(it, Ppm(0), 0)));
