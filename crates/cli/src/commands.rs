@@ -7,8 +7,11 @@ mod audit;
 mod catalog;
 mod doctor;
 mod explain;
+mod log;
 mod orders;
+mod owners;
 mod place;
+mod quarantine;
 mod spool;
 
 use std::process::ExitCode;
@@ -36,6 +39,9 @@ pub(crate) enum Tool {
     /// Bring orders of before
     #[command(subcommand)]
     Orders(orders::OrdersCommand),
+    /// List what could not be understood or stored, show it, and replay it after the cause is mended
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Look into a spool
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
@@ -76,6 +82,7 @@ impl Tool {
         let fine = match self {
             Self::Catalog(command) => command.run()?,
             Self::Orders(command) => command.run()?,
+            Self::Quarantine(command) => command.run()?,
             Self::Spool(command) => command.run()?,
             Self::Explain(flags) => flags.run()?,
             Self::Audit(flags) => return flags.run(),

@@ -18,6 +18,7 @@ mod commands {
     pub(crate) mod load;
     pub(crate) mod losses;
     pub(crate) mod orders;
+    pub(crate) mod quarantine;
     pub(crate) mod repair;
     pub(crate) mod spool;
     pub(crate) mod stage;
@@ -81,6 +82,9 @@ fn every_command_explains_itself_with_examples() {
         "catalog list",
         "orders import",
         "catalog explain",
+        "quarantine list",
+        "quarantine show",
+        "quarantine replay",
         "spool inspect",
         "explain",
         "audit",

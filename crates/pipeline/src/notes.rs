@@ -208,7 +208,8 @@ async fn look_and_note(
     }
     let Some(positions) = positions else { return Ok(()) };
     let Noter { generation, claim, nonce, .. } = *noter;
-    let note = Note { number: last.max(acknowledged) + 1, generation, claim, nonce, positions };
+    let note =
+        Note { number: last.max(acknowledged) + 1, generation, claim, nonce, positions, reads_facts: false };
     noter.warehouse.set_note(&noter.source, &note).await?;
     seen.acknowledged.store(note.number, Ordering::Release);
     Ok(())

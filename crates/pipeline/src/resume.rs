@@ -31,11 +31,13 @@ impl Noted<'_> {
         Ok(self.runtime.block_on(self.warehouse.note(&self.source))?)
     }
 
-    /// Notes of another generation speak of other positions. Earlier builds did not say.
-    fn positions(&self) -> Result<BTreeMap<StreamId, u64>, RunError> {
+    /// Where the facts end, and whether somebody asked for the facts to be read. Notes of another generation speak of other positions. Earlier
+    /// builds did not say.
+    fn facts(&self) -> Result<(BTreeMap<StreamId, u64>, bool), RunError> {
         let note = self.note()?.filter(|it| it.generation == self.generation || it.generation == 0);
-        let noted = note.unwrap_or_default().positions;
-        Ok(noted.into_iter().filter_map(|(stream, next)| Some((stream.parse().ok()?, next))).collect())
+        let Note { positions, reads_facts, .. } = note.unwrap_or_default();
+        let positions = positions.into_iter().filter_map(|(stream, next)| Some((stream.parse().ok()?, next)));
+        Ok((positions.collect(), reads_facts))
     }
 
     /// The highest claim that any output bears.
@@ -75,16 +77,19 @@ pub(crate) fn resume(
     let reads_on =
         |it: &Beginning| it.oldest <= known.get(&it.stream).copied().unwrap_or(it.first).max(it.first);
     let reads_on = beginnings.iter().all(reads_on);
-    let noted = if reads_on && !noted.is_truth { return Ok(read_on(known)) } else { noted.positions()? };
+    if reads_on && !noted.is_truth {
+        return Ok(read_on(known, false));
+    }
+    let (noted, is_asked) = noted.facts()?;
     if reads_on {
-        Ok(read_on(back_to(known, beginnings, &noted)))
+        Ok(read_on(back_to(known, beginnings, &noted), is_asked))
     } else {
         from_facts(known, beginnings, noted)
     }
 }
 
-fn read_on(known: BTreeMap<StreamId, u64>) -> Resume {
-    Resume { positions: positions(known), is_rebuild: false }
+fn read_on(known: BTreeMap<StreamId, u64>, is_rebuild: bool) -> Resume {
+    Resume { positions: positions(known), is_rebuild }
 }
 
 /// The facts may end before what the state has read. What lies between and is not in the log any more cannot be made again: the audit names it.

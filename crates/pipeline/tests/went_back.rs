@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use common::{
     Edge, Edges, NOON, Running, Who, World, apply_catalog, column, content, until, wait_for, write_day,
 };
+use events::{ClickKey, ClickMint};
 use pipeline::Progress;
-use units::{DAY_MS, EpochMs, HOUR_MS};
-use warehouse::{Roller, RollerOptions, Warehouse};
+use units::{DAY_MS, EpochMs, HOUR_MS, LinkId, Origin, VisitorId, WriterId};
+use warehouse::{Again, Batch, Roller, RollerOptions, Warehouse};
 
 const ORDERS: u64 = 60;
 
@@ -202,7 +203,7 @@ fn an_owner_whose_note_is_taken_back_says_all_its_orders_again() {
         execute(&world.warehouse, &format!("ALTER TABLE {table} DELETE WHERE 1 SETTINGS mutations_sync = 2"));
     }
     let warehouse = Warehouse::new(world.warehouse.clone());
-    let claim = wait_for(warehouse.take_note_back("spool", false)).expect("asked").expect("noted");
+    let claim = wait_for(warehouse.take_note_back("spool", Again::Say)).expect("asked").expect("noted");
     shows(&world, &running, &want);
     until("it is noted", || {
         let note = wait_for(warehouse.note("spool")).expect("an answer").expect("a note");
@@ -210,8 +211,42 @@ fn an_owner_whose_note_is_taken_back_says_all_its_orders_again() {
     });
 
     execute(&world.warehouse, "ALTER TABLE clicks_log DELETE WHERE 1 SETTINGS mutations_sync = 2");
-    wait_for(warehouse.take_note_back("spool", true)).expect("asked");
+    wait_for(warehouse.take_note_back("spool", Again::ReadLog)).expect("asked");
     shows(&world, &running, &want);
+    running.stop().expect("stops");
+    cells_are_right(&world);
+}
+
+/// A click and an order that only the facts know: put there out of quarantine, while the log has long lost them.
+#[test]
+fn an_owner_that_is_asked_to_reads_the_facts_for_what_its_log_does_not_have() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let records = write_day(&mut edge, ORDERS);
+    caught_up(&world, records);
+    let elsewhere = |sequence| Origin { writer: WriterId::new(9, 0), incarnation: 1, sequence };
+    let id = ClickMint::new(ClickKey::new(0, &[7; 32]), 1).mint(NOON, LinkId(2), VisitorId(80_001));
+    let mut batch = Batch::new();
+    batch.click(&common::click(elsewhere(1), id, 2));
+    let at = NOON.forth(HOUR_MS);
+    batch.report(&common::report(elsewhere(2), at, "by-facts", 700, Who::Visitor(80_001)));
+    let warehouse = Warehouse::new(world.warehouse.clone());
+    wait_for(warehouse.write("test", &batch)).expect("written");
+    let before = content(&world.warehouse);
+
+    let running = world.start();
+    running.caught_up(0);
+    let claim = wait_for(warehouse.take_note_back("spool", Again::ReadFacts)).expect("asked").expect("noted");
+    let note = until("it is noted", || {
+        let note = wait_for(warehouse.note("spool")).expect("an answer").expect("a note");
+        (note.number > 0 && note.claim > claim).then_some(note)
+    });
+    assert!(!note.reads_facts, "it is done once");
+    let seen = content(&world.warehouse);
+    let new: Vec<_> = seen.iter().filter(|it| !before.contains(it)).collect();
+    assert_eq!(new.len(), 2, "an order and its credit: {new:?}");
+    assert!(new.iter().all(|it| it.contains("'by-facts'") && it.contains("700")), "{new:?}");
+    assert_eq!(seen.len(), before.len() + 2);
     running.stop().expect("stops");
     cells_are_right(&world);
 }

@@ -149,6 +149,10 @@ pub async fn stored_before(
     Ok(of.iter().zip(&writers).map(first_missing).collect())
 }
 
+/// What is in quarantine is accounted for. What has been replayed from there is a fact like any other, and must be found as one.
+const WAITING: &str =
+    "(SELECT place, event_id FROM quarantine_log FINAL WHERE replayed_at = toDateTime(0, 'UTC'))";
+
 /// What could not be read counts as well, where quarantine knows its place in a spool.
 fn inputs_since(since: EpochMs) -> String {
     let since = seconds(since);
@@ -156,10 +160,10 @@ fn inputs_since(since: EpochMs) -> String {
         "SELECT writer, incarnation, sequence FROM clicks_log WHERE at >= toDateTime64({since}, 3, 'UTC') \
          UNION ALL SELECT writer, incarnation, sequence FROM reports_log WHERE received_at >= toDateTime64({since}, 3, 'UTC') \
          UNION ALL SELECT toUInt32OrZero(it[1]) AS writer, toUInt32OrZero(it[2]) AS incarnation, toUInt64OrZero(it[3]) AS sequence FROM (\
-         SELECT extractGroups(place, '^spool:(\\\\d+):(\\\\d+)@(\\\\d+)$') AS it FROM quarantine_log WHERE startsWith(place, 'spool:')) WHERE length(it) = 3 \
+         SELECT extractGroups(place, '^spool:(\\\\d+):(\\\\d+)@(\\\\d+)$') AS it FROM {WAITING} WHERE startsWith(place, 'spool:')) WHERE length(it) = 3 \
          UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
          reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
-         reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM quarantine_log WHERE sequence > 0"
+         reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM {WAITING} WHERE sequence > 0"
     )
 }
 
@@ -198,7 +202,8 @@ fn seconds(at: EpochMs) -> u32 {
 const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION ALL SELECT writer, incarnation, sequence FROM reports_log \
      UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
      reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
-     reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM quarantine_log WHERE sequence > 0";
+     reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM \
+     (SELECT event_id FROM quarantine_log FINAL WHERE replayed_at = toDateTime(0, 'UTC')) WHERE sequence > 0";
 
 /// The same without those in quarantine, whose times are none.
 const INPUTS_WITH_TIMES: &str = "SELECT writer, incarnation, sequence, at AS made_at FROM clicks_log \

@@ -15,6 +15,7 @@ mod migrate;
 mod names;
 mod native;
 mod notes;
+mod quarantine;
 mod recall;
 mod retention;
 mod roller;
@@ -32,7 +33,8 @@ pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, RO
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
 pub use explain::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation, explain};
-pub use notes::Note;
+pub use notes::{Again, Note};
+pub use quarantine::{PAGE_ROWS_MAX, QuarantineKey, QuarantineSum, QuarantinedRow, RefusedTable};
 pub use recall::{REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock};
 pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,

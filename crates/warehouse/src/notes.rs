@@ -21,6 +21,19 @@ pub struct Note {
     pub nonce: u64,
     /// Streams, which have names without blanks, and the next record of each: everything before is in the facts.
     pub positions: Vec<(String, u64)>,
+    /// The state may lack what the facts have. Asked for, and never noted by an owner.
+    pub reads_facts: bool,
+}
+
+/// What the owner of a partition is asked to do by [`Warehouse::take_note_back`], beside saying all of its orders again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// No more than that.
+    Say,
+    /// First it reads all that the log still has once more.
+    ReadLog,
+    /// First it reads the facts, and so knows also what its log no longer has.
+    ReadFacts,
 }
 
 /// No stream's name begins so.
@@ -28,6 +41,7 @@ const NUMBER: &str = "#number";
 const GENERATION: &str = "#generation";
 const CLAIM: &str = "#claim";
 const NONCE: &str = "#nonce";
+const READ_FACTS: &str = "#read_facts";
 
 impl Note {
     fn to_text(&self) -> String {
@@ -37,7 +51,8 @@ impl Note {
             (CLAIM, self.claim),
             (NONCE, self.nonce),
         ];
-        let own = own.iter().map(|(name, value)| format!("{name}={value}"));
+        let asked = self.reads_facts.then_some((READ_FACTS, 1));
+        let own = own.iter().chain(&asked).map(|(name, value)| format!("{name}={value}"));
         let positions = self.positions.iter().map(|(stream, next)| format!("{}={next}", escaped(stream)));
         own.chain(positions).collect::<Vec<_>>().join(" ")
     }
@@ -53,6 +68,7 @@ impl Note {
                 GENERATION => note.generation = u8::try_from(value).unwrap_or(0),
                 CLAIM => note.claim = value,
                 NONCE => note.nonce = value,
+                READ_FACTS => note.reads_facts = value != 0,
                 stream => note.positions.push((stream.to_owned(), value)),
             }
         }
@@ -71,16 +87,15 @@ impl Warehouse {
         self.set_program(&key(source), &note.to_text()).await
     }
 
-    /// Asks the owner of `source` to say all of its orders again, under a new claim, by making its last note look lost. With `replay` it also
-    /// reads all that the log still has again. Returns the claim of the note taken back; `None` where nothing was ever noted. Done
-    /// when a note of a later claim has a number again.
-    pub async fn take_note_back(&self, source: &str, replay: bool) -> Result<Option<u64>, EngineError> {
+    /// Asks the owner of `source` to say all of its orders again, under a new claim, by making its last note look lost. Returns the claim of the
+    /// note taken back; `None` where nothing was ever noted. Done when a note of a later claim has a number again.
+    pub async fn take_note_back(&self, source: &str, again: Again) -> Result<Option<u64>, EngineError> {
         let Some(mut note) = self.note(source).await? else { return Ok(None) };
         note.number = 0;
-        if replay {
-            for (_, next) in &mut note.positions {
-                *next = 0;
-            }
+        match again {
+            Again::Say => {}
+            Again::ReadLog => note.positions.iter_mut().for_each(|(_, next)| *next = 0),
+            Again::ReadFacts => note.reads_facts = true,
         }
         self.set_note(source, &note).await?;
         Ok(Some(note.claim))
@@ -112,18 +127,25 @@ mod tests {
         run(async {
             let warehouse = warehouse().await;
             assert_eq!(warehouse.note("spool").await.unwrap(), None);
-            assert_eq!(warehouse.take_note_back("spool", false).await.unwrap(), None);
+            assert_eq!(warehouse.take_note_back("spool", Again::Say).await.unwrap(), None);
             let positions = vec![("spool:65536:7".to_owned(), 4), ("topic:it's:1".to_owned(), 5)];
-            let note = Note { number: 9, generation: 1, claim: 3, nonce: u64::MAX, positions };
+            let note =
+                Note { number: 9, generation: 1, claim: 3, nonce: u64::MAX, positions, reads_facts: false };
             warehouse.set_note("spool", &note).await.unwrap();
             assert_eq!(warehouse.note("spool").await.unwrap(), Some(note.clone()));
             assert_eq!(warehouse.note("kafka-1").await.unwrap(), None, "each partition has its own");
 
-            assert_eq!(warehouse.take_note_back("spool", false).await.unwrap(), Some(3));
+            assert_eq!(warehouse.take_note_back("spool", Again::Say).await.unwrap(), Some(3));
             assert_eq!(warehouse.note("spool").await.unwrap(), Some(Note { number: 0, ..note.clone() }));
-            warehouse.take_note_back("spool", true).await.unwrap();
+            warehouse.take_note_back("spool", Again::ReadLog).await.unwrap();
             let positions = vec![("spool:65536:7".to_owned(), 0), ("topic:it's:1".to_owned(), 0)];
-            assert_eq!(warehouse.note("spool").await.unwrap(), Some(Note { number: 0, positions, ..note }));
+            let log_again = Note { number: 0, positions, ..note };
+            assert_eq!(warehouse.note("spool").await.unwrap(), Some(log_again.clone()));
+            // Whoever asked before is not forgotten, until an owner notes again.
+            warehouse.take_note_back("spool", Again::ReadFacts).await.unwrap();
+            warehouse.take_note_back("spool", Again::Say).await.unwrap();
+            let facts_again = Note { reads_facts: true, ..log_again };
+            assert_eq!(warehouse.note("spool").await.unwrap(), Some(facts_again));
         });
     }
 

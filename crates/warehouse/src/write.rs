@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use units::{
     Origin,
@@ -152,13 +153,22 @@ impl Warehouse {
     }
 
     async fn send(&self, table: &str, columns: &str, block: &Columns) -> Result<(), EngineError> {
+        self.send_native(table, &format!("({columns})"), block.encode()).await
+    }
+
+    /// `columns` in brackets; empty for those that the block names.
+    pub(crate) async fn send_native(
+        &self,
+        table: &str,
+        columns: &str,
+        mut bytes: Bytes,
+    ) -> Result<(), EngineError> {
         let statement =
-            format!("INSERT INTO {table} ({columns}) SETTINGS {WRITE_SETTINGS}, {AS_THEY_ARE} FORMAT Native");
+            format!("INSERT INTO {table} {columns} SETTINGS {WRITE_SETTINGS}, {AS_THEY_ARE} FORMAT Native");
         let mut insert = self
             .client()
             .insert_formatted_with(statement)
             .with_timeouts(Some(SEND_TIMEOUT), Some(ANSWER_TIMEOUT));
-        let mut bytes = block.encode();
         while !bytes.is_empty() {
             let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES));
             insert.send(chunk).await?;

@@ -136,7 +136,7 @@ impl AuditFlags {
         let looked_at = clock::now();
         let spool = spool::inspect(&place.spool()).context("the spool cannot be read")?;
         let mut expected: Vec<Expected> = spool.streams.iter().filter_map(expected).collect();
-        let mut topics = Topics::open(settings, place)?;
+        let mut topics = Topics::open(settings)?;
         if let Some(topics) = &mut topics {
             topics.read()?;
             expected.extend(elsewhere(topics, &expected));
@@ -157,7 +157,9 @@ impl AuditFlags {
         if let Some(topics) = &mut topics {
             // What was on its way to them when they were first read.
             topics.read()?;
-            quarantined.extend(&topics.quarantined);
+            let replayed = place::block_on(async { Ok(warehouse.replayed_places("spool:").await?) })?;
+            let replayed: BTreeSet<_> = replayed.iter().filter_map(|it| sequence_of(it)).collect();
+            quarantined.extend(topics.quarantined.difference(&replayed));
         }
         let ends = expected.iter().map(|it| ((it.writer.0, it.incarnation), it.last)).collect();
         let mut result = Audited::new(&spool, topics.as_ref(), reports, &ends, &quarantined);
@@ -224,11 +226,11 @@ fn unknown_at_most(it: &StreamReport) -> u64 {
     room_bytes / frame::padded(ENVELOPE_BYTES) as u64
 }
 
-/// Records that could not be read: they have no identity in `ClickHouse`, but their place is kept there.
+/// Records that could not be read: they have no identity in `ClickHouse`, but their place is kept there. One that was replayed since has one.
 async fn quarantined(warehouse: &Warehouse) -> anyhow::Result<BTreeSet<(u32, u32, u64)>> {
     let places = warehouse
         .client()
-        .query("SELECT DISTINCT place FROM quarantine_log WHERE startsWith(place, 'spool:') LIMIT ?")
+        .query("SELECT DISTINCT place FROM quarantine_log FINAL WHERE startsWith(place, 'spool:') AND replayed_at = toDateTime(0, 'UTC') LIMIT ?")
         .bind(QUARANTINED_MAX)
         .fetch_all::<String>()
         .await?;

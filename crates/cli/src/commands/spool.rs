@@ -218,7 +218,7 @@ fn show_records(root: &Path, streams: &[StreamReport], count: u32, output: Outpu
 }
 
 /// Kind, time and a few words about a record.
-fn told(bytes: &[u8]) -> (String, String, String) {
+pub(super) fn told(bytes: &[u8]) -> (String, String, String) {
     let texts = |kind: &str, at: String, what: String| (kind.to_owned(), at, what);
     match Event::decode(bytes) {
         Ok(Event::Click(it)) => texts(

@@ -137,17 +137,31 @@ impl Log {
     }
 
     pub(super) fn audit(&self, stage: &Stage, more: &[&str]) -> crate::Said {
+        self.tributary(stage, &[ALL.as_slice(), &["--wait-seconds", "0"], more].concat())
+    }
+
+    /// Runs the binary with this log in its settings.
+    pub(super) fn tributary(&self, stage: &Stage, arguments: &[&str]) -> crate::Said {
         let settings = [
             ("TRIBUTARY_KAFKA__BROKERS", xtask::kafka::shared()),
             ("TRIBUTARY_KAFKA__PREFIX", &self.prefix),
             ("TRIBUTARY_KAFKA__PARTITIONS", "2"),
         ];
-        stage.tributary_with(&[ALL.as_slice(), &["--wait-seconds", "0"], more].concat(), &settings)
+        stage.tributary_with(arguments, &settings)
+    }
+
+    /// Puts a record into quarantine as an edge's shipper does.
+    pub(super) fn quarantine(&self, record: &Quarantined) {
+        let mut bytes = Vec::new();
+        record.clone().encode(&mut bytes).unwrap();
+        let mut sink = KafkaSink::open(&self.settings).unwrap();
+        sink.append(&format!("{}.quarantine.v1", self.prefix), record.place.as_bytes(), &bytes).unwrap();
+        sink.flush(std::time::Duration::from_secs(30)).unwrap();
     }
 }
 
 /// First, last and places of each gap of the only writer.
-fn gaps(said: &crate::Said) -> Vec<(u64, u64, String)> {
+pub(super) fn gaps(said: &crate::Said) -> Vec<(u64, u64, String)> {
     let writers = said.events("writer");
     assert_eq!(writers.len(), 1, "{writers:?}");
     let gaps = writers[0]["gaps"].as_array().unwrap().iter();

@@ -26,16 +26,16 @@ const CATALOG: &str = "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR
     destination = \"https://shop.example/\"\nclick_window = \"30d\"\n\n[[partner]]\nid = 100\nname = \"Partner\"\ntype = \"content\"\n\n\
     [[link]]\nid = 1\ncode = \"tea\"\npartner = 100\noffer = 10\n";
 /// Long enough for a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An edge's thread: a click, and for every second one its order.
-struct Edge {
+pub(super) struct Edge {
     writer: Writer,
     made: u64,
 }
 
 impl Edge {
-    fn open(data: &Path) -> Self {
+    pub(super) fn open(data: &Path) -> Self {
         let options = Options { segment_bytes: 64 * 1024, payload_bytes_max: 2_048, ..Options::default() };
         // Its lock may be held for a moment by a child of another test that has not become its program yet.
         let deadline = Instant::now() + PATIENCE;
@@ -48,7 +48,12 @@ impl Edge {
         Self { writer, made: 0 }
     }
 
-    fn click_and_order(&mut self) {
+    pub(super) fn click_and_order(&mut self) {
+        self.click_and_order_of(1);
+    }
+
+    /// Both of a version of the layout that only its build knows, unless that is 1.
+    pub(super) fn click_and_order_of(&mut self, version: u8) {
         self.made += 1;
         let (life, number) = (self.writer.incarnation(), self.made);
         let mut id = None;
@@ -59,7 +64,9 @@ impl Edge {
                 let mut mint = ClickMint::new(ClickKey::new(0, &[7; 32]), u32::try_from(sequence).unwrap());
                 made.head.id = mint.mint(made.head.at(), LinkId(1), VisitorId(number));
                 id = Some(made.head.id);
+                let start = bytes.len();
                 made.encode(bytes).unwrap();
+                bytes[start + 2] = version;
             })
             .unwrap();
         let named = ReportedClick::Signed(id.unwrap());
@@ -67,20 +74,22 @@ impl Edge {
             let mut made = report(&format!("{life}-{number}"), sequence, named);
             made.origin = Origin { writer: WRITER, incarnation: life, sequence };
             made.received_at = NOON.forth(number * MINUTE_MS);
+            let start = bytes.len();
             made.encode(bytes).unwrap();
+            bytes[start + 2] = version;
         };
         self.writer.append_with(append).unwrap();
     }
 }
 
 /// The pipeline and the roller, as roles run them.
-struct Running {
+pub(super) struct Running {
     stop: Option<oneshot::Sender<()>>,
     pipeline: Option<JoinHandle<Result<(), RunError>>>,
 }
 
 impl Running {
-    fn start(stage: &Stage) -> Self {
+    pub(super) fn start(stage: &Stage) -> Self {
         let options = pipeline::Options::embedded(stage.data.path().to_owned(), stage.options());
         let warehouse = stage.warehouse.clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -105,7 +114,7 @@ impl Drop for Running {
     }
 }
 
-fn stage() -> Stage {
+pub(super) fn stage() -> Stage {
     let stage = Stage::new();
     let file = write(stage.data.path(), "catalog.toml", CATALOG);
     stage.tributary(&["catalog", "apply", &file, "--effective-at", "2020-01-01T00:00:00Z"]).expect(0);
@@ -116,7 +125,7 @@ fn audit(stage: &Stage, more: &[&str]) -> Said {
     stage.tributary(&[ALL.as_slice(), more].concat())
 }
 
-fn clean(stage: &Stage) {
+pub(super) fn clean(stage: &Stage) {
     audit(stage, &["--wait-seconds", "60"]).expect(0);
 }
 
@@ -127,12 +136,12 @@ fn until_rolled(stage: &Stage) {
     }
 }
 
-fn column(stage: &Stage, select: &str) -> Vec<String> {
+pub(super) fn column(stage: &Stage, select: &str) -> Vec<String> {
     run(stage.warehouse.client().query(select).fetch_all::<String>()).unwrap()
 }
 
 /// All that facts and cells say, stamps and versions left aside, and rows that only say that an order is not there.
-fn content(stage: &Stage) -> Vec<String> {
+pub(super) fn content(stage: &Stage) -> Vec<String> {
     [
         "SELECT hex(toString(tuple(* EXCEPT ver))) AS it FROM clicks_log FINAL ORDER BY it",
         "SELECT hex(toString(tuple(* EXCEPT ver))) AS it FROM reports_log FINAL ORDER BY it",
@@ -146,7 +155,7 @@ fn content(stage: &Stage) -> Vec<String> {
 }
 
 /// Waits until facts and rolled cells are these.
-fn shows(stage: &Stage, wanted: &[String]) {
+pub(super) fn shows(stage: &Stage, wanted: &[String]) {
     let deadline = Instant::now() + PATIENCE;
     let mut seen = content(stage);
     while seen != wanted && Instant::now() < deadline {
@@ -161,7 +170,7 @@ fn shows(stage: &Stage, wanted: &[String]) {
     panic!("missing {missing:?}, surplus {surplus:?}");
 }
 
-fn execute(stage: &Stage, statement: &str) {
+pub(super) fn execute(stage: &Stage, statement: &str) {
     run(stage.warehouse.client().query_raw(statement).execute()).unwrap();
 }
 

@@ -56,9 +56,9 @@ FROM ({counted_credits})
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW quarantine
-COMMENT 'Records that could not be stored, with the reason and their bytes.'
+COMMENT 'Records that could not be stored, with the reason and their bytes. replayed_at: when tributary quarantine replay put it where it belongs; NULL for never.'
 AS
-SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes
+SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes, nullIf(replayed_at, toDateTime(0, 'UTC')) AS replayed_at
 FROM quarantine_log FINAL;
 
 CREATE OR REPLACE VIEW rollup_quarter

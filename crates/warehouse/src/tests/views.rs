@@ -103,6 +103,6 @@ fn columns_of_the_views_are_frozen() {
             .await;
             text.extend([view, "\n", &columns, "\n"]);
         }
-        super::golden("views.txt", &text);
+        super::golden("views_v2.txt", &text);
     });
 }

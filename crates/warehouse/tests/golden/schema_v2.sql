@@ -306,6 +306,8 @@ SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_
 
 ALTER TABLE clicks_log MODIFY SETTING min_bytes_for_wide_part = 67108864;
 
+ALTER TABLE quarantine_log ADD COLUMN IF NOT EXISTS replayed_at DateTime('UTC') DEFAULT 0;
+
 CREATE OR REPLACE VIEW clicks
 COMMENT 'One row per click or view, of any verdict; is_click counts among clicks, is_valid among clicks_valid, is_unique among clicks_unique. Filter by at.'
 AS
@@ -362,9 +364,9 @@ FROM (SELECT c.* FROM (SELECT * FROM credits_log FINAL WHERE 1 AND share_ppm > 0
 SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 
 CREATE OR REPLACE VIEW quarantine
-COMMENT 'Records that could not be stored, with the reason and their bytes.'
+COMMENT 'Records that could not be stored, with the reason and their bytes. replayed_at: when tributary quarantine replay put it where it belongs; NULL for never.'
 AS
-SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes
+SELECT written_at, place, reason, lower(hex(event_id)) AS event_id, bytes, nullIf(replayed_at, toDateTime(0, 'UTC')) AS replayed_at
 FROM quarantine_log FINAL;
 
 CREATE OR REPLACE VIEW rollup_quarter

@@ -6,22 +6,14 @@
 //! asked to, by its note (`warehouse::notes`), and does it under a new claim, in steps between its live records. So this may be killed
 //! anywhere and begun again, beside a pipeline that runs. Not here: what is wrong (`plan`). Start at [`Repair::carry_out`].
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use events::{Event, INPUT_BYTES_MAX, Quarantined};
 use indicatif::{ProgressBar, ProgressStyle};
-use journal::{
-    Position, Sink, SinkError, StreamId,
-    kafka::{KafkaError, KafkaSink},
-    shipper::Route,
-    spool::Reader,
-};
+use journal::{Position, StreamId, spool::Reader};
 use units::EpochMs;
-use warehouse::{Batch, Warehouse};
+use warehouse::{Again, Batch, Warehouse};
 
 use super::{
     Life, Look,
@@ -29,7 +21,11 @@ use super::{
 };
 use crate::{
     clock,
-    commands::place::{self, Place},
+    commands::{
+        log::Shipping,
+        owners::Asked,
+        place::{self, Place},
+    },
     output::Output,
     settings::Settings,
 };
@@ -41,14 +37,6 @@ const ROWS_MAX: usize = 50_000;
 /// Tries of one batch; `ClickHouse` may be restarting.
 const TRIES_MAX: u32 = 10;
 const RETRY: Duration = Duration::from_secs(1);
-/// How long brokers may take for what was shipped.
-const FLUSH_MAX: Duration = Duration::from_mins(1);
-/// One wait for a full queue to drain.
-const DRAIN: Duration = Duration::from_millis(200);
-/// Between two looks whether the owners are done.
-const OWNERS_EVERY: Duration = Duration::from_millis(500);
-/// Owners look for what is asked of them every few seconds; at least so long they are waited for.
-const OWNERS_WAIT_MIN: Duration = Duration::from_secs(15);
 /// What marks name this by.
 const SOURCE: &str = "repair";
 
@@ -63,17 +51,8 @@ pub(super) struct Repair<'a> {
     done: Done,
 }
 
-/// The way into the topics.
-struct Shipping {
-    sink: Sink,
-    route: Box<dyn Route>,
-    key: Vec<u8>,
-    value: Vec<u8>,
-}
-
 impl<'a> Repair<'a> {
     pub(super) fn new(settings: &'a Settings, wait: Duration, from: EpochMs) -> Self {
-        let wait = wait.max(OWNERS_WAIT_MIN);
         let warehouse = Place::new(settings).warehouse();
         Self { settings, warehouse, wait, from, batch: Batch::new(), done: Done::default() }
     }
@@ -98,7 +77,8 @@ impl<'a> Repair<'a> {
         let found = async { Ok(self.warehouse.audit_orders(self.from, clock::now()).await?.wrong()) };
         if plan.asks_owners() || (wants_records && place::block_on(found)? > 0) {
             bar.set_message("orders are being said again");
-            self.done.said = Some(self.ask_owners(plan.replay)?);
+            let again = if plan.replay { Again::ReadLog } else { Again::Say };
+            self.done.said = Some(Asked::ask(self.settings, again)?.wait(self.wait)?);
         }
         bar.finish_and_clear();
         Ok(self.done)
@@ -106,15 +86,8 @@ impl<'a> Repair<'a> {
 
     fn take_from_spool(&mut self, plan: &Plan, look: &Look, bar: &ProgressBar) -> anyhow::Result<()> {
         let place = Place::new(self.settings);
-        let mut shipping = match (&look.topics, place.kafka("tributary-repair")) {
-            (Some(_), Some(kafka)) if plan.topics.count() > 0 => Some(Shipping {
-                sink: Sink::Kafka(KafkaSink::open(&kafka)?),
-                route: Box::new(edge::route(self.settings.text("kafka.prefix"))),
-                key: Vec::new(),
-                value: Vec::new(),
-            }),
-            _ => None,
-        };
+        let is_shipped = look.topics.is_some() && plan.topics.count() > 0;
+        let mut shipping = if is_shipped { Shipping::open(self.settings, "tributary-repair")? } else { None };
         let mut reader = Reader::open(&place.spool());
         reader.seek(&beginnings(plan, look));
         let ends: BTreeMap<Life, u64> =
@@ -208,79 +181,6 @@ impl<'a> Repair<'a> {
         })?;
         self.batch.clear();
         Ok(())
-    }
-
-    /// Asks the owner of each partition, and waits. `false`: not all were heard of in time; they do it when they run.
-    fn ask_owners(&self, replay: bool) -> anyhow::Result<bool> {
-        let partitions = if Place::new(self.settings).kafka("tributary-repair").is_some() {
-            (0..u32::try_from(self.settings.number("kafka.partitions")).unwrap_or(u32::MAX))
-                .map(Some)
-                .collect()
-        } else {
-            vec![None]
-        };
-        let sources: Vec<String> = partitions.into_iter().map(pipeline::source_name).collect();
-        place::block_on(async {
-            let mut asked = BTreeMap::new();
-            for source in &sources {
-                // Who never noted anything has said nothing yet that could be lost.
-                if let Some(claim) = self.warehouse.take_note_back(source, replay).await? {
-                    asked.insert(source, claim);
-                }
-            }
-            let deadline = Instant::now() + self.wait;
-            while !asked.is_empty() && Instant::now() < deadline {
-                tokio::time::sleep(OWNERS_EVERY).await;
-                let mut left = BTreeMap::new();
-                for (source, claim) in asked {
-                    let note = self.warehouse.note(source).await?.unwrap_or_default();
-                    if note.number == 0 {
-                        left.insert(source, claim);
-                    } else if note.claim <= claim {
-                        // Its note crossed ours: asked once more.
-                        self.warehouse.take_note_back(source, replay).await?;
-                        left.insert(source, claim);
-                    }
-                }
-                asked = left;
-            }
-            Ok(asked.is_empty())
-        })
-        .context("the owners of orders cannot be asked")
-    }
-}
-
-impl Shipping {
-    fn ship(&mut self, stream: &StreamId, position: u64, bytes: &[u8]) -> anyhow::Result<()> {
-        let Self { sink, route, key, value } = self;
-        key.clear();
-        value.clear();
-        let (topic, bytes) = match route.route(bytes, key) {
-            Ok(topic) => (topic, bytes),
-            Err(reason) => {
-                key.clear();
-                (route.quarantine(stream, position, bytes, reason, key, value), value.as_slice())
-            }
-        };
-        let deadline = Instant::now() + FLUSH_MAX;
-        loop {
-            match sink.append(topic, key, bytes) {
-                Err(SinkError::Full) if Instant::now() < deadline => drain(sink)?,
-                sent => return Ok(sent?),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        self.sink.flush(FLUSH_MAX).context("the brokers do not take the records")
-    }
-}
-
-/// Unconfirmed is what a broker that is slow looks like.
-fn drain(sink: &mut Sink) -> anyhow::Result<()> {
-    match sink.flush(DRAIN) {
-        Ok(()) | Err(SinkError::Kafka(KafkaError::Unconfirmed { .. })) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 
