@@ -20,7 +20,7 @@ use units::{
     split,
 };
 
-use crate::orders::VISITORS_MAX;
+use crate::orders::{Followed, VISITORS_MAX};
 
 pub(crate) use self::time::{asked_range, possible_times};
 use self::{money::Worth, time::OrderTime, weigh::Weighed};
@@ -50,6 +50,8 @@ pub(crate) struct Known<'a> {
     pub(crate) left: &'a [Quarter],
     /// Those its evidence names, in any order, with repeats.
     pub(crate) touches: &'a [Touch],
+    /// Whom else its customers are known by.
+    pub(crate) followed: &'a Followed,
     pub(crate) history: &'a History,
     /// How many touches are weighed.
     pub(crate) candidates_max: usize,
@@ -59,7 +61,11 @@ pub(crate) struct Known<'a> {
 /// any order, with repeats. `None` where no report is known: there is no order yet.
 #[must_use]
 pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &History) -> Option<Decided> {
-    decide_known(key, &Known { reports, left: &[], touches, history, candidates_max: CANDIDATES_MAX })
+    let followed = &Followed::default();
+    decide_known(
+        key,
+        &Known { reports, left: &[], touches, followed, history, candidates_max: CANDIDATES_MAX },
+    )
 }
 
 /// [`decide`], also where something is not kept.
@@ -98,14 +104,19 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         currency: worth.currency,
         offer: lead.map_or(OfferId(0), |it| it.touch.offer),
         partner: lead.map_or(PartnerId(0), |it| it.touch.partner),
-        matched: lead.map(|it| candidates.matched(&it.touch.id)),
+        matched: lead.map(|it| candidates.matched(it.touch, known.followed)),
         unattributed: lead.is_none().then(|| why_nobodys(reports, &weighed, catalog)),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         first_received_at: first.received_at,
         last_received_at: last.received_at,
         payable_at: time.at.forth(hold_ms.unwrap_or(0)),
         void_quarters,
-        trace: trace(reports, &weighed, candidates.left_out, notes(&time, &worth, model)),
+        trace: trace(
+            (reports, known.followed),
+            &weighed,
+            candidates.left_out,
+            notes(&time, &worth, model, known.followed),
+        ),
     };
     let credits = credits(&decision, &quarters, &weighed, &candidates);
     Some(Decided { decision: Box::new(decision), credits })
@@ -142,8 +153,14 @@ impl Candidates {
         self.signed.iter().any(|it| it.id == *touch)
     }
 
-    fn matched(&self, touch: &TouchId) -> MatchedKey {
-        if self.is_signed(touch) { MatchedKey::ClickId } else { MatchedKey::Visitor }
+    fn matched(&self, touch: &Touch, followed: &Followed) -> MatchedKey {
+        if self.is_signed(&touch.id) {
+            MatchedKey::ClickId
+        } else if followed.visitors().contains(&touch.visitor) {
+            MatchedKey::CustomerVisitor
+        } else {
+            MatchedKey::Visitor
+        }
     }
 
     /// The order's own signed clicks: those of its advertiser, by the record where there is one.
@@ -218,7 +235,7 @@ fn void_quarters(possible: &[Quarter], left: &[Quarter], signed: &[Touch], home:
     void
 }
 
-fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>) -> Vec<Box<str>> {
+fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>, followed: &Followed) -> Vec<Box<str>> {
     let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
     // The usual one needs no word.
     let model = model.and_then(|it| match it {
@@ -228,10 +245,16 @@ fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>) -> Vec<Box<str>>
         Model::Position(_) => Some("model_position"),
         Model::TimeDecay { .. } => Some("model_time_decay"),
     });
-    clock.into_iter().chain(worth.notes.iter().copied()).chain(model).map(Into::into).collect()
+    let shared = followed.is_shared().then_some("customer_shared");
+    clock.into_iter().chain(worth.notes.iter().copied()).chain(model).chain(shared).map(Into::into).collect()
 }
 
-fn trace(reports: &[Report], weighed: &[Weighed<'_>], left_out: u32, notes: Vec<Box<str>>) -> Trace {
+fn trace(
+    (reports, followed): (&[Report], &Followed),
+    weighed: &[Weighed<'_>],
+    left_out: u32,
+    notes: Vec<Box<str>>,
+) -> Trace {
     let mut refused_clicks: Vec<(Box<str>, Box<str>)> = reports
         .iter()
         .filter_map(|it| match &it.click {
@@ -252,8 +275,11 @@ fn trace(reports: &[Report], weighed: &[Weighed<'_>], left_out: u32, notes: Vec<
     let candidates: Vec<events::Candidate> =
         weighed.iter().rev().filter(is_told).map(Weighed::candidate).collect();
     let hidden = u32::try_from(weighed.len() - candidates.len()).unwrap_or(u32::MAX);
+    let mut asked = visitors(reports);
+    asked.extend_from_slice(followed.visitors());
+    asked.sort_unstable();
     Trace {
-        visitors: visitors(reports),
+        visitors: asked,
         refused_clicks,
         candidates,
         candidates_left_out: hidden.saturating_add(left_out),

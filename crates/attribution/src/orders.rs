@@ -4,6 +4,7 @@
 //! until [`Orders::speak`]. Not here: where states are kept and when positions are committed: **while it is silent the driver may keep
 //! states but must not commit positions**, since what was read is not said yet. Start at [`Orders::on_report`].
 
+mod followed;
 mod state;
 
 use std::{
@@ -14,11 +15,11 @@ use std::{
 use catalog::{Catalog, History};
 use events::{Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
 use units::{
-    EpochMs, Stamp,
+    EpochMs, Stamp, VisitorId,
     planted::{Bug, planted},
 };
 
-use self::state::OrderState;
+use self::{followed::customers, state::OrderState};
 use crate::{
     caps::Caps,
     decide::{Decided, Known, asked_range, decide_known, visitors},
@@ -27,8 +28,9 @@ use crate::{
     sent::{Said, Sent},
 };
 
-pub(crate) use self::state::grow_by_one;
+pub use self::followed::CUSTOMERS_MAX;
 pub use self::state::{QUARTERS_LEFT_MAX, REPORTS_MAX, StateError};
+pub(crate) use self::{followed::Followed, state::grow_by_one};
 
 /// Visitors asked for one order. People have a telephone and a computer or two; a shop that reports all its orders under one id has everybody.
 /// The first by report are asked; signed clicks of the others still count.
@@ -184,7 +186,7 @@ impl Orders {
         } else if let Some(held) = self.states.get_mut(key) {
             let asking =
                 Asking { history: &self.history, sent: &mut self.sent, digester: &mut self.digester };
-            asking.ask(key, held.state.reports(), &mut held.said.asked, out);
+            asking.ask(key, &held.state, &mut held.said.asked, out);
             if !held.due {
                 held.due = true;
                 self.due.push(key.clone());
@@ -198,11 +200,13 @@ impl Orders {
             let Some(held) = self.states.get_mut(&key) else { continue };
             held.due = false;
             self.touches.clear();
-            self.touches.extend(held.state.touches());
+            let followed = held.state.followed();
+            self.touches.extend(held.state.touches(&followed));
             let known = Known {
                 reports: held.state.reports(),
                 left: held.state.left(),
                 touches: &self.touches,
+                followed: &followed,
                 history: &self.history,
                 candidates_max: self.caps.candidates,
             };
@@ -327,10 +331,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks the timeline of every visitor the reports name for all that any possible time could need. All are asked the same, so all are asked
-    /// again when the range grows or another visitor is named: people have few.
-    fn ask(self, key: &OrderKey, reports: &[Report], said: &mut Said, out: &mut Vec<OrdersOutput>) {
-        let mut lookups: Vec<Lookup> = questions(key, reports, self.history.longest_window_ms()).collect();
+    /// Asks the timeline of every visitor and customer the reports name, and of those visitors that customers lead to, for all that any possible
+    /// time could need. All are asked the same, so all are asked again when the range grows or another one is named: people have few.
+    fn ask(self, key: &OrderKey, state: &OrderState, said: &mut Said, out: &mut Vec<OrdersOutput>) {
+        let (followed, longest) = (state.followed(), self.history.longest_window_ms());
+        let mut lookups = questions(key, state.reports(), followed.visitors(), longest);
         if lookups.is_empty() {
             return;
         }
@@ -343,19 +348,30 @@ impl Asking<'_> {
     }
 }
 
-/// What an order with these reports asks, unstamped. `reports` ascend by (`received_at`, `origin`), each once.
-pub fn questions(key: &OrderKey, reports: &[Report], longest_window_ms: u64) -> impl Iterator<Item = Lookup> {
-    let range = asked_range(reports, longest_window_ms);
+/// What an order with these reports asks, unstamped: its own visitors, its customers, whom it tells of those visitors, and visitors whom
+/// customers were known by. `reports` ascend by (`received_at`, `origin`), each once.
+#[must_use]
+pub fn questions(
+    key: &OrderKey,
+    reports: &[Report],
+    followed: &[VisitorId],
+    longest_window_ms: u64,
+) -> Vec<Lookup> {
+    let Some((from, to)) = asked_range(reports, longest_window_ms) else { return Vec::new() };
     let at = reports.iter().map(Report::order_time).min().unwrap_or(EpochMs(0));
-    let asked = range.map_or_else(Vec::new, |_| visitors(reports));
-    let (from, to) = range.unwrap_or_default();
-    asked.into_iter().map(move |visitor| Lookup {
+    let own = visitors(reports);
+    let ask = |identity: Identity, visitors: Vec<VisitorId>| Lookup {
         stamp: Stamp::default(),
-        identity: Identity::Visitor(visitor),
+        identity,
         order: key.clone(),
         from,
         to,
         at,
-        visitors: Vec::new(),
-    })
+        visitors,
+    };
+    let of_visitor = |it: &VisitorId| ask(Identity::Visitor(*it), Vec::new());
+    let mut asked: Vec<Lookup> = own.iter().map(of_visitor).collect();
+    asked.extend(customers(reports).into_iter().map(|it| ask(Identity::Customer(it), own.clone())));
+    asked.extend(followed.iter().map(of_visitor));
+    asked
 }

@@ -1,20 +1,22 @@
 //! The machine that owns the timelines of one partition: remembers what each visitor touched and who asked about it.
 //!
 //! In: clicks and look-ups, in any order, with repeats. Out: evidence under this owner's stamps, again whenever it grows. It is silent until
-//! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions in memory. Not here:
-//! customers' bindings, whose place in [`Evidence`] stays empty. Start at [`Timelines::on_click`].
+//! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions and customers in memory.
+//! Not here: customers' bindings, whose place in [`Evidence`] stays empty. Start at [`Timelines::on_click`].
 
 mod asked_bits;
 mod asks;
+mod customers;
 
 use std::collections::{BTreeSet, HashMap};
 
 use events::{ClickHead, Evidence, Identity, Lookup, Touch};
-use units::{EpochMs, Stamp};
+use units::{EpochMs, Stamp, VisitorId};
 
 use self::{
     asked_bits::AskedBits,
     asks::{Asked, Asks},
+    customers::{Customers, Telling},
 };
 use crate::{
     digest::Digester,
@@ -23,6 +25,8 @@ use crate::{
     sent::{Said, Sent},
     touches::{Slices, StoreError, TouchStore, VisitorHash},
 };
+
+pub use self::customers::CUSTOMER_VISITORS_MAX;
 
 /// Touches in one answer: the first one and the latest others. A person has a handful of one advertiser's in a window; what a robot has more
 /// is left out, the partners are named all the same.
@@ -36,8 +40,10 @@ pub const CLICKS_AT_A_TIME: usize = 64;
 #[derive(Debug)]
 pub struct Timelines<S> {
     store: TouchStore<S>,
-    /// Who asked about whom.
-    asks: HashMap<Identity, Asks, Folding>,
+    /// Who asked about which visitor.
+    asks: HashMap<VisitorId, Asks, Folding>,
+    /// Who asked about which customer, and whom he is known by.
+    customers: Customers,
     /// Visitors in `asks`, and a few more. Every click looks here.
     asked: AskedBits,
     /// Changed since the last checkpoint, in order of change, with repeats.
@@ -67,6 +73,7 @@ impl<S: Slices> Timelines<S> {
     pub fn new(claim: Stamp, store: TouchStore<S>) -> Self {
         Self {
             asks: HashMap::with_hasher(Folding::new(store.seed())),
+            customers: Customers::new(store.seed()),
             asked: AskedBits::with_room(0),
             store,
             dirty: Vec::new(),
@@ -112,26 +119,48 @@ impl<S: Slices> Timelines<S> {
         self.answer_again(touch, out)
     }
 
-    /// Remembers who asks, and answers. Repeated and older questions widen the range; it never narrows.
+    /// Remembers who asks, and answers. Repeated and older questions widen the range; it never narrows. A customer's question says whom he is
+    /// known by, and whoever asked about him is answered again.
     pub fn on_lookup(&mut self, lookup: Lookup, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         let identity = lookup.identity;
-        let known = self.asks.len();
-        self.asks.entry(identity).or_default();
-        if self.asks.len() > known {
-            self.note_asked(identity);
+        match identity {
+            Identity::Visitor(visitor) => self.on_visitor(visitor, lookup, out)?,
+            Identity::Customer(customer) => {
+                let is_silent = self.is_silent();
+                let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+                if self.customers.on_lookup(customer, lookup, &mut telling, is_silent, out) {
+                    self.dirty.push(identity);
+                }
+            }
         }
-        let Some(asks) = self.asks.get_mut(&identity) else { return Ok(()) };
+        if let Some(touched) = &mut self.touched {
+            touched.insert(identity);
+        }
+        Ok(())
+    }
+
+    fn on_visitor(
+        &mut self,
+        visitor: VisitorId,
+        lookup: Lookup,
+        out: &mut Vec<Evidence>,
+    ) -> Result<(), StoreError> {
+        let identity = Identity::Visitor(visitor);
+        let known = self.asks.len();
+        self.asks.entry(visitor).or_default();
+        if self.asks.len() > known {
+            self.note_asked(visitor);
+        }
+        let Some(asks) = self.asks.get_mut(&visitor) else { return Ok(()) };
         let (sent, digester) = (&mut self.sent, &mut self.digester);
         let (is_new, asked) = asks.add(lookup, |order| sent.take_back(|| digester.of(&(order, identity))));
         if is_new {
             self.dirty.push(identity);
         }
-        if let Some(touched) = &mut self.touched {
-            touched.insert(identity);
-        } else if let Some(asked) = asked {
+        if let (None, Some(asked)) = (&self.touched, asked) {
             let found = &mut self.found;
             let answering = Answering { store: &self.store, sent, digester, found };
-            out.extend(answering.answer(identity, asked)?);
+            out.extend(answering.answer(visitor, asked)?);
         }
         Ok(())
     }
@@ -139,7 +168,13 @@ impl<S: Slices> Timelines<S> {
     /// The owner's claim has been read in every input: what was touched in silence is answered now, and from here on what grows.
     pub fn speak(&mut self, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
         for identity in self.touched.take().unwrap_or_default() {
-            self.answer(identity, |_| true, out)?;
+            match identity {
+                Identity::Visitor(visitor) => self.answer(visitor, |_| true, out)?,
+                Identity::Customer(customer) => {
+                    let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+                    self.customers.answer(customer, &mut telling, out);
+                }
+            }
         }
         Ok(())
     }
@@ -162,8 +197,11 @@ impl<S: Slices> Timelines<S> {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         dirty.dedup();
-        let encoded = |it: Identity| (it, self.asks.get(&it).map_or_else(Vec::new, Asks::encode));
-        dirty.into_iter().map(encoded).collect()
+        let encoded = |it: &Identity| match it {
+            Identity::Visitor(visitor) => self.asks.get(visitor).map_or_else(Vec::new, Asks::encode),
+            Identity::Customer(customer) => self.customers.encode(*customer),
+        };
+        dirty.into_iter().map(|it| (it, encoded(&it))).collect()
     }
 
     /// Hands all touches to the slices and returns the number of the next one: what [`TouchStore::open`] is given after a restart.
@@ -173,26 +211,35 @@ impl<S: Slices> Timelines<S> {
 
     /// Takes an identity's questions back from disk. Says nothing.
     pub fn restore(&mut self, identity: Identity, state: &[u8]) -> Result<(), StateError> {
-        let restored = Asks::decode(state)?;
-        self.asks.entry(identity).or_default().join(restored);
-        self.note_asked(identity);
+        match identity {
+            Identity::Visitor(visitor) => {
+                let restored = Asks::decode(state)?;
+                self.asks.entry(visitor).or_default().join(restored);
+                self.note_asked(visitor);
+            }
+            Identity::Customer(customer) => self.customers.restore(customer, state)?,
+        }
         Ok(())
     }
 
     /// Forgets whole slices of touches before `before`, and questions about no later time.
     pub fn expire(&mut self, before: EpochMs) -> Result<(), StoreError> {
         let (dirty, sent, digester) = (&mut self.dirty, &mut self.sent, &mut self.digester);
-        self.asks.retain(|identity, asks| {
+        self.asks.retain(|visitor, asks| {
+            let identity = Identity::Visitor(*visitor);
             let forgotten = |it: &Asked| {
                 if it.said.is_said() {
                     sent.put_away(digester.of(&(&it.order, identity)), it.said);
                 }
             };
             if asks.expire(before, forgotten) {
-                dirty.push(*identity);
+                dirty.push(identity);
             }
             !asks.is_empty()
         });
+        let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+        let changed = self.customers.expire(before, &mut telling);
+        self.dirty.extend(changed.into_iter().map(Identity::Customer));
         self.gather_asked();
         self.store.expire(before)
     }
@@ -206,14 +253,14 @@ impl<S: Slices> Timelines<S> {
     /// Identities someone has asked about.
     #[must_use]
     pub fn asked_identities(&self) -> usize {
-        self.asks.len()
+        self.asks.len() + self.customers.len()
     }
 
-    /// After `identity` came into the questions.
-    fn note_asked(&mut self, identity: Identity) {
+    /// After `visitor` came into the questions.
+    fn note_asked(&mut self, visitor: VisitorId) {
         if self.asked.is_full(self.asks.len()) {
             self.gather_asked();
-        } else if let Identity::Visitor(visitor) = identity {
+        } else {
             self.asked.insert(self.store.hash(visitor));
         }
     }
@@ -221,33 +268,30 @@ impl<S: Slices> Timelines<S> {
     /// The bits of all questions, with room for as many again.
     fn gather_asked(&mut self) {
         self.asked = AskedBits::with_room(self.asks.len().saturating_mul(2));
-        for identity in self.asks.keys() {
-            if let Identity::Visitor(visitor) = identity {
-                self.asked.insert(self.store.hash(*visitor));
-            }
+        for visitor in self.asks.keys() {
+            self.asked.insert(self.store.hash(*visitor));
         }
     }
 
     /// Answers those whose range `touch` is in, if there are any.
     fn answer_again(&mut self, touch: &Touch, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
-        let identity = Identity::Visitor(touch.visitor);
         if let Some(touched) = &mut self.touched {
-            if self.asks.contains_key(&identity) {
-                touched.insert(identity);
+            if self.asks.contains_key(&touch.visitor) {
+                touched.insert(Identity::Visitor(touch.visitor));
             }
             return Ok(());
         }
-        self.answer(identity, |it| it.ask.wants(&it.order, touch), out)
+        self.answer(touch.visitor, |it| it.ask.wants(&it.order, touch), out)
     }
 
-    /// Answers those that asked about `identity` and are `wanted`.
+    /// Answers those that asked about `visitor` and are `wanted`.
     fn answer(
         &mut self,
-        identity: Identity,
+        visitor: VisitorId,
         wanted: impl Fn(&Asked) -> bool,
         out: &mut Vec<Evidence>,
     ) -> Result<(), StoreError> {
-        let Some(asks) = self.asks.get_mut(&identity) else { return Ok(()) };
+        let Some(asks) = self.asks.get_mut(&visitor) else { return Ok(()) };
         for asked in asks.iter_mut().filter(|it| wanted(it)) {
             let answering = Answering {
                 store: &self.store,
@@ -255,7 +299,7 @@ impl<S: Slices> Timelines<S> {
                 digester: &mut self.digester,
                 found: &mut self.found,
             };
-            out.extend(answering.answer(identity, asked)?);
+            out.extend(answering.answer(visitor, asked)?);
         }
         Ok(())
     }
@@ -271,8 +315,7 @@ struct Answering<'a, S> {
 
 impl<S: Slices> Answering<'_, S> {
     /// `None` where the last answer said the same, and where there is nothing to say: evidence is a union, and an empty set adds nothing.
-    fn answer(self, identity: Identity, asked: &mut Asked) -> Result<Option<Evidence>, StoreError> {
-        let Identity::Visitor(visitor) = identity else { return Ok(None) };
+    fn answer(self, visitor: VisitorId, asked: &mut Asked) -> Result<Option<Evidence>, StoreError> {
         let Asked { order, ask, said } = asked;
         self.found.clear();
         self.store.find(visitor, ask.from, ask.to, self.found)?;
@@ -288,7 +331,7 @@ impl<S: Slices> Answering<'_, S> {
         Ok(self.sent.stamp(said, content).map(|stamp| Evidence {
             stamp,
             order: order.clone(),
-            identity,
+            identity: Identity::Visitor(visitor),
             touches: self.found.clone(),
             partners,
             visitors: Vec::new(),

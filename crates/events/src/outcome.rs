@@ -46,6 +46,8 @@ coded! {
         ClickId = 0 "click_id",
         /// The click is of a visitor whom a report or click id named.
         Visitor = 1 "visitor",
+        /// The click is of a visitor whom other orders of the same customer named.
+        CustomerVisitor = 2 "customer_visitor",
     }
 }
 

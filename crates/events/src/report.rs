@@ -198,4 +198,9 @@ impl Report {
     pub fn order_time(&self) -> EpochMs {
         self.reported_at.map_or(self.received_at, |reported| reported.min(self.received_at))
     }
+
+    /// The customers it names.
+    pub fn customers(&self) -> impl Iterator<Item = CustomerId> {
+        self.customer.into_iter()
+    }
 }

@@ -69,6 +69,53 @@ fn lost_state_is_rebuilt_from_facts_and_late_news_finds_all_of_it() {
     running.stop().expect("stops");
 }
 
+/// Whom customers are known by is in no table but the reports': two orders of each, whose owners may be different partitions'.
+#[test]
+fn a_rebuilt_owner_follows_customers_before_it_speaks() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    for customer in 1..=9 {
+        let visitor = 80_000 + u64::from(customer);
+        edge.click(NOON, visitor, 4);
+        // The telephone clicked, the desk did not, and the customer's number alone is all that the third one knows.
+        edge.report(
+            NOON.forth(60_000),
+            &format!("phone-{customer}"),
+            500,
+            Who::Customer(customer, Some(visitor)),
+        );
+        let desk = Who::Customer(customer, Some(visitor + 100));
+        edge.report(NOON.forth(70_000), &format!("desk-{customer}"), 600, desk);
+        edge.report(NOON.forth(80_000), &format!("alone-{customer}"), 700, Who::Customer(customer, None));
+    }
+    let before = trimmed(&world, &mut edge);
+    let of = |customer| ["phone", "desk", "alone"].map(|it| order(&world, &format!("{it}-{customer}")));
+    let want = [
+        "(4,500,'visitor','approved',1)",
+        "(4,600,'customer_visitor','approved',1)",
+        "(4,700,'customer_visitor','approved',1)",
+    ];
+    assert!((1..=9).all(|customer| of(customer) == want), "{:?}", of(1));
+    lose_state(&world);
+
+    let running = world.start();
+    running.caught_up(0);
+    assert_eq!(content(&world.warehouse), before, "said again, and the same");
+    // News of one device finds the orders of the other.
+    edge.click(NOON.forth(30_000), 80_103, 3);
+    edge.report(NOON.forth(HOUR_MS), "alone-3", 900, Who::Customer(3, None));
+    let consumed = running.consumed();
+    running.caught_up(consumed + 2);
+    running.stop().expect("stops");
+    let after = ["phone", "desk", "alone"].map(|it| order(&world, &format!("{it}-3")));
+    let want = [
+        "(3,500,'customer_visitor','approved',1)",
+        "(3,600,'visitor','approved',1)",
+        "(3,900,'customer_visitor','approved',2)",
+    ];
+    assert_eq!(after, want);
+}
+
 #[test]
 fn claims_that_are_lost_with_the_state_are_noticed_by_the_facts() {
     let world = World::new();

@@ -3,14 +3,20 @@
 //! In: all recorded clicks and reports, all versions of the catalog. Out: each order and each cell. It shares no code with `attribution`; where the
 //! two differ, one of them is wrong about the rules in design.md 5 and 7. Start at [`answer`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use catalog::{Catalog, Rules, Status};
 use events::{
     ClickHead, ClickId, Credit, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement,
     TimeSource, Touch, TouchId, TouchKind, Verdict,
 };
-use units::{Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter};
+use units::{Currency, CustomerId, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
+
+/// Whom a person may be known by.
+const CUSTOMER_VISITORS_MAX: usize = 16;
 
 use crate::{
     clickhouse::{Cell, CellKey, OrderName, OrderRow},
@@ -41,9 +47,12 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
     for report in reports {
         by_order.entry(report.key.clone()).or_default().push(report.clone());
     }
+    let customers = customers(&by_order);
     for (key, mut reports) in by_order {
         reports.sort_by_key(|it| (it.received_at, it.origin));
-        let (order, credited) = decide(&key, &reports, clicks, catalogs);
+        let theirs = reports.iter().flat_map(Report::customers).filter_map(|it| customers.get(&it));
+        let followed = theirs.filter(|it| it.len() <= CUSTOMER_VISITORS_MAX).flatten().copied().collect();
+        let (order, credited) = decide(&key, (&reports, &followed), clicks, catalogs);
         let currency = Currency::parse(&order.currency).unwrap_or(Currency::EUR);
         for (touch, share, minor) in &credited {
             let quarter = EpochMs(order.at).quarter();
@@ -57,14 +66,14 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
 }
 
 /// One order, as its row says it, and the touches that earned it. `reports` ascend by (received, origin); `clicks` are at least those of the visitors
-/// that they name.
+/// that they name. No report may name a customer, since his other orders are not here.
 pub(crate) fn order(
     key: &OrderKey,
     reports: &[Report],
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Parts) {
-    let (order, credited) = decide(key, reports, clicks, catalogs);
+    let (order, credited) = decide(key, (reports, &BTreeSet::new()), clicks, catalogs);
     (order, named(credited))
 }
 
@@ -98,9 +107,25 @@ pub(crate) fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Ca
     catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version)
 }
 
+/// Whom each customer's orders name, all together.
+fn customers(by_order: &BTreeMap<OrderKey, Vec<Report>>) -> BTreeMap<CustomerId, BTreeSet<VisitorId>> {
+    let mut customers: BTreeMap<CustomerId, BTreeSet<VisitorId>> = BTreeMap::new();
+    for reports in by_order.values() {
+        for customer in reports.iter().flat_map(Report::customers) {
+            customers.entry(customer).or_default().extend(visitors(reports));
+        }
+    }
+    customers
+}
+
+fn visitors(reports: &[Report]) -> BTreeSet<VisitorId> {
+    let ids = reports.iter().filter_map(|it| it.click.signed()).map(ClickId::visitor);
+    reports.iter().filter_map(|it| it.visitor).chain(ids).collect()
+}
+
 fn decide(
     key: &OrderKey,
-    reports: &[Report],
+    (reports, followed): (&[Report], &BTreeSet<VisitorId>),
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Vec<(Touch, u32, i64)>) {
@@ -110,10 +135,9 @@ fn decide(
     let (at, time_source) = order_time(key, reports, said, &own);
     let catalog = in_force(catalogs, at);
 
-    let named = |click: &&ClickHead| {
-        let visitor = click.visitor();
-        reports.iter().any(|it| it.visitor == Some(visitor)) || ids.iter().any(|id| id.visitor() == visitor)
-    };
+    let visitors = visitors(reports);
+    let named =
+        |click: &&ClickHead| visitors.contains(&click.visitor()) || followed.contains(&click.visitor());
     let touches = clicks.iter().filter(named).map(Touch::from).chain(own.iter().copied());
     let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
     let path_of = |kind: TouchKind| {
@@ -135,7 +159,13 @@ fn decide(
         || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
     let matched = |touch: Touch| {
-        if own.iter().any(|it| it.id == touch.id) { MatchedKey::ClickId } else { MatchedKey::Visitor }
+        if own.iter().any(|it| it.id == touch.id) {
+            MatchedKey::ClickId
+        } else if visitors.contains(&touch.visitor) {
+            MatchedKey::Visitor
+        } else {
+            MatchedKey::CustomerVisitor
+        }
     };
     let order = OrderRow {
         at: at.0,

@@ -96,6 +96,10 @@ bugs! {
     NoVersionGuard "no-version-guard",
     /// Where reports that are not kept could have placed an order is forgotten with them.
     ForgetLeft "forget-left-quarters",
+    /// Visitors are followed however many a customer is known by.
+    FollowTills "follow-tills",
+    /// Where another visitor of a customer becomes known, orders that asked about him before are not told.
+    AnswerAskerAlone "answer-asker-alone",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

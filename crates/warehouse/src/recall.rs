@@ -114,7 +114,7 @@ impl Warehouse {
     }
 
     /// Touches that orders of one block of reports were weighed by and whose clicks were dropped since: what is left of them in the
-    /// orders' own facts, which is enough to decide the same again.
+    /// orders' own facts, which is enough to decide the same again. Rows that a newer snapshot of their order no longer names do not count.
     pub async fn recalled_candidates(
         &self,
         recall: &Recall,
@@ -133,8 +133,10 @@ impl Warehouse {
                  SELECT advertiser_id, order_id, toFixedString(unhex(it.1), 16) AS touch_id, 1 AS view FROM (\
                  SELECT advertiser_id, order_id, arrayJoin(JSONExtract(trace, 'candidates', 'Array(Tuple(touch String, kind String))')) AS it \
                  FROM orders_log WHERE trace != '' AND {mine}) WHERE it.2 = 'view' AND length(it.1) = 32\
-                 ) AS v USING (advertiser_id, order_id, touch_id) \
-                 WHERE c.touched_at < toDateTime64({before}, 3, 'UTC') AND {mine} GROUP BY advertiser_id, order_id, touch_id \
+                 ) AS v USING (advertiser_id, order_id, touch_id) LEFT JOIN (\
+                 SELECT advertiser_id, order_id, max(ver) AS newest FROM orders_log WHERE {mine} GROUP BY advertiser_id, order_id\
+                 ) AS o USING (advertiser_id, order_id) \
+                 WHERE c.touched_at < toDateTime64({before}, 3, 'UTC') AND c.ver >= o.newest AND {mine} GROUP BY advertiser_id, order_id, touch_id \
                  SETTINGS {READ_SETTINGS}",
             ))
             .await?;

@@ -12,6 +12,7 @@ use units::{
     planted::{Bug, planted},
 };
 
+use super::followed::Followed;
 use crate::timelines::{EVIDENCE_TOUCHES_MAX, cap_touches};
 
 /// Reports kept of one order: the first half and the latest half of them. Shops send a handful; what is between the halves of a
@@ -79,9 +80,15 @@ impl OrderState {
         &self.reports
     }
 
-    /// Of all identities, one after the other.
-    pub(super) fn touches(&self) -> impl Iterator<Item = Touch> {
-        self.evidence.iter().flat_map(|it| it.touches.iter().copied())
+    /// Visitors that its customers lead to.
+    pub(super) fn followed(&self) -> Followed {
+        Followed::of(&self.reports, &self.evidence)
+    }
+
+    /// Of all identities that count, one after the other.
+    pub(super) fn touches(&self, followed: &Followed) -> impl Iterator<Item = Touch> {
+        let counted = self.evidence.iter().filter(|it| followed.counts(&it.identity));
+        counted.flat_map(|it| it.touches.iter().copied())
     }
 
     /// Where reports that are not kept could have placed the order, ascending.
@@ -304,7 +311,7 @@ mod tests {
             for part in parts {
                 state.add_evidence(evidence(1, part.to_vec()));
             }
-            assert!(state.touches().eq(want.iter().copied()));
+            assert!(state.touches(&Followed::default()).eq(want.iter().copied()));
         }
     }
 }

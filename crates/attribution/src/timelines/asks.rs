@@ -49,7 +49,7 @@ pub(super) struct Asks {
 }
 
 #[derive(bincode::Encode, bincode::Decode)]
-struct AskV1 {
+pub(super) struct AskV1 {
     advertiser: u32,
     order: Box<str>,
     from: u64,
@@ -141,7 +141,8 @@ impl Asks {
         self.by_order.iter_mut()
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// What is kept of them on disk.
+    pub(super) fn rows(&self) -> Vec<AskV1> {
         let row = |Asked { order, ask, .. }: &Asked| AskV1 {
             advertiser: order.advertiser.0,
             order: order.order.clone(),
@@ -150,9 +151,24 @@ impl Asks {
             at: ask.at.0,
             stamp: ask.stamp.to_u64(),
         };
-        let rows: Vec<AskV1> = self.by_order.iter().map(row).collect();
+        self.by_order.iter().map(row).collect()
+    }
+
+    /// The inverse of [`Asks::rows`].
+    pub(super) fn of_rows(rows: Vec<AskV1>) -> Self {
+        let mut asks = Self::default();
+        for row in rows {
+            let order = OrderKey { advertiser: AdvertiserId(row.advertiser), order: row.order };
+            let stamp = Stamp::from_u64(row.stamp);
+            let ask = Ask { from: EpochMs(row.from), to: EpochMs(row.to), at: EpochMs(row.at), stamp };
+            asks.add_ask(order, ask, |_| Said::default());
+        }
+        asks
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        bincode::encode_into_std_write(rows, &mut bytes, config()).expect("a vector takes any bytes");
+        bincode::encode_into_std_write(self.rows(), &mut bytes, config()).expect("a vector takes any bytes");
         bytes
     }
 
@@ -166,14 +182,7 @@ impl Asks {
         if consumed != body.len() {
             return Err(StateError::Malformed);
         }
-        let mut decoded = Self::default();
-        for row in rows {
-            let order = OrderKey { advertiser: AdvertiserId(row.advertiser), order: row.order };
-            let stamp = Stamp::from_u64(row.stamp);
-            let ask = Ask { from: EpochMs(row.from), to: EpochMs(row.to), at: EpochMs(row.at), stamp };
-            decoded.add_ask(order, ask, |_| Said::default());
-        }
-        Ok(decoded)
+        Ok(Self::of_rows(rows))
     }
 }
 

@@ -8,7 +8,7 @@ use catalog::{Catalog, Status};
 use events::{
     ClickHead, OrderKey, OrderStatus, Report, ReportedStatus, Statement, Touch, TouchId, TouchKind,
 };
-use units::{EpochMs, Quarter};
+use units::{CustomerId, EpochMs, Quarter, VisitorId};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -31,12 +31,13 @@ pub(crate) fn decide(
     reports: &[Report],
     catalogs: &[Catalog],
 ) -> Answer {
+    let visitors = visitors(order, reports);
     let distinct: BTreeSet<&Report> = reports.iter().filter(|it| it.key == *order).collect();
     let reports: Vec<&Report> = distinct.into_iter().collect();
     let at = time(order, clicks, &reports);
     let in_force = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
     let (status, amount_minor, revenue_minor) = worth(&reports);
-    let credited = in_force.map(|it| credited(order, clicks, &reports, it, at)).unwrap_or_default();
+    let credited = in_force.map(|it| credited(order, clicks, &visitors, it, at)).unwrap_or_default();
     let partner = credited.iter().max_by_key(|(_, share)| *share).map_or(0, |(touch, _)| touch.partner.0);
     let money =
         sharing::parts(revenue_minor, &credited.iter().map(|it| u128::from(it.1)).collect::<Vec<_>>());
@@ -45,6 +46,24 @@ pub(crate) fn decide(
         credits.map(|((touch, share), minor)| (touch.partner.0, touch.id, *share, minor)).collect();
     credits.sort_by_key(|it| it.1);
     Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, credits, partner }
+}
+
+/// Those that the order's reports name, and those that any order of its customers names, but of customers who have more than a person has.
+pub(crate) fn visitors(order: &OrderKey, reports: &[Report]) -> BTreeSet<VisitorId> {
+    let named = |customer: Option<CustomerId>| {
+        let orders: BTreeSet<&OrderKey> = match customer {
+            None => BTreeSet::from([order]),
+            Some(it) => {
+                reports.iter().filter(|report| report.customer == Some(it)).map(|it| &it.key).collect()
+            }
+        };
+        let theirs = reports.iter().filter(|it| orders.contains(&it.key));
+        let ids = theirs.flat_map(|it| [it.visitor, it.click.signed().map(events::ClickId::visitor)]);
+        ids.flatten().collect::<BTreeSet<VisitorId>>()
+    };
+    let customers = reports.iter().filter(|it| it.key == *order).filter_map(|it| it.customer);
+    let followed = customers.map(|it| named(Some(it))).filter(|it| it.len() <= 16);
+    followed.fold(named(None), |all, it| &all | &it)
 }
 
 fn time(order: &OrderKey, clicks: &[ClickHead], reports: &[&Report]) -> EpochMs {
@@ -62,17 +81,10 @@ fn is_signed(click: &ClickHead, reports: &[&Report]) -> bool {
 fn credited(
     order: &OrderKey,
     clicks: &[ClickHead],
-    reports: &[&Report],
+    visitors: &BTreeSet<VisitorId>,
     catalog: &Catalog,
     at: EpochMs,
 ) -> Vec<(Touch, u32)> {
-    let names = |it: &ClickHead| {
-        let of = |report: &&Report| {
-            report.visitor == Some(it.visitor())
-                || report.click.signed().is_some_and(|id| id.visitor() == it.visitor())
-        };
-        reports.iter().any(of)
-    };
     let may_earn = |it: &&ClickHead| {
         let Some(rules) = catalog.rules(it.offer, it.partner) else { return false };
         let window = if it.kind == TouchKind::Click { rules.click_window_ms } else { rules.view_window_ms };
@@ -82,7 +94,7 @@ fn credited(
             && it.at() <= at
             && it.at().0 + rules.minimum_time_ms <= at.0
             && at.0 < it.at().0 + window
-            && names(it)
+            && visitors.contains(&it.visitor())
     };
     let eligible = |kind| {
         let mut touches: Vec<Touch> =

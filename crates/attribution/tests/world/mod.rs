@@ -14,8 +14,8 @@ use events::{
     ReportedStatus, Statement, Touch, TouchKind, Verdict,
 };
 use units::{
-    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, Money, OfferId, Origin, PartnerId, VisitorId,
-    WriterId,
+    AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, LinkId, Money, OfferId, Origin, PartnerId,
+    VisitorId, WriterId,
 };
 
 /// The window of offers 10 and 20 in the first version, in ms.
@@ -158,6 +158,7 @@ pub(crate) trait ReportWords {
     fn by(self, click: ClickId) -> Self;
     fn of(self, visitor: u64) -> Self;
     fn said_at(self, at: u64) -> Self;
+    fn of_customer(self, customer: u8) -> Self;
 }
 
 impl ReportWords for Report {
@@ -171,5 +172,9 @@ impl ReportWords for Report {
 
     fn said_at(self, at: u64) -> Self {
         Self { reported_at: Some(EpochMs(at)), ..self }
+    }
+
+    fn of_customer(self, customer: u8) -> Self {
+        Self { customer: Some(CustomerId([customer; 16])), ..self }
     }
 }

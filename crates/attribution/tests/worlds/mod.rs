@@ -84,6 +84,8 @@ struct Inputs {
     clicks: Vec<ClickHead>,
     reports: Vec<Report>,
     catalogs: Vec<Catalog>,
+    /// A customer is known by about as many visitors as one may be.
+    has_till: bool,
 }
 
 fn inputs(random: &mut Random) -> Inputs {
@@ -149,7 +151,28 @@ fn inputs(random: &mut Random) -> Inputs {
         }
         reports.push(report);
     }
-    Inputs { clicks, reports, catalogs }
+    Inputs { clicks, reports, catalogs, has_till: false }
+}
+
+/// Names customers in half of all worlds. By chance of its own, so that the other half stays as it was.
+fn name_customers(inputs: &mut Inputs, seed: u64) {
+    let mut random = Random(seed ^ 0xc057_0e25);
+    if random.one_in(2) {
+        return;
+    }
+    for report in &mut inputs.reports {
+        if random.one_in(2) {
+            *report = report.clone().of_customer([1, 2][usize_below(&mut random, 2)]);
+        }
+    }
+    // Everybody is a till's customer.
+    inputs.has_till = random.one_in(4);
+    if inputs.has_till {
+        let at = inputs.reports.iter().map(|it| it.received_at.0).max().unwrap_or_default();
+        for visitor in 1..=12 + random.below(8) {
+            inputs.reports.push(report("o4", at, 200 + visitor).of(visitor).of_customer(1));
+        }
+    }
 }
 
 fn model(random: &mut Random, step: u64) -> Model {
@@ -226,10 +249,14 @@ impl Table {
             let wanted: Vec<_> = wanted
                 .map(|(partner, touch, share, minor)| (want.quarter, *touch, *partner, *share, *minor))
                 .collect();
+            // Whoever was followed until his customer turned out to be a till leaves rows that no later snapshot names: they do not count beside
+            // a newer row of their order. Elsewhere zeros alone must do.
+            let newest = |quarter: Quarter| self.orders.get(&(order.clone(), quarter)).map(|it| it.0);
+            let counts = |quarter, stamp| !inputs.has_till || newest(quarter).is_none_or(|it| it <= stamp);
             let credits: Vec<_> = self
                 .credits
                 .iter()
-                .filter(|((key, ..), _)| key == order)
+                .filter(|((key, quarter, _), (stamp, _))| key == order && counts(*quarter, *stamp))
                 .filter_map(|((_, quarter, touch), (_, content))| {
                     content.map(|it| (*quarter, *touch, it.0, it.1, it.2))
                 })
@@ -364,7 +391,8 @@ impl World {
 /// Plays the world of `seed`; the difference from the naive decision, if there is one.
 pub(crate) fn run(seed: u64, bug: Bug) -> Result<(), String> {
     let mut random = Random(seed);
-    let inputs = inputs(&mut random);
+    let mut inputs = inputs(&mut random);
+    name_customers(&mut inputs, seed);
     let mut arriving: Vec<Message> = inputs.clicks.iter().map(|it| Message::Click(*it)).collect();
     arriving.extend(inputs.reports.iter().map(|it| Message::Report(it.clone())));
     arriving.extend(inputs.catalogs.iter().map(|it| Message::Catalog(Arc::new(it.clone()))));

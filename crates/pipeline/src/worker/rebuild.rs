@@ -2,21 +2,21 @@
 //!
 //! In: the reports, questions and touches that `ClickHouse` keeps. Out: the machines as if they had read them in the log, and still silent:
 //! the worker then reads what of the log is left, and only speaks behind that. Orders get what their visitors touched from here too,
-//! whoever owns those visitors, so that none of them is decided on less than before. Everything is a union, so a rebuild that is cut
+//! whoever owns those visitors and customers, so that none of them is decided on less than before. Everything is a union, so a rebuild that is cut
 //! off is begun again on top of itself. Start at [`Worker::rebuild`].
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
 
-use attribution::questions;
-use events::{Evidence, Identity, OrderKey, Report, Touch};
+use attribution::{CUSTOMER_VISITORS_MAX, questions};
+use events::{Evidence, Identity, Lookup, OrderKey, Report, Touch};
 use journal::partition_of;
 use tokio::runtime::Handle;
-use units::{EpochMs, Stamp, VisitorId};
+use units::{CustomerId, EpochMs, Stamp, VisitorId};
 use warehouse::{Recall, RecallError};
 
 use super::{Worker, WorkerError, upkeep::LATE_MS_MAX};
@@ -44,8 +44,18 @@ struct Scope {
     touches_from: EpochMs,
     /// What this partition's orders asked, by visitor. As large as what a partition that owned all these visitors keeps in memory anyway.
     asked: HashMap<VisitorId, Vec<Asked>>,
+    /// Whom orders know to be whose, and who of this partition's orders asked about it.
+    customers: HashMap<CustomerId, Customer>,
 }
 
+#[derive(Default)]
+struct Customer {
+    /// One more than are followed, at most.
+    visitors: BTreeSet<VisitorId>,
+    asked: Vec<Asked>,
+}
+
+#[derive(Clone)]
 struct Asked {
     order: OrderKey,
     from: EpochMs,
@@ -55,6 +65,23 @@ struct Asked {
 impl Scope {
     fn owns(&self, key: &[u8]) -> bool {
         partition_of(key, self.partitions) == self.partition
+    }
+
+    /// Notes what some order asks; `is_ours` if the order is this owner's.
+    fn note(&mut self, lookup: &Lookup, is_ours: bool) {
+        let asked = || Asked { order: lookup.order.clone(), from: lookup.from, to: lookup.to };
+        match lookup.identity {
+            Identity::Visitor(visitor) if is_ours => self.asked.entry(visitor).or_default().push(asked()),
+            Identity::Visitor(_) => {}
+            Identity::Customer(customer) => {
+                let known = self.customers.entry(customer).or_default();
+                known.visitors.extend(&lookup.visitors);
+                while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
+                    known.visitors.pop_last();
+                }
+                known.asked.extend(is_ours.then(asked));
+            }
+        }
     }
 }
 
@@ -69,6 +96,7 @@ impl Worker {
             partitions,
             touches_from: now.back(self.longest_window_ms + LATE_MS_MAX),
             asked: HashMap::new(),
+            customers: HashMap::new(),
         };
         let warehouse = self.setup.warehouse.clone();
         let recall = runtime.block_on(warehouse.recall()).map_err(RecallError::from)?;
@@ -86,6 +114,7 @@ impl Worker {
             self.recall_candidates(candidates, &scope)?;
             self.keep(rows, &recall)?;
         }
+        self.follow_customers(&mut scope)?;
         for block in &recall.blocks {
             if self.is_stopped() {
                 return Ok(());
@@ -126,18 +155,33 @@ impl Worker {
         for order in reports.chunk_by(|left, right| left.key == right.key) {
             let Some(key) = order.first().map(|it| it.key.clone()) else { continue };
             let is_ours = scope.owns(&key.log_key());
-            for lookup in questions(&key, order, self.longest_window_ms) {
-                let is_answered_here = scope.owns(&lookup.identity.log_key());
-                if let (true, Identity::Visitor(visitor)) = (is_ours, lookup.identity) {
-                    let asked = Asked { order: key.clone(), from: lookup.from, to: lookup.to };
-                    scope.asked.entry(visitor).or_default().push(asked);
-                }
-                if is_answered_here {
+            for lookup in questions(&key, order, &[], self.longest_window_ms) {
+                scope.note(&lookup, is_ours);
+                if scope.owns(&lookup.identity.log_key()) {
                     self.partition.recall_question(lookup)?;
                 }
             }
             for report in order.iter().filter(|_| is_ours) {
                 self.partition.recall_report(report.clone(), &self.setup.store)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When all reports are read: tells this partition's orders whom their customers are known by, and notes that they ask about those.
+    fn follow_customers(&mut self, scope: &mut Scope) -> Result<(), WorkerError> {
+        for (customer, Customer { visitors, asked }) in scope.customers.drain() {
+            for Asked { order, .. } in &asked {
+                let identity = Identity::Customer(customer);
+                let visitors = visitors.iter().copied().collect();
+                let known =
+                    Evidence { visitors, ..Evidence::bare(Stamp::default(), order.clone(), identity) };
+                self.partition.recall_evidence(known, &self.setup.store)?;
+            }
+            if visitors.len() <= CUSTOMER_VISITORS_MAX {
+                for visitor in visitors {
+                    scope.asked.entry(visitor).or_default().extend(asked.iter().cloned());
+                }
             }
         }
         Ok(())

@@ -19,8 +19,8 @@ use journal::{spool, versions};
 use pipeline::{Options, Pipeline, RunError, Status};
 use tokio::sync::oneshot;
 use units::{
-    AdvertiserId, CatalogVersion, Clock, Currency, EpochMs, LinkId, MINUTE_MS, Money, OfferId, Origin,
-    PartnerId, VisitorId, WriterId,
+    AdvertiserId, CatalogVersion, Clock, Currency, CustomerId, EpochMs, LinkId, MINUTE_MS, Money, OfferId,
+    Origin, PartnerId, VisitorId, WriterId,
 };
 use warehouse::Warehouse;
 
@@ -100,11 +100,16 @@ pub(crate) fn report(origin: Origin, at: EpochMs, name: &str, minor: i64, who: W
     Report {
         click: match who {
             Who::Click(id) => ReportedClick::Signed(id),
-            Who::Visitor(_) => ReportedClick::None,
+            Who::Visitor(_) | Who::Customer(..) => ReportedClick::None,
         },
         visitor: match who {
             Who::Visitor(visitor) => Some(VisitorId(visitor)),
+            Who::Customer(_, visitor) => visitor.map(VisitorId),
             Who::Click(_) => None,
+        },
+        customer: match who {
+            Who::Customer(customer, _) => Some(CustomerId([customer; 16])),
+            Who::Click(_) | Who::Visitor(_) => None,
         },
         statement: Statement::Order { amount: Some(Money { minor, currency: Currency::EUR }) },
         status: Some(ReportedStatus::Approved),
@@ -118,6 +123,8 @@ pub(crate) fn report(origin: Origin, at: EpochMs, name: &str, minor: i64, who: W
 pub(crate) enum Who {
     Click(ClickId),
     Visitor(u64),
+    /// A customer, and the visitor he was at that moment, if that is known.
+    Customer(u8, Option<u64>),
 }
 
 /// One thread of an edge, writing a real spool.

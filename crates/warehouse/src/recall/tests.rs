@@ -173,6 +173,28 @@ fn of_dropped_clicks_their_orders_keep_what_was_weighed() {
 }
 
 #[test]
+fn of_dropped_clicks_only_those_of_the_newest_snapshot_come_back() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        let (pushed_out, named) = (click(1, NOON.back(40 * DAY_MS)), click(2, NOON.back(39 * DAY_MS)));
+        batch.click(&pushed_out);
+        batch.click(&named);
+        for (claim, by) in [(5, &pushed_out), (6, &named)] {
+            let (decision, credits) = order("A-1", claim, later(1), by, &[]);
+            batch.decided(&decision, &credits);
+        }
+        batch.report(&Report { key: OrderKey::by_id(AdvertiserId(1), "A-1"), ..reports().remove(0) });
+        warehouse.write("a", &batch).await.unwrap();
+        warehouse.park_before(NOON.back(30 * DAY_MS)).await.unwrap();
+        warehouse.drop_parked().await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        let left = warehouse.recalled_candidates(&recall, 0).await.unwrap();
+        assert_eq!(left.iter().map(|(_, it)| it.id).collect::<Vec<_>>(), [named.head.id.touch()]);
+    });
+}
+
+#[test]
 fn the_newest_claim_is_the_snapshots_own() {
     run(async {
         let warehouse = warehouse().await;

@@ -32,6 +32,7 @@ const WRITES: Catcher = Catcher { target: "warehouse", filter: "tests::faults" }
 const MACHINES: Catcher = Catcher { target: "attribution::machines", filter: "every_history" };
 const STATES: Catcher = Catcher { target: "attribution::states", filter: "" };
 const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" };
+const CUSTOMERS: Catcher = Catcher { target: "attribution::customers", filter: "" };
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
 const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
 const DEEP_LINKS: Catcher = Catcher { target: "edge", filter: "deep_link" };
@@ -75,4 +76,6 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "forget-uncommitted", catchers: &[REACH] },
     Plant { bug: "no-version-guard", catchers: &[ROLLER] },
     Plant { bug: "forget-left-quarters", catchers: &[STATES, WORLDS] },
+    Plant { bug: "follow-tills", catchers: &[CUSTOMERS] },
+    Plant { bug: "answer-asker-alone", catchers: &[CUSTOMERS] },
 ];

@@ -21,6 +21,7 @@ pub(super) fn matched(code: &str) -> &str {
     match known {
         MatchedKey::ClickId => "the click id that a report named",
         MatchedKey::Visitor => "the visitor's clicks",
+        MatchedKey::CustomerVisitor => "clicks of the customer's other visitors",
     }
 }
 

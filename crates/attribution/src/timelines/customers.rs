@@ -1,0 +1,188 @@
+//! What is known of customers: by which visitors they came, and which orders asked.
+//!
+//! In: look-ups of orders that name a customer, each with the visitors that order knows to be his. Out: evidence with all of them, to every order
+//! that asked, again whenever another one becomes known; and the bytes of it on disk. Visitors add up and are kept as long as the state is,
+//! since a customer who comes back after a year is the same; questions are forgotten as a visitor's are. A customer with an order takes
+//! some 300 bytes of memory. Not here: what an order makes of it (`orders::followed`). Start at [`Customers::on_lookup`].
+
+use std::collections::HashMap;
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use events::{Evidence, Identity, Lookup, OrderKey};
+use units::{
+    CustomerId, EpochMs, VisitorId,
+    planted::{Bug, planted},
+};
+
+use super::asks::{AskV1, Asked, Asks};
+use crate::{
+    digest::Digester,
+    folding::Folding,
+    orders::StateError,
+    sent::{Said, Sent},
+};
+
+/// Visitors that one customer is known by. A person has a handful of browsers, and loses his cookies now and then; whoever is known by more is a
+/// till, a call centre or the shop's "guest", and his visitors are not followed.
+pub const CUSTOMER_VISITORS_MAX: usize = 16;
+/// Kept of them: as many as show that they are too many.
+const KEPT_MAX: usize = CUSTOMER_VISITORS_MAX + 1;
+
+/// The first byte, beyond all that a visitor's questions will begin with.
+const VERSION: u8 = 65;
+/// Bytes of one customer's state; see `asks`.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The customers of one partition.
+#[derive(Debug)]
+pub(super) struct Customers {
+    by_id: HashMap<CustomerId, Customer, Folding>,
+}
+
+#[derive(Debug, Default)]
+struct Customer {
+    asks: Asks,
+    /// Invariant: ascending, distinct, at most [`KEPT_MAX`]. Which of more than that are kept depends on who came first, and does not matter.
+    visitors: Vec<VisitorId>,
+}
+
+#[derive(bincode::Encode, bincode::Decode)]
+struct CustomerV1 {
+    visitors: Vec<u64>,
+    asks: Vec<AskV1>,
+}
+
+/// What answers are made with.
+pub(super) struct Telling<'a> {
+    pub(super) sent: &'a mut Sent<Said>,
+    pub(super) digester: &'a mut Digester,
+}
+
+impl Customers {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { by_id: HashMap::with_hasher(Folding::new(seed)) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Remembers who asks and whom he knows; whether that changed anything. Answers him, and everybody where another visitor became known, unless
+    /// `is_silent`.
+    pub(super) fn on_lookup(
+        &mut self,
+        customer: CustomerId,
+        mut lookup: Lookup,
+        telling: &mut Telling<'_>,
+        is_silent: bool,
+        out: &mut Vec<Evidence>,
+    ) -> bool {
+        let known = self.by_id.entry(customer).or_default();
+        let has_grown = known.learn(std::mem::take(&mut lookup.visitors));
+        let asker = lookup.order.clone();
+        let (sent, digester) = (&mut *telling.sent, &mut *telling.digester);
+        let identity = Identity::Customer(customer);
+        let (is_new, _) = known.asks.add(lookup, |order| sent.take_back(|| digester.of(&(order, identity))));
+        if !is_silent {
+            let all = has_grown && !planted(Bug::AnswerAskerAlone);
+            known.answer(customer, |it| all || *it == asker, telling, out);
+        }
+        is_new || has_grown
+    }
+
+    /// Answers everybody who asked.
+    pub(super) fn answer(
+        &mut self,
+        customer: CustomerId,
+        telling: &mut Telling<'_>,
+        out: &mut Vec<Evidence>,
+    ) {
+        if let Some(known) = self.by_id.get_mut(&customer) {
+            known.answer(customer, |_| true, telling, out);
+        }
+    }
+
+    /// Forgets questions about nothing after `before`. Returns the customers who changed.
+    pub(super) fn expire(&mut self, before: EpochMs, telling: &mut Telling<'_>) -> Vec<CustomerId> {
+        let mut changed = Vec::new();
+        for (customer, known) in &mut self.by_id {
+            let identity = Identity::Customer(*customer);
+            let forgotten = |it: &Asked| {
+                if it.said.is_said() {
+                    telling.sent.put_away(telling.digester.of(&(&it.order, identity)), it.said);
+                }
+            };
+            if known.asks.expire(before, forgotten) {
+                changed.push(*customer);
+            }
+        }
+        self.by_id.retain(|_, it| !it.asks.is_empty() || !it.visitors.is_empty());
+        changed
+    }
+
+    /// A customer's bytes; none where nothing is known.
+    pub(super) fn encode(&self, customer: CustomerId) -> Vec<u8> {
+        let Some(known) = self.by_id.get(&customer) else { return Vec::new() };
+        let state =
+            CustomerV1 { visitors: known.visitors.iter().map(|it| it.0).collect(), asks: known.asks.rows() };
+        let mut bytes = vec![VERSION];
+        bincode::encode_into_std_write(state, &mut bytes, config()).expect("a vector takes any bytes");
+        bytes
+    }
+
+    /// Takes a customer back from disk; joined with what is known.
+    pub(super) fn restore(&mut self, customer: CustomerId, state: &[u8]) -> Result<(), StateError> {
+        let (version, body) = state.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
+        if *version != VERSION {
+            return Err(StateError::UnknownVersion { version: *version });
+        }
+        let (state, consumed) =
+            bincode::decode_from_slice::<CustomerV1, _>(body, config()).map_err(|_| StateError::Malformed)?;
+        if consumed != body.len() {
+            return Err(StateError::Malformed);
+        }
+        let known = self.by_id.entry(customer).or_default();
+        known.learn(state.visitors.into_iter().map(VisitorId).collect());
+        known.asks.join(Asks::of_rows(state.asks));
+        Ok(())
+    }
+}
+
+impl Customer {
+    /// Whether any of `visitors` was not known.
+    fn learn(&mut self, visitors: Vec<VisitorId>) -> bool {
+        let before = self.visitors.len();
+        for visitor in visitors {
+            if let Err(index) = self.visitors.binary_search(&visitor)
+                && self.visitors.len() < KEPT_MAX
+            {
+                self.visitors.insert(index, visitor);
+            }
+        }
+        before != self.visitors.len()
+    }
+
+    /// Answers those who are `wanted`, where there is something that was not said yet.
+    fn answer(
+        &mut self,
+        customer: CustomerId,
+        wanted: impl Fn(&OrderKey) -> bool,
+        Telling { sent, digester }: &mut Telling<'_>,
+        out: &mut Vec<Evidence>,
+    ) {
+        if self.visitors.is_empty() {
+            return;
+        }
+        let content = digester.of(&self.visitors);
+        for Asked { order, said, .. } in self.asks.iter_mut().filter(|it| wanted(&it.order)) {
+            let Some(stamp) = sent.stamp(said, content) else { continue };
+            let visitors = self.visitors.clone();
+            let bare = Evidence::bare(stamp, order.clone(), Identity::Customer(customer));
+            out.push(Evidence { visitors, ..bare });
+        }
+    }
+}
+
+const fn config() -> Configuration<LittleEndian, Varint, Limit<BYTES_MAX>> {
+    bincode::config::standard().with_limit::<BYTES_MAX>()
+}
