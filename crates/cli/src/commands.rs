@@ -48,8 +48,8 @@ pub(crate) enum Tool {
     /// Say why an order is whose: its money, its time, every touch that was weighed, every report
     #[command(
         mut_args(only_where),
-        after_help = "Examples:\n  tributary explain 4711\n  tributary explain 4711 --advertiser 2 --json\n\n\
-        What is shown is what was decided and stored; nothing is decided again. Exit status 1 where nothing is known of the order."
+        after_help = "Examples:\n  tributary explain 4711\n  tributary explain 4711 --advertiser 2 --json\n  tributary explain 4711 --for 100\n\n\
+        What is shown is what was decided and stored; nothing is decided again. --for leaves out every name, number, link and touch of other partners. Exit status 1 where nothing is known of the order."
     )]
     Explain(explain::ExplainFlags),
     /// Compare what the edges spooled with what the topics and ClickHouse hold, orders with their reports, and every rollup cell with its facts

@@ -1,8 +1,9 @@
 //! `tributary explain`: why an order is whose, in words.
 //!
 //! In: an order's id. Out: what was decided and stored, with every touch that was weighed; for an order that nobody is credited for, why; for one
-//! that is not known, where to look. Not here: the questions to `ClickHouse` (`warehouse::explain`), deciding. Start at [`ExplainFlags`].
+//! that is not known, where to look; and the same as one partner may see it (`redact`). Not here: the questions to `ClickHouse` (`warehouse::explain`), deciding. Start at [`ExplainFlags`].
 
+mod redact;
 mod words;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use units::AdvertiserId;
 use warehouse::{ExplainedClick, ExplainedOrder, ExplainedReport, Explanation, Warehouse};
 
+use self::redact::Redacted;
 use super::{
     Common,
     place::{self, Place},
@@ -28,6 +30,9 @@ pub(crate) struct ExplainFlags {
     /// The advertiser's number, where several use this id
     #[arg(long, value_name = "NUMBER")]
     advertiser: Option<u32>,
+    /// Only what this partner may see, by its number: of other partners' touches no more than their place, age and fate
+    #[arg(long = "for", value_name = "PARTNER", value_parser = clap::value_parser!(u32).range(1..))]
+    partner: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
@@ -43,6 +48,9 @@ impl ExplainFlags {
             let found = warehouse::explain(&warehouse, advertiser, &self.order)
                 .await
                 .with_context(|| place.no_answer())?;
+            if let Some(partner) = self.partner {
+                return Ok(for_partner(partner, &found, output));
+            }
             if found.orders.is_empty() {
                 return self.unknown(&warehouse, &found, output).await;
             }
@@ -91,6 +99,20 @@ impl ExplainFlags {
         }
         Ok(false)
     }
+}
+
+/// `false`: nothing is decided. Then nothing is shown at all: reports name clicks, and ids that are near are other orders'.
+fn for_partner(partner: u32, found: &Explanation, output: Output) -> bool {
+    for order in &found.orders {
+        let redacted = Redacted::of(order, found, partner);
+        output.event(&json!({"event": "explain", "known": true, "for": partner, "order": redacted}));
+        redacted.show(output);
+    }
+    if found.orders.is_empty() {
+        output.event(&json!({"event": "explain", "known": false, "for": partner}));
+        output.say("nothing is decided of this order; without --for this says where to look");
+    }
+    !found.orders.is_empty()
 }
 
 /// Orders whose id contains this one or differs in case.

@@ -82,3 +82,35 @@ fn a_warehouse_that_is_away_is_named() {
     let said = crate::tributary(&["explain", "1", "--clickhouse-url", "http://127.0.0.1:9"]).expect(1);
     assert!(said.err.contains("http://127.0.0.1:9 cannot be asked"), "{}", said.err);
 }
+
+#[test]
+fn a_partner_sees_his_own_and_of_others_only_places_and_ages() {
+    let stage = Stage::new();
+    let (mut older, newer) = (click(origin(1)), click(origin(2)));
+    older.head.partner = PartnerId(4_000_000_321);
+    let (decision, credits) = decided("4711", [&older, &newer]);
+    stage.store(|batch| {
+        batch.click(&older);
+        batch.click(&newer);
+        batch.report(&report("4711", 3, ReportedClick::Signed(newer.head.id)));
+        batch.decided(&decision, &credits);
+    });
+    let (his, others) = (newer.head.id.to_string(), older.head.id.to_string());
+    for json in [false, true] {
+        let explain = |partner: &str| {
+            let mut arguments = vec!["explain", "4711", "--for", partner];
+            arguments.extend(json.then_some("--json"));
+            stage.tributary(&arguments).expect(0).out
+        };
+        let out = explain("100");
+        assert!(out.contains(&his) && !out.contains(&others) && !out.contains("4000000321"), "{out}");
+        assert!(out.contains("yours"), "{out}");
+        let out = explain("4000000321");
+        assert!(out.contains(&others) && !out.contains(&his) && !out.contains("49.95"), "{out}");
+        let out = explain("5");
+        assert!(!out.contains(&others) && !out.contains(&his) && !out.contains("4000000321"), "{out}");
+    }
+    let unknown = stage.tributary(&["explain", "471", "--for", "100"]).expect(1);
+    assert!(!unknown.err.contains("4711"), "{}", unknown.err);
+    stage.tributary(&["explain", "4711", "--for", "0"]).expect(2);
+}

@@ -1,0 +1,172 @@
+//! Nothing of anybody else gets out, whatever the rows hold.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use serde_json::json;
+
+use super::*;
+
+const OWN: u32 = 77;
+const OWN_NAME: &str = "Own Partner";
+const OWN_CLICK: &str = "0ownclick";
+/// Numbers and texts of somebody else.
+const OTHER: u32 = 4_111_222_333;
+const OTHER_NUMBER: u32 = 4_222_333_444;
+const OTHER_TEXT: &str = "Sekretarius";
+
+fn text() -> String {
+    OTHER_TEXT.to_owned()
+}
+
+fn order() -> impl Strategy<Value = ExplainedOrder> {
+    let ids = ["A-1", "~lead~click~Sekretarius", "~lead~click~0ownclick", "~lead~customer~abab"];
+    let statuses: Vec<_> = OrderStatus::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
+    let reasons: Vec<_> = Unattributed::ALL.iter().map(|it| it.as_str()).chain(["", OTHER_TEXT]).collect();
+    (select(ids.to_vec()), select(vec![0, OWN, OTHER]), select(statuses), select(reasons), trace()).prop_map(
+        |(id, partner_id, status, unattributed, trace)| ExplainedOrder {
+            advertiser_id: 1,
+            advertiser_name: "Shop".to_owned(),
+            order_id: id.to_owned(),
+            at: "2025-11-22T12:00:00.000Z".to_owned(),
+            time_source: text(),
+            event: text(),
+            status: status.to_owned(),
+            partner_id,
+            partner_name: text(),
+            offer_id: OTHER_NUMBER,
+            offer_name: text(),
+            amount: text(),
+            refunded: text(),
+            revenue: text(),
+            currency: text(),
+            matched: text(),
+            unattributed: unattributed.to_owned(),
+            report_count: 2,
+            payable_at: "2025-12-22T12:00:00.000Z".to_owned(),
+            catalog_version: 1,
+            ver: 1,
+            trace: trace.to_string(),
+        },
+    )
+}
+
+/// Of this build, with fields of a later one beside them.
+fn trace() -> impl Strategy<Value = Value> {
+    let verdicts: Vec<_> = CandidateVerdict::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
+    let candidate = (any::<bool>(), select(verdicts), -9_i64..9_000_000).prop_map(|(own, verdict, age_ms)| {
+        let (partner, touch) = if own { (OWN, "aa") } else { (OTHER, OTHER_TEXT) };
+        let (offer, at) = if own { (5, "2025-11-22T11:00:00.000Z") } else { (OTHER_NUMBER, OTHER_TEXT) };
+        let window_ms = if own { 9 } else { OTHER_NUMBER };
+        json!({"touch": touch, "kind": if own { "click" } else { OTHER_TEXT }, "at": at, "partner": partner, "offer": offer, "verdict": verdict,
+            "age_ms": age_ms, "window_ms": window_ms, "beaten_by": OTHER_TEXT, "found": OTHER_TEXT, "short_ms": OTHER_NUMBER})
+    });
+    let notes: Vec<_> = NOTES.into_iter().chain([OTHER_TEXT]).collect();
+    (vec(candidate, 0..7), vec(select(notes), 0..5)).prop_map(|(candidates, notes)| {
+        json!({"visitors": [OTHER_TEXT], "refused_clicks": [{"text": OTHER_TEXT, "reason": OTHER_TEXT}], "candidates": candidates,
+            "candidates_left_out": 3, "notes": notes, "keys": [{"key": "coupon", "text": OTHER_TEXT, "partner": OTHER}], "decided_by": OTHER_TEXT})
+    })
+}
+
+fn credit() -> impl Strategy<Value = ExplainedCredit> {
+    let roles: Vec<_> = Role::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
+    (any::<bool>(), select(roles), select(vec![0, 1, PPM_WHOLE.0])).prop_map(|(own, role, share_ppm)| {
+        let of_own = |it: &str| if own { it.to_owned() } else { text() };
+        ExplainedCredit {
+            partner_id: if own { OWN } else { OTHER },
+            partner_name: of_own(OWN_NAME),
+            offer_id: if own { 5 } else { OTHER_NUMBER },
+            link_id: if own { 6 } else { OTHER_NUMBER },
+            touch_id: of_own("aa"),
+            touched_at: of_own("2025-11-22T11:00:00.000Z"),
+            share_ppm,
+            revenue: of_own("4.2"),
+            currency: of_own("EUR"),
+            role: role.to_owned(),
+        }
+    })
+}
+
+fn click() -> impl Strategy<Value = ExplainedClick> {
+    any::<bool>().prop_map(|own| {
+        let of_own = |it: &str| if own { it.to_owned() } else { text() };
+        ExplainedClick {
+            touch_id: of_own("aa"),
+            at: of_own("2025-11-22T11:00:00.000Z"),
+            click_id: of_own(OWN_CLICK),
+            kind: of_own("click"),
+            verdict: of_own("valid"),
+            partner_id: if own { OWN } else { OTHER },
+            partner_name: of_own(OWN_NAME),
+            offer_id: if own { 5 } else { OTHER_NUMBER },
+            visitor_id: text(),
+            country: text(),
+            device: text(),
+            sub1: of_own("mail"),
+        }
+    })
+}
+
+fn report() -> impl Strategy<Value = ExplainedReport> {
+    (any::<bool>(), select(vec!["postback", OTHER_TEXT])).prop_map(|(own, channel)| ExplainedReport {
+        received_at: "2025-11-22T12:00:00.000Z".to_owned(),
+        reported_at: text(),
+        channel: channel.to_owned(),
+        event: text(),
+        click_id: if own { OWN_CLICK.to_owned() } else { text() },
+        refused_click: text(),
+        refused_reason: text(),
+        visitor_id: text(),
+        statement: text(),
+        refund_id: text(),
+        amount: text(),
+        currency: text(),
+        status: text(),
+        origin: text(),
+    })
+}
+
+/// Everything that is printed, by either way.
+fn printed(it: &Redacted) -> String {
+    let tables = it.tables();
+    let cells = tables.iter().flat_map(|(heads, rows)| {
+        heads.iter().map(|it| (*it).to_owned()).chain(rows.iter().flatten().cloned()).collect::<Vec<_>>()
+    });
+    cells.chain([json!(it).to_string()]).collect::<Vec<_>>().join("\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_other_partners_name_or_number_is_in_a_redacted_trace(
+        order in order(),
+        credits in vec(credit(), 0..4),
+        reports in vec(report(), 0..4),
+        clicks in vec(click(), 0..4),
+    ) {
+        let found = Explanation { orders: Vec::new(), credits, reports, clicks };
+        let redacted = Redacted::of(&order, &found, OWN);
+        let printed = printed(&redacted);
+        for secret in [OTHER_TEXT.to_owned(), OTHER.to_string(), OTHER_NUMBER.to_string()] {
+            prop_assert!(!printed.contains(&secret), "{secret} in {printed}");
+        }
+
+        let trace: Value = serde_json::from_str(&order.trace).unwrap();
+        let candidates = trace["candidates"].as_array().unwrap();
+        prop_assert_eq!(redacted.touches.len(), candidates.len());
+        for (place, (seen, candidate)) in redacted.touches.iter().zip(candidates).enumerate() {
+            prop_assert_eq!((seen.position, seen.age_ms), (place + 1, candidate["age_ms"].as_i64().unwrap()));
+            prop_assert_eq!(seen.yours.is_some(), candidate["partner"] == OWN);
+        }
+        prop_assert_eq!(redacted.notes.len() + redacted.notes_left_out, trace["notes"].as_array().unwrap().len());
+        let own = |it: &&ExplainedCredit| it.partner_id == OWN && it.share_ppm > 0;
+        prop_assert_eq!(redacted.credits.len(), found.credits.iter().filter(own).count());
+    }
+}
+
+/// A note of a decision that is told in words is one that partners may see, or it is decided here that they may not.
+#[test]
+fn every_note_that_partners_see_is_told_in_words() {
+    for note in NOTES {
+        assert_ne!(words::note(note), note, "{note}");
+    }
+}
