@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use events::{
-    Browser, Channel, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix,
+    Browser, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix,
     LandingChoice, OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind, Verdict,
 };
 use units::{
@@ -137,17 +137,8 @@ impl World {
     fn order(&mut self, at: u64, order: u64, click: ClickId, sequence: u64, random: &mut Random) {
         let by_click = order.is_multiple_of(2);
         let report = Report {
-            received_at: EpochMs(at),
-            origin: origin(sequence),
-            reported_at: None,
-            key: OrderKey::by_id(SHOP, &format!("order-{order}")),
-            channel: Channel::Postback,
-            event: "sale".into(),
             click: if by_click { ReportedClick::Signed(click) } else { ReportedClick::None },
             visitor: (!by_click).then(|| click.visitor()),
-            customer: None,
-            coupon: None,
-            partner: None,
             statement: Statement::Order {
                 amount: Some(Money {
                     minor: 1_000 + i64::try_from(random.below(20_000)).unwrap_or(0),
@@ -155,9 +146,8 @@ impl World {
                 }),
             },
             status: Some(ReportedStatus::Approved),
-            new_customer: None,
-            delivery: "".into(),
             catalog: CatalogVersion(1),
+            ..Report::bare(OrderKey::by_id(SHOP, &format!("order-{order}")), EpochMs(at), origin(sequence))
         };
         self.record(|out| report.encode(out));
         self.orders.extend_from_slice(&click.visitor().0.to_le_bytes());

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, process::ExitCode, sync::Arc};
 use anyhow::{Result, ensure};
 use attribution::{MemorySlices, Orders, OrdersOutput, SliceOptions, Timelines, TouchStore};
 use catalog::Catalog;
-use events::{Channel, ClickHead, Evidence, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+use events::{ClickHead, Evidence, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
 use units::{AdvertiserId, CatalogVersion, Currency, EpochMs, HOUR_MS, Money, Origin, Stamp, WriterId};
 
 #[path = "../counted.rs"]
@@ -84,22 +84,15 @@ fn order(turns: usize) -> Result<()> {
 fn report(n: u64, clicks: &[ClickHead]) -> Option<Report> {
     let click = clicks.last()?;
     Some(Report {
-        received_at: click.at().forth(HOUR_MS),
-        origin: Origin { writer: WriterId(2), incarnation: 1, sequence: n + 1 },
-        reported_at: None,
-        key: OrderKey::by_id(AdvertiserId(1), &format!("order-{n}")),
-        channel: Channel::Postback,
-        event: "sale".into(),
         click: ReportedClick::Signed(click.id),
-        visitor: None,
-        customer: None,
-        coupon: None,
-        partner: None,
         statement: Statement::Order { amount: Some(Money { minor: 1_999, currency: Currency::EUR }) },
         status: Some(ReportedStatus::Approved),
-        new_customer: None,
-        delivery: "".into(),
         catalog: CatalogVersion(1),
+        ..Report::bare(
+            OrderKey::by_id(AdvertiserId(1), &format!("order-{n}")),
+            click.at().forth(HOUR_MS),
+            Origin { writer: WriterId(2), incarnation: 1, sequence: n + 1 },
+        )
     })
 }
 

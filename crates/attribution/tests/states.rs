@@ -479,7 +479,7 @@ fn states_are_golden() {
     orders.on_report(report("o", T, 1).by(id).said_at(T - 1), &mut Vec::new());
     orders.on_evidence(evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]), &mut Vec::new());
     let bytes = orders.take_dirty().remove(0).1;
-    assert_eq!(bytes, unhex(include_str!("golden/order_state_v1.hex")));
+    assert_eq!(bytes, unhex(include_str!("golden/order_state_v1_reports_v2.hex")));
 
     // Where not all reports are kept, where the others could have placed the order is kept as well.
     let mut orders = forgetful(1);
@@ -487,7 +487,7 @@ fn states_are_golden() {
         orders.on_report(it, &mut Vec::new());
     }
     let bytes = orders.take_dirty().remove(0).1;
-    assert_eq!(bytes, unhex(include_str!("golden/order_state_v2.hex")));
+    assert_eq!(bytes, unhex(include_str!("golden/order_state_v2_reports_v2.hex")));
 
     let mut timelines = timelines(1);
     timelines.on_lookup(lookup("o", 7, T - 10, T), &mut Vec::new()).unwrap();
@@ -502,32 +502,39 @@ fn states_of_every_earlier_version_are_restored() {
     let id = click_id(T - 5, 1, 10, 7, 3);
     let first = || report("o", T, 1).by(id).said_at(T - 1);
     let asked = || evidence("o", 3, 7, vec![touch(T - 5, 2, 7, 8)]);
-    let mut restored = orders(1);
-    let golden = unhex(include_str!("golden/order_state_v1.hex"));
-    restored.restore(&key("o"), &golden).unwrap();
-    let mut whole = orders(1);
-    whole.on_report(first(), &mut Vec::new());
-    whole.on_evidence(asked(), &mut Vec::new());
-    let mut said = [Vec::new(), Vec::new()];
-    for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
-        orders.on_report(report("o", T + 1, 2), said);
+    let all =
+        [include_str!("golden/order_state_v1.hex"), include_str!("golden/order_state_v1_reports_v2.hex")];
+    for golden in all.map(unhex) {
+        let mut restored = orders(1);
+        restored.restore(&key("o"), &golden).unwrap();
+        let mut whole = orders(1);
+        whole.on_report(first(), &mut Vec::new());
+        whole.on_evidence(asked(), &mut Vec::new());
+        let mut said = [Vec::new(), Vec::new()];
+        for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
+            orders.on_report(report("o", T + 1, 2), said);
+        }
+        assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
     }
-    assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
 
-    let mut restored = forgetful(1);
-    restored.restore(&key("o"), &unhex(include_str!("golden/order_state_v2.hex"))).unwrap();
-    let mut whole = forgetful(1);
-    let mut reports = scattered();
-    let last = reports.pop().unwrap();
-    for it in reports {
-        whole.on_report(it, &mut Vec::new());
+    let all =
+        [include_str!("golden/order_state_v2.hex"), include_str!("golden/order_state_v2_reports_v2.hex")];
+    for golden in all.map(unhex) {
+        let mut restored = forgetful(1);
+        restored.restore(&key("o"), &golden).unwrap();
+        let mut whole = forgetful(1);
+        let mut reports = scattered();
+        let last = reports.pop().unwrap();
+        for it in reports {
+            whole.on_report(it, &mut Vec::new());
+        }
+        let mut said = [Vec::new(), Vec::new()];
+        for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
+            orders.on_report(last.clone(), said);
+        }
+        assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
+        assert_eq!(decisions(&said[0])[0].void_quarters, decisions(&said[1])[0].void_quarters);
     }
-    let mut said = [Vec::new(), Vec::new()];
-    for (orders, said) in [&mut restored, &mut whole].into_iter().zip(&mut said) {
-        orders.on_report(last.clone(), said);
-    }
-    assert_eq!(restored.take_dirty().pop(), whole.take_dirty().pop());
-    assert_eq!(decisions(&said[0])[0].void_quarters, decisions(&said[1])[0].void_quarters);
 
     let visitor = Identity::Visitor(VisitorId(7));
     let mut restored = timelines(1);

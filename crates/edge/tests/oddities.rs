@@ -86,7 +86,7 @@ fn words(report: &Report, notes: &Value) -> String {
         Some(report.key.order.to_string()),
         amount,
         click,
-        report.coupon.as_ref().map(|it| format!("coupon={it}")),
+        report.coupons.first().map(|it| format!("coupon={it}")),
         report.reported_at.map(|it| it.to_string()),
         report.customer.map(|_| "customer".to_owned()),
         Some(report.event.to_string()).filter(|it| it != "sale"),

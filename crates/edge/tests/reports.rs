@@ -228,7 +228,7 @@ fn shopifys_webhooks_are_believed_by_signature_and_repeats_are_one_order() {
     assert_eq!(keys.len(), 1, "one order, whatever is repeated");
     assert!(reports.iter().all(|it| it.channel == Channel::Shopify && &*it.delivery == "d-1"));
     assert!(
-        matches!(&reports[9].statement, Statement::Refund { refund, amount: Some(amount) } if &**refund == "7" && amount.minor == 994)
+        matches!(&reports[9].statement, Statement::Refund { refund, amount: Some(amount), .. } if &**refund == "7" && amount.minor == 994)
     );
 }
 

@@ -170,8 +170,8 @@ impl Kind {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
+            Self::Report => 2,
             Self::Click
-            | Self::Report
             | Self::Decision
             | Self::Credit
             | Self::Lookup
@@ -234,7 +234,10 @@ impl<'a> Event<'a> {
         let (kind, version, body) = open(bytes)?;
         Ok(match (kind, version) {
             (Kind::Click, 1) => Self::Click(whole::<wire::ClickV1<'a>>(body)?.try_into()?),
-            (Kind::Report, 1) => Self::Report(Box::new(whole::<wire::ReportV1>(body)?.try_into()?)),
+            (Kind::Report, 1) => {
+                Self::Report(Box::new(wire::ReportV2::from(whole::<wire::ReportV1>(body)?).try_into()?))
+            }
+            (Kind::Report, 2) => Self::Report(Box::new(whole::<wire::ReportV2>(body)?.try_into()?)),
             (Kind::Decision, 1) => Self::Decision(Box::new(whole::<wire::DecisionV1>(body)?.try_into()?)),
             (Kind::Credit, 1) => Self::Credit(Box::new(whole::<wire::CreditV1>(body)?.try_into()?)),
             (Kind::Lookup, 1) => Self::Lookup(whole::<wire::LookupV1>(body)?.into()),
@@ -287,7 +290,7 @@ macro_rules! encodes {
 
 encodes! {
     Click<'_> => Click as wire::ClickV1<'_>;
-    Report => Report as wire::ReportV1;
+    Report => Report as wire::ReportV2;
     Decision => Decision as wire::DecisionV1;
     Credit => Credit as wire::CreditV1;
     Lookup => Lookup as wire::LookupV1;

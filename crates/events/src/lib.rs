@@ -26,4 +26,6 @@ pub use outcome::{
     Candidate, CandidateVerdict, Credit, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace,
     Unattributed,
 };
-pub use report::{Channel, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+pub use report::{
+    Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
+};

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use units::{AdvertiserId, CatalogVersion, CustomerId, EpochMs, Money, Origin, PartnerId, VisitorId};
+use units::{
+    AdvertiserId, CatalogVersion, CustomerId, EpochMs, Money, OfferId, Origin, PartnerId, VisitorId,
+};
 
 use crate::{click::coded, click_id::ClickId};
 
@@ -36,6 +38,40 @@ coded! {
         Approved = 1 "approved",
         /// Cancelled, declined or fraudulent.
         Rejected = 2 "rejected",
+    }
+}
+
+coded! {
+    /// Why a shop rejects an order.
+    RejectReason {
+        /// It gave no reason.
+        Unsaid = 0 "unsaid",
+        /// The customer or the shop cancelled it.
+        Cancelled = 1 "cancelled",
+        /// It was not an honest order.
+        Fraud = 2 "fraud",
+        /// The same order under another id.
+        Duplicate = 3 "duplicate",
+        /// A trial of the shop's own.
+        Test = 4 "test",
+        /// Never paid for.
+        Unpaid = 5 "unpaid",
+        /// The goods came back.
+        Returned = 6 "returned",
+        /// Against the programme's terms.
+        OutOfTerms = 7 "out_of_terms",
+        /// A reason that is none of these.
+        Other = 8 "other",
+    }
+}
+
+coded! {
+    /// How money went back.
+    RefundKind {
+        /// The shop gave it.
+        Refund = 0 "refund",
+        /// The customer's bank took it.
+        Chargeback = 1 "chargeback",
     }
 }
 
@@ -129,7 +165,28 @@ pub enum Statement {
         refund: Box<str>,
         /// Positive; `None` is "all of it".
         amount: Option<Money>,
+        /// Given or taken.
+        kind: RefundKind,
     },
+}
+
+impl Statement {
+    /// Money that the shop gave back.
+    #[must_use]
+    pub fn refund(refund: impl Into<Box<str>>, amount: Option<Money>) -> Self {
+        Self::Refund { refund: refund.into(), amount, kind: RefundKind::Refund }
+    }
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item {
+    /// The shop's word for the product: its SKU, else its id; at most 64 bytes.
+    pub product: Box<str>,
+    /// How many of it.
+    pub quantity: u32,
+    /// What the whole line costs, in minor units of the currency of the report's amount.
+    pub minor: i64,
 }
 
 /// One message of a shop about an order.
@@ -151,25 +208,42 @@ pub struct Report {
     pub click: ReportedClick,
     /// The visitor whose browser sent it (pixels).
     pub visitor: Option<VisitorId>,
-    /// The shop's customer.
+    /// The shop's customer by the shop's id of him. Of a report of version 1: by his id or else his address.
     pub customer: Option<CustomerId>,
-    /// As typed, trimmed; at most 64 bytes.
-    pub coupon: Option<Box<str>>,
+    /// The same customer by his e-mail address.
+    pub email: Option<CustomerId>,
+    /// As typed, trimmed, in the order they came, each once; at most [`Report::COUPONS_MAX`] of at most 64 bytes each.
+    pub coupons: Vec<Box<str>>,
     /// A partner named outright.
     pub partner: Option<PartnerId>,
     /// What it states about money.
     pub statement: Statement,
     /// What it states about the order's fate.
     pub status: Option<ReportedStatus>,
+    /// Why, where the shop says so.
+    pub reason: Option<RejectReason>,
     /// Whether the shop calls the customer new.
     pub new_customer: Option<bool>,
     /// The sender's id of this delivery (webhooks); empty where there is none.
     pub delivery: Box<str>,
     /// The catalog by which the edge understood it.
     pub catalog: CatalogVersion,
+    /// The offer it names.
+    pub offer: Option<OfferId>,
+    /// When checkout began, already in UTC.
+    pub checkout_at: Option<EpochMs>,
+    /// The order's lines; at most [`Report::ITEMS_MAX`].
+    pub items: Vec<Item>,
 }
 
 impl Report {
+    /// Coupons of one order; shops allow two or three at once.
+    pub const COUPONS_MAX: usize = 4;
+    /// Lines of one order.
+    pub const ITEMS_MAX: usize = 64;
+    /// Bytes of the names of all lines, so that a report fits its frame beside every other text.
+    pub const ITEMS_BYTES_MAX: usize = 4 * 1024;
+
     /// A sale by postback that says nothing but which order it is about: what the fields of a test or a tool are put upon.
     #[must_use]
     pub fn bare(key: OrderKey, received_at: EpochMs, origin: Origin) -> Self {
@@ -183,24 +257,30 @@ impl Report {
             click: ReportedClick::None,
             visitor: None,
             customer: None,
-            coupon: None,
+            email: None,
+            coupons: Vec::new(),
             partner: None,
             statement: Statement::Order { amount: None },
             status: None,
+            reason: None,
             new_customer: None,
             delivery: "".into(),
             catalog: CatalogVersion::default(),
+            offer: None,
+            checkout_at: None,
+            items: Vec::new(),
         }
+    }
+
+    /// Who ordered, by each of the names he has in the shop; each once.
+    pub fn customers(&self) -> impl Iterator<Item = CustomerId> {
+        let email = self.email.filter(|it| Some(*it) != self.customer);
+        self.customer.into_iter().chain(email)
     }
 
     /// `min(reported, received)`: a shop's clock may not place an order in the future.
     #[must_use]
     pub fn order_time(&self) -> EpochMs {
         self.reported_at.map_or(self.received_at, |reported| reported.min(self.received_at))
-    }
-
-    /// The customers it names.
-    pub fn customers(&self) -> impl Iterator<Item = CustomerId> {
-        self.customer.into_iter()
     }
 }

@@ -6,21 +6,20 @@
 mod front;
 mod inner;
 mod outcome;
+mod report;
 
 use bincode::{BorrowDecode, Decode, Encode};
-use units::{
-    AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, Money, OfferId, Origin, PartnerId,
-    VisitorId, WriterId,
-};
+use units::{AdvertiserId, CatalogVersion, Currency, Money, OfferId, Origin, PartnerId, WriterId};
 
 pub(crate) use self::{
     front::click_head,
     inner::{CatalogV1, ClaimV1, EvidenceV1, LookupV1, QuarantinedV1},
     outcome::{CreditV1, DecisionV1},
+    report::{ReportV1, ReportV2},
 };
 use crate::{
-    Browser, Channel, Click, ClickHead, ClickId, Consent, Country, Device, IpPrefix, LandingChoice, OrderKey,
-    Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind, Verdict, codec::DecodeError,
+    Browser, Click, ClickHead, ClickId, Consent, Country, Device, IpPrefix, LandingChoice, OrderKey, Os,
+    TouchKind, Verdict, codec::DecodeError,
 };
 
 /// Turns a code into its value, or names the field that holds an unknown one.
@@ -229,107 +228,5 @@ impl From<OrderKey> for OrderKeyV1 {
 impl From<OrderKeyV1> for OrderKey {
     fn from(it: OrderKeyV1) -> Self {
         Self { advertiser: AdvertiserId(it.advertiser), order: it.order }
-    }
-}
-
-#[derive(Encode, Decode)]
-pub(crate) struct ReportV1 {
-    received_at: u64,
-    origin: OriginV1,
-    reported_at: Option<u64>,
-    key: OrderKeyV1,
-    channel: u8,
-    event: Box<str>,
-    click: ReportedClickV1,
-    visitor: Option<u64>,
-    customer: Option<[u8; 16]>,
-    coupon: Option<Box<str>>,
-    partner: Option<u32>,
-    statement: StatementV1,
-    status: Option<u8>,
-    new_customer: Option<bool>,
-    delivery: Box<str>,
-    catalog: u32,
-}
-
-#[derive(Encode, Decode)]
-enum ReportedClickV1 {
-    None,
-    Signed([u8; 31]),
-    Refused { text: Box<str>, reason: Box<str> },
-}
-
-#[derive(Encode, Decode)]
-enum StatementV1 {
-    Order { amount: Option<MoneyV1> },
-    Refund { refund: Box<str>, amount: Option<MoneyV1> },
-}
-
-impl From<Report> for ReportV1 {
-    fn from(it: Report) -> Self {
-        Self {
-            received_at: it.received_at.0,
-            origin: it.origin.into(),
-            reported_at: it.reported_at.map(|at| at.0),
-            key: it.key.into(),
-            channel: it.channel.code(),
-            event: it.event,
-            click: match it.click {
-                ReportedClick::None => ReportedClickV1::None,
-                ReportedClick::Signed(id) => ReportedClickV1::Signed(id.to_bytes()),
-                ReportedClick::Refused { text, reason } => ReportedClickV1::Refused { text, reason },
-            },
-            visitor: it.visitor.map(|visitor| visitor.0),
-            customer: it.customer.map(|customer| customer.0),
-            coupon: it.coupon,
-            partner: it.partner.map(|partner| partner.0),
-            statement: match it.statement {
-                Statement::Order { amount } => StatementV1::Order { amount: amount.map(Into::into) },
-                Statement::Refund { refund, amount } => {
-                    StatementV1::Refund { refund, amount: amount.map(Into::into) }
-                }
-            },
-            status: it.status.map(ReportedStatus::code),
-            new_customer: it.new_customer,
-            delivery: it.delivery,
-            catalog: it.catalog.0,
-        }
-    }
-}
-
-impl TryFrom<ReportV1> for Report {
-    type Error = DecodeError;
-
-    fn try_from(it: ReportV1) -> Result<Self, DecodeError> {
-        let status = |code| ReportedStatus::from_code(code).ok_or(DecodeError::BadField { field: "status" });
-        Ok(Self {
-            received_at: EpochMs(it.received_at),
-            origin: it.origin.into(),
-            reported_at: it.reported_at.map(EpochMs),
-            key: it.key.into(),
-            channel: known!(Channel, it.channel, "channel"),
-            event: it.event,
-            click: match it.click {
-                ReportedClickV1::None => ReportedClick::None,
-                ReportedClickV1::Signed(id) => ReportedClick::Signed(ClickId::from_bytes(id)),
-                ReportedClickV1::Refused { text, reason } => ReportedClick::Refused { text, reason },
-            },
-            visitor: it.visitor.map(VisitorId),
-            customer: it.customer.map(CustomerId),
-            coupon: it.coupon,
-            partner: it.partner.map(PartnerId),
-            statement: match it.statement {
-                StatementV1::Order { amount } => {
-                    Statement::Order { amount: amount.map(TryInto::try_into).transpose()? }
-                }
-                StatementV1::Refund { refund, amount } => {
-                    Statement::Refund { refund, amount: amount.map(TryInto::try_into).transpose()? }
-                }
-            },
-            status: it.status.map(status).transpose()?,
-            new_customer: it.new_customer,
-            delivery: it.delivery,
-            catalog: CatalogVersion(it.catalog),
-        })
     }
 }

@@ -188,7 +188,7 @@ fn late_news(edge: &mut CloudEdge, orders: u64) -> Vec<String> {
             want.push(format!("('{name}',1,{},'approved')", order * 100 + 100));
         } else {
             let mut report = report(edge.origin(), at.forth(90_000), &name, 0, Who::Visitor(order));
-            report.statement = events::Statement::Refund { refund: "r".into(), amount: None };
+            report.statement = events::Statement::refund("r", None);
             let mut bytes = Vec::new();
             let key = report.key.log_key();
             report.encode(&mut bytes).expect("encodes");

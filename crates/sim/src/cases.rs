@@ -38,7 +38,7 @@ const LOOKED_AT: usize = 8;
 #[derive(Debug, Clone)]
 pub(crate) enum News {
     Click(ClickHead),
-    Report(Report),
+    Report(Box<Report>),
     Catalog(Arc<Catalog>),
     /// States go to disk and leave memory.
     Commit,
@@ -113,7 +113,7 @@ impl Play {
             News::Report(report) => {
                 let known = self.reports.entry(report.key.clone()).or_default();
                 if !known.iter().any(|it| it.origin == report.origin) {
-                    known.push(report.clone());
+                    known.push((**report).clone());
                     known.sort_by_key(|it| (it.received_at, it.origin));
                 }
                 self.read(|bytes| report.clone().encode(bytes));

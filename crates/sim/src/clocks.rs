@@ -186,7 +186,7 @@ fn seen(story: &Story, clocks: [Clock; EDGES], rng: &mut Rng) -> Result<Paid, St
                 let id = click.and_then(|it| ids.get(it)).copied();
                 let mut it = report(order, shown, origin, id);
                 it.visitor = visitor.map(VisitorId);
-                news.push(News::Report(it));
+                news.push(News::Report(Box::new(it)));
             }
         }
     }

@@ -276,7 +276,7 @@ fn worth(reports: &[Report], fallback: impl FnOnce() -> Currency) -> Worth {
         status = report.status.or(status);
         match &report.statement {
             Statement::Order { amount: stated } => amount = stated.or(amount),
-            Statement::Refund { refund, amount } => {
+            Statement::Refund { refund, amount, .. } => {
                 refunds.insert(refund, *amount);
             }
         }

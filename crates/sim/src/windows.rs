@@ -98,7 +98,7 @@ fn sequence(plain: &catalog::Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<N
         let mut it = report(rng.of(["o", "o", "p"]), received_at, origin(rng), named);
         it.visitor = rng.chance(50).then(|| VisitorId(1 + rng.below(VISITORS)));
         it.reported_at = rng.chance(40).then(|| about(rng.of([at, at.back(DAY_MS), at.forth(HOUR_MS)]), rng));
-        news.push(News::Report(it));
+        news.push(News::Report(Box::new(it)));
     }
     let again: Vec<News> = news.iter().filter(|_| rng.chance(15)).cloned().collect();
     news.extend(again.into_iter().filter(|it| !matches!(it, News::Catalog(_))));

@@ -323,7 +323,7 @@ fn statement(rng: &mut Rng) -> Statement {
         Statement::Order { amount: rng.chance(85).then_some(money(minor)) }
     } else {
         let amount = rng.chance(80).then_some(money(minor / 2 + 50));
-        Statement::Refund { refund: rng.of(["r1", "r2"]).into(), amount }
+        Statement::refund(rng.of(["r1", "r2"]), amount)
     }
 }
 

@@ -4,17 +4,16 @@
 //! its inputs when it last noted it. A row keeps every field that a machine's state holds, so no bytes of the log are needed. Not here:
 //! what is done with them (`pipeline`). Start at [`Warehouse::recall`].
 
+mod reports;
+
 use clickhouse::Row;
-use events::{
-    Channel, ClickId, Country, Device, OrderKey, Report, ReportedClick, ReportedStatus, Statement, Touch,
-    TouchId, TouchKind, Verdict,
-};
+use events::{Country, Device, OrderKey, Report, Touch, TouchId, TouchKind, Verdict};
 use serde::Deserialize;
 use units::{
-    AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, HOUR_MS, LinkId, Money, OfferId, Origin,
-    PartnerId, SECOND_MS, VisitorId, WriterId,
+    AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, VisitorId, WriterId,
 };
 
+use self::reports::{ReportRow, report};
 use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 
 /// Reports of one block, nearly: the orders are dealt out to as many blocks as that takes. A report takes some 500 bytes here.
@@ -92,8 +91,9 @@ impl Warehouse {
     pub async fn recalled_reports(&self, recall: &Recall, block: u64) -> Result<Vec<Report>, RecallError> {
         let rows: Vec<ReportRow> = self
             .rows(&format!(
-                "SELECT {REPORT_COLUMNS} FROM reports_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
+                "SELECT {} FROM reports_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
                  ORDER BY advertiser_id, order_id, reports_log.received_at, event_id SETTINGS {READ_SETTINGS}",
+                reports::COLUMNS,
                 recall.report_blocks().max(1),
             ))
             .await?;
@@ -170,97 +170,6 @@ struct Count {
 struct Hour {
     hour: u32,
     count: u64,
-}
-
-const REPORT_COLUMNS: &str = "event_id, toUnixTimestamp64Milli(reports_log.received_at) AS received_at, \
-    toUnixTimestamp64Milli(reports_log.reported_at) AS reported_at, advertiser_id, order_id, toString(channel) AS channel, toString(event) AS event, \
-    click_id, refused_click, toString(refused_reason) AS refused_reason, visitor_id, customer_id, coupon, partner_id, \
-    toString(statement) AS statement, refund_id, has_amount, amount_minor, toString(currency) AS currency, toString(status) AS status, \
-    toString(new_customer) AS new_customer, delivery, catalog_version";
-
-#[derive(Row, Deserialize)]
-struct ReportRow {
-    event_id: [u8; 16],
-    received_at: i64,
-    reported_at: i64,
-    advertiser_id: u32,
-    order_id: String,
-    channel: String,
-    event: String,
-    click_id: String,
-    refused_click: String,
-    refused_reason: String,
-    visitor_id: u64,
-    customer_id: String,
-    coupon: String,
-    partner_id: u32,
-    statement: String,
-    refund_id: String,
-    has_amount: bool,
-    amount_minor: i64,
-    currency: String,
-    status: String,
-    new_customer: String,
-    delivery: String,
-    catalog_version: u32,
-}
-
-/// The inverse of `rows::report`.
-fn report(row: ReportRow) -> Result<Report, RecallError> {
-    let bad =
-        |column, value: &str| RecallError::Row { table: "reports_log", column, value: value.to_owned() };
-    let click = if !row.click_id.is_empty() {
-        let id = ClickId::from_stored_text(&row.click_id).ok_or_else(|| bad("click_id", &row.click_id))?;
-        ReportedClick::Signed(id)
-    } else if row.refused_reason.is_empty() {
-        ReportedClick::None
-    } else {
-        ReportedClick::Refused { text: row.refused_click.into(), reason: row.refused_reason.into() }
-    };
-    let amount = if row.has_amount {
-        let currency = Currency::parse(&row.currency).map_err(|_| bad("currency", &row.currency))?;
-        Some(Money { minor: row.amount_minor, currency })
-    } else {
-        None
-    };
-    let statement = match row.statement.as_str() {
-        "order" => Statement::Order { amount },
-        "refund" => Statement::Refund { refund: row.refund_id.into(), amount },
-        other => return Err(bad("statement", other)),
-    };
-    let status = match row.status.as_str() {
-        "" => None,
-        text => Some(ReportedStatus::from_text(text).ok_or_else(|| bad("status", text))?),
-    };
-    let customer = match row.customer_id.as_str() {
-        "" => None,
-        text => {
-            let number = u128::from_str_radix(text, 16).map_err(|_| bad("customer_id", text))?;
-            Some(CustomerId(number.to_be_bytes()))
-        }
-    };
-    Ok(Report {
-        received_at: instant(row.received_at),
-        origin: Origin::from_bytes(row.event_id),
-        reported_at: (row.reported_at != 0).then(|| instant(row.reported_at)),
-        key: OrderKey { advertiser: AdvertiserId(row.advertiser_id), order: row.order_id.into() },
-        channel: Channel::from_text(&row.channel).ok_or_else(|| bad("channel", &row.channel))?,
-        event: row.event.into(),
-        click,
-        visitor: (row.visitor_id != 0).then_some(VisitorId(row.visitor_id)),
-        customer,
-        coupon: (!row.coupon.is_empty()).then(|| row.coupon.into()),
-        partner: (row.partner_id != 0).then_some(PartnerId(row.partner_id)),
-        statement,
-        status,
-        new_customer: match row.new_customer.as_str() {
-            "yes" => Some(true),
-            "no" => Some(false),
-            _ => None,
-        },
-        delivery: row.delivery.into(),
-        catalog: CatalogVersion(row.catalog_version),
-    })
 }
 
 const TOUCH_COLUMNS: &str = "event_id, touch_id, visitor_id, toString(kind) AS kind, toString(verdict) AS verdict, partner_id, offer_id, \

@@ -2,8 +2,10 @@
 //!
 //! In: events. Out: values pushed to a table's columns. Not here: which table takes how many (`batch`). Start at [`click`].
 
-use events::{Click, Credit, Decision, IpPrefix, Report, ReportedClick, Statement, Trace};
-use serde::Serialize;
+use std::borrow::Cow;
+
+use events::{Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Statement, Trace};
+use serde::{Deserialize, Serialize};
 use units::{
     CustomerId, EpochMs, Origin, Quarter,
     planted::{Bug, planted},
@@ -79,8 +81,8 @@ pub(crate) fn report(out: &mut Columns, report: &Report) {
         ReportedClick::None | ReportedClick::Signed(_) => ("", ""),
     };
     let (statement, refund, amount) = match &report.statement {
-        Statement::Order { amount } => ("order", "", amount),
-        Statement::Refund { refund, amount } => ("refund", &**refund, amount),
+        Statement::Order { amount } => ("order", None, amount),
+        Statement::Refund { refund, amount, kind } => ("refund", Some((&**refund, *kind)), amount),
     };
     out.fixed(report.origin.to_bytes());
     instant(out, report.received_at);
@@ -94,10 +96,10 @@ pub(crate) fn report(out: &mut Columns, report: &Report) {
     out.text(reason);
     out.u64(report.visitor.map_or(0, |it| it.0));
     out.text(&report.customer.map_or_else(String::new, customer));
-    out.text(report.coupon.as_deref().unwrap_or(""));
+    out.text(report.coupons.first().map_or("", |it| &**it));
     out.u32(report.partner.unwrap_or_default().0);
     out.text(statement);
-    out.text(refund);
+    out.text(refund.map_or("", |(id, _)| id));
     out.bool(amount.is_some());
     out.i64(amount.map_or(0, |it| it.minor));
     out.text(amount.as_ref().map_or("", |it| it.currency.as_str()));
@@ -109,12 +111,40 @@ pub(crate) fn report(out: &mut Columns, report: &Report) {
     });
     out.text(&report.delivery);
     out.u32(report.catalog.0);
+    out.text(&report.email.map_or_else(String::new, customer));
+    out.texts(report.coupons.iter().map(|it| &**it));
+    out.u32(report.offer.unwrap_or_default().0);
+    instant(out, report.checkout_at.unwrap_or_default());
+    out.text(&items_json(&report.items));
+    out.text(report.reason.map_or("", events::RejectReason::as_str));
+    out.text(refund.map_or("", |(_, kind)| kind.as_str()));
     out.u32(REPORT_VERSION);
     out.end_row();
 }
 
 fn customer(customer: CustomerId) -> String {
     format!("{:032x}", u128::from_be_bytes(customer.0))
+}
+
+/// A line of an order as it stands in `reports_log.items`, in a JSON list.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ItemJson<'a> {
+    #[serde(borrow)]
+    pub(crate) product: Cow<'a, str>,
+    pub(crate) quantity: u32,
+    pub(crate) minor: i64,
+}
+
+/// Nothing for an order without lines.
+fn items_json(items: &[Item]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: Vec<ItemJson<'_>> = items
+        .iter()
+        .map(|it| ItemJson { product: Cow::Borrowed(&it.product), quantity: it.quantity, minor: it.minor })
+        .collect();
+    serde_json::to_string(&items).expect("texts and numbers always serialise")
 }
 
 /// A void row says that the order is not in its quarter.

@@ -17,12 +17,13 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 6] = [
+pub(crate) const MIGRATIONS: [Migration; 7] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
     Migration { number: 4, name: "partner_days", text: include_str!("schema/0004_partner_days.sql") },
     Migration { number: 5, name: "compact_inserts", text: include_str!("schema/0005_compact_inserts.sql") },
+    Migration { number: 6, name: "reports", text: include_str!("schema/0006_reports.sql") },
     Migration {
         number: 9,
         name: "quarantine_replayed",

@@ -147,6 +147,13 @@ const REPORTS: &[Column] = &[
     text("new_customer"),
     text("delivery"),
     u32("catalog_version"),
+    text("email_id"),
+    Column { name: "coupons", kind: "Array(String)", layout: Layout::Texts },
+    u32("offer_id"),
+    instant("checkout_at"),
+    text("items"),
+    text("reason"),
+    text("refund_kind"),
     u32("ver"),
 ];
 

@@ -81,7 +81,7 @@ fn held_back(reports: &[Report], notes: &mut Vec<&'static str>) -> i64 {
 /// [`crate::REPORTS_MAX`].
 fn latest_refunds(reports: &[Report]) -> impl Iterator<Item = Option<Money>> {
     reports.iter().enumerate().filter_map(|(index, it)| {
-        let Statement::Refund { refund, amount } = &it.statement else { return None };
+        let Statement::Refund { refund, amount, .. } = &it.statement else { return None };
         let mut later = reports.iter().skip(index + 1);
         let restates =
             |it: &Report| matches!(&it.statement, Statement::Refund { refund: other, .. } if other == refund);

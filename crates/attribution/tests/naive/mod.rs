@@ -116,7 +116,7 @@ fn worth(reports: &[&Report]) -> (OrderStatus, Option<i64>, i64) {
         match &report.statement {
             Statement::Order { amount: Some(it) } => amount = Some(it.minor),
             Statement::Order { amount: None } => {}
-            Statement::Refund { refund, amount } => {
+            Statement::Refund { refund, amount, .. } => {
                 refunds.insert(refund, amount.map(|it| it.minor));
             }
         }

@@ -146,7 +146,7 @@ pub(crate) fn report(order: &str, at: u64, sequence: u64) -> Report {
 }
 
 pub(crate) fn refund(order: &str, at: u64, sequence: u64, id: &str, amount: Option<Money>) -> Report {
-    let statement = Statement::Refund { refund: id.into(), amount };
+    let statement = Statement::refund(id, amount);
     Report { statement, status: None, event: "refund".into(), ..report(order, at, sequence) }
 }
 

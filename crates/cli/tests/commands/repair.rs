@@ -49,11 +49,11 @@ impl Edge {
     }
 
     pub(super) fn click_and_order(&mut self) {
-        self.click_and_order_of(1);
+        self.click_and_order_of(None);
     }
 
-    /// Both of a version of the layout that only its build knows, unless that is 1.
-    pub(super) fn click_and_order_of(&mut self, version: u8) {
+    /// Both of a version of their layouts that only a later build knows, if one is given.
+    pub(super) fn click_and_order_of(&mut self, later: Option<u8>) {
         self.made += 1;
         let (life, number) = (self.writer.incarnation(), self.made);
         let mut id = None;
@@ -66,7 +66,7 @@ impl Edge {
                 id = Some(made.head.id);
                 let start = bytes.len();
                 made.encode(bytes).unwrap();
-                bytes[start + 2] = version;
+                bytes[start + 2] = later.unwrap_or(bytes[start + 2]);
             })
             .unwrap();
         let named = ReportedClick::Signed(id.unwrap());
@@ -76,7 +76,7 @@ impl Edge {
             made.received_at = NOON.forth(number * MINUTE_MS);
             let start = bytes.len();
             made.encode(bytes).unwrap();
-            bytes[start + 2] = version;
+            bytes[start + 2] = later.unwrap_or(bytes[start + 2]);
         };
         self.writer.append_with(append).unwrap();
     }

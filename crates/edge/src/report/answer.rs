@@ -39,7 +39,7 @@ pub(crate) fn said_of(report: &Report) -> Value {
     match &report.statement {
         Statement::Order { amount: Some(amount) } => say("amount", json!(amount.to_string())),
         Statement::Order { amount: None } => {}
-        Statement::Refund { refund, amount } => {
+        Statement::Refund { refund, amount, .. } => {
             say("refund", json!(&**refund));
             say("refunded", json!(amount.map_or_else(|| "all".to_owned(), |it| it.to_string())));
         }
@@ -50,7 +50,7 @@ pub(crate) fn said_of(report: &Report) -> Value {
     if let Some(at) = report.reported_at {
         say("time", json!(at.to_string()));
     }
-    if let Some(coupon) = &report.coupon {
+    if let Some(coupon) = report.coupons.first() {
         say("coupon", json!(&**coupon));
     }
     if let Some(partner) = report.partner {

@@ -4,7 +4,9 @@
 //! refuse the report: it is kept with its reason and never believed. Start at [`advertiser_of`] and [`understand`].
 
 use catalog::{Advertiser, Catalog, OrderIdentity, PixelRole, Status};
-use events::{Channel, ClickId, ClickKeyring, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+use events::{
+    Channel, ClickId, ClickKeyring, OrderKey, RefundKind, Report, ReportedClick, ReportedStatus, Statement,
+};
 use subtle::{Choice, ConstantTimeEq};
 use units::{AdvertiserId, DAY_MS, EpochMs, Money, OfferId, Origin, PartnerId, VisitorId};
 use xxhash_rust::xxh3::Xxh3;
@@ -144,13 +146,18 @@ pub(crate) fn understand(
         click,
         visitor,
         customer,
-        coupon,
+        email: None,
+        coupons: coupon.into_iter().collect(),
         partner: fields.get(Field::Partner).and_then(|text| text.parse().ok()).map(PartnerId),
         statement,
         status,
+        reason: None,
         new_customer: fields.get(Field::NewCustomer).and_then(is_new_customer),
         delivery: limited(fields.get(Field::Delivery).unwrap_or(""), ID_BYTES_MAX)?,
         catalog: context.catalog.version,
+        offer: None,
+        checkout_at: None,
+        items: Vec::new(),
     })
 }
 
@@ -257,7 +264,7 @@ fn stated(
         Some(id) => limited(id, ID_BYTES_MAX)?,
         None => derived_refund(key, amount),
     };
-    Ok((Statement::Refund { refund, amount }, status))
+    Ok((Statement::Refund { refund, amount, kind: RefundKind::Refund }, status))
 }
 
 /// Without an id of its own a refund is known by its order and amount, so that a repeated message is one refund. Two equal partial refunds of

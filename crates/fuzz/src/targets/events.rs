@@ -9,7 +9,7 @@ use events::{ClickHead, ClickId, ClickKeyring, EncodeError, Event, kind_of};
 use crate::{choices::Choices, world};
 
 /// What production wrote, of every kind and version, as hex.
-const GOLDENS: [&str; 9] = [
+const GOLDENS: [&str; 10] = [
     include_str!("../../../events/tests/golden/catalog_v1.hex"),
     include_str!("../../../events/tests/golden/claim_v1.hex"),
     include_str!("../../../events/tests/golden/click_v1.hex"),
@@ -19,6 +19,7 @@ const GOLDENS: [&str; 9] = [
     include_str!("../../../events/tests/golden/lookup_v1.hex"),
     include_str!("../../../events/tests/golden/quarantined_v1.hex"),
     include_str!("../../../events/tests/golden/report_v1.hex"),
+    include_str!("../../../events/tests/golden/report_v2.hex"),
 ];
 
 pub(super) fn goldens() -> Vec<Vec<u8>> {

@@ -147,7 +147,7 @@ impl History {
             statement: if rng.chance(90) {
                 Statement::Order { amount }
             } else {
-                Statement::Refund { refund: rng.of(["r1", "r2"]).into(), amount }
+                Statement::refund(rng.of(["r1", "r2"]), amount)
             },
             status: rng.chance(40).then(|| {
                 rng.of([ReportedStatus::Pending, ReportedStatus::Approved, ReportedStatus::Rejected])

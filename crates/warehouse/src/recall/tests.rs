@@ -1,7 +1,10 @@
 //! Against the real engine: what is read back is what was written.
 
-use events::{ClickKey, ClickMint, Consent, Device};
-use units::{DAY_MS, MINUTE_MS};
+use events::{
+    Channel, ClickKey, ClickMint, Consent, Item, RefundKind, RejectReason, ReportedClick, ReportedStatus,
+    Statement,
+};
+use units::{CatalogVersion, Currency, CustomerId, DAY_MS, MINUTE_MS, Money};
 
 use super::*;
 use crate::{
@@ -34,19 +37,38 @@ fn reports() -> Vec<Report> {
                 visitor: [None, Some(VisitorId(u64::MAX - n))][pick(2) as usize],
                 customer: [None, Some(CustomerId([n as u8; 16])), Some(CustomerId([0; 16]))]
                     [pick(3) as usize],
-                coupon: [None, Some("SUMMER".into())][pick(2) as usize].clone(),
+                email: [None, Some(CustomerId([n as u8 + 100; 16]))][pick(2) as usize],
+                coupons: ["SUMMER", "Tea \"5\""]
+                    .iter()
+                    .take(pick(3) as usize)
+                    .map(|it| (*it).into())
+                    .collect(),
                 partner: [None, Some(PartnerId(8))][pick(2) as usize],
                 statement: match pick(5) {
                     0 => Statement::Order { amount: None },
-                    1 => Statement::Refund { refund: "r1".into(), amount: None },
-                    2 => Statement::Refund { refund: "r2".into(), amount: Some(money(12, "USD")) },
+                    1 => Statement::refund("r1", None),
+                    2 => Statement::Refund {
+                        refund: "r2".into(),
+                        amount: Some(money(12, "USD")),
+                        kind: RefundKind::ALL[pick(2) as usize],
+                    },
                     3 => Statement::Order { amount: Some(money(0, "JPY")) },
                     _ => Statement::Order { amount: Some(money(i64::MAX, "EUR")) },
                 },
                 status: [None, Some(ReportedStatus::ALL[pick(3) as usize])][usize::from(pick(4) > 0)],
+                reason: [None, Some(RejectReason::ALL[pick(9) as usize])][pick(2) as usize],
                 new_customer: [None, Some(true), Some(false)][pick(3) as usize],
                 delivery: ["", "d-1"][pick(2) as usize].into(),
                 catalog: CatalogVersion(n as u32),
+                offer: [None, Some(OfferId(9))][pick(2) as usize],
+                checkout_at: [None, Some(received_at.back(77))][pick(2) as usize],
+                items: (0..pick(4))
+                    .map(|it| Item {
+                        product: format!("\"{it}\"\n\n;").into(),
+                        quantity: it as u32,
+                        minor: it.cast_signed() - 1,
+                    })
+                    .collect(),
             }
         })
         .collect()
@@ -135,6 +157,30 @@ fn blocks_of_touches_are_whole_hours_up_to_a_size() {
     let got = blocks(&[hour(1, some), hour(2, some), hour(9, 1), hour(10, 3 * some), hour(12, 1)]);
     let got: Vec<_> = got.iter().map(|it| (it.from.0 / HOUR_MS, it.to.0 / HOUR_MS, it.rows)).collect();
     assert_eq!(got, [(1, 3, 2 * some), (9, 10, 1), (10, 11, 3 * some), (12, 13, 1)]);
+}
+
+/// The columns that migration 6 added are filled by their defaults.
+#[test]
+fn a_row_of_an_earlier_build_keeps_its_coupon_and_its_refund() {
+    run(async {
+        let warehouse = warehouse().await;
+        let then = "INSERT INTO reports_log (event_id, received_at, advertiser_id, order_id, channel, event, coupon, statement, refund_id, ver) VALUES";
+        for row in [
+            "('0123456789abcde1', '2025-11-22 12:00:00.000', 1, 'A', 'postback', 'sale', 'TEA', 'order', '', 1)",
+            "('0123456789abcde2', '2025-11-22 12:00:00.001', 1, 'A', 'postback', 'sale', '', 'refund', 'r', 1)",
+        ] {
+            warehouse.execute(&format!("{then} {row}")).await.unwrap();
+        }
+        let recall = warehouse.recall().await.unwrap();
+        let read = warehouse.recalled_reports(&recall, 0).await.unwrap();
+        let [sale, refund] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!(sale.coupons, ["TEA".into()]);
+        assert_eq!(
+            (sale.email, sale.offer, sale.checkout_at, sale.items.len(), sale.reason),
+            (None, None, None, 0, None)
+        );
+        assert_eq!((refund.coupons.len(), &refund.statement), (0, &Statement::refund("r", None)));
+    });
 }
 
 #[test]

@@ -26,9 +26,9 @@ AS
 SELECT
   received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, {advertiser_name}, order_id,
   channel, event, click_id, refused_click, refused_reason,
-  if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, coupon, partner_id,
-  statement, refund_id, if(has_amount, {money amount_minor}, NULL) AS amount, amount_minor, currency, status, new_customer,
-  delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
+  if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, email_id,
+  coupon, coupons, partner_id, offer_id, {offer_name}, statement, refund_id, refund_kind, if(has_amount, {money amount_minor}, NULL) AS amount, amount_minor, currency, items, status, reason,
+  new_customer, nullIf(checkout_at, toDateTime64(0, 3, 'UTC')) AS checkout_at, delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
 FROM reports_log FINAL
 SETTINGS {final};
 

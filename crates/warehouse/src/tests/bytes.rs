@@ -1,8 +1,11 @@
 //! The bytes that leave for the engine: one row of each table, frozen.
 
-use events::{Channel, OrderKey, Report, ReportedClick, ReportedStatus, Statement};
+use events::{
+    Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
+};
 use units::{
-    AdvertiserId, CatalogVersion, Currency, CustomerId, Money, Origin, PartnerId, VisitorId, WriterId,
+    AdvertiserId, CatalogVersion, Currency, CustomerId, Money, OfferId, Origin, PartnerId, VisitorId,
+    WriterId,
 };
 
 use super::world::{NOON, click, later, order};
@@ -19,16 +22,22 @@ pub(super) fn full_report() -> Report {
         click: ReportedClick::Signed(click(1, NOON).head.id),
         visitor: Some(VisitorId(9)),
         customer: Some(CustomerId([0xab; 16])),
-        coupon: Some("TEA10".into()),
+        email: Some(CustomerId([0xcd; 16])),
+        coupons: vec!["TEA10".into(), "POT".into()],
         partner: Some(PartnerId(5)),
         statement: Statement::Refund {
             refund: "R-1".into(),
             amount: Some(Money { minor: 100, currency: Currency::EUR }),
+            kind: RefundKind::Chargeback,
         },
         status: Some(ReportedStatus::Approved),
+        reason: Some(RejectReason::Returned),
         new_customer: Some(false),
         delivery: "d-1".into(),
         catalog: CatalogVersion(7),
+        offer: Some(OfferId(6)),
+        checkout_at: Some(NOON.back(1)),
+        items: vec![Item { product: "SKU \"1\"".into(), quantity: 2, minor: 100 }],
     }
 }
 
@@ -54,5 +63,5 @@ fn rows_are_frozen() {
         let hex = bytes.iter().fold(String::new(), |hex, it| hex + &format!("{it:02x}"));
         format!("{} {} rows {hex}\n", table.name(), block.rows())
     });
-    super::golden("rows.hex", &lines.collect::<String>());
+    super::golden("rows_v2.hex", &lines.collect::<String>());
 }

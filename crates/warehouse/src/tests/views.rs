@@ -47,12 +47,13 @@ fn a_report_reads_back_whole() {
         warehouse.write("a", &batch).await.unwrap();
         let read = column(
             &warehouse,
-            "SELECT received_at, reported_at, advertiser_id, order_id, channel, event, click_id != '', visitor_id, customer_id, coupon, partner_id, \
-             statement, refund_id, amount, amount_minor, currency, status, new_customer, delivery, catalog_version, writer, incarnation, sequence FROM reports",
+            "SELECT received_at, reported_at, advertiser_id, order_id, channel, event, click_id != '', visitor_id, customer_id, email_id, coupon, coupons, partner_id, offer_id, \
+             statement, refund_id, refund_kind, amount, amount_minor, currency, items, status, reason, new_customer, checkout_at, delivery, catalog_version, writer, incarnation, sequence FROM reports",
         )
         .await;
         let want = "('2025-11-22 12:15:00.000','2025-11-22 12:00:00.000',1,'A-1','shopify','sale',1,'0000000000000009',\
-             'abababababababababababababababab','TEA10',5,'refund','R-1',1,100,'EUR','approved','no','d-1',7,65537,3,4)";
+             'abababababababababababababababab','cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd','TEA10',['TEA10','POT'],5,6,'refund','R-1','chargeback',1,100,'EUR',\
+             '[{\"product\":\"SKU \\\\\"1\\\\\"\",\"quantity\":2,\"minor\":100}]','approved','returned','no','2025-11-22 11:59:59.999','d-1',7,65537,3,4)";
         assert_eq!(read, [want]);
     });
 }

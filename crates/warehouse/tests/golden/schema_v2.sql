@@ -306,6 +306,15 @@ SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_
 
 ALTER TABLE clicks_log MODIFY SETTING min_bytes_for_wide_part = 67108864;
 
+ALTER TABLE reports_log
+  ADD COLUMN IF NOT EXISTS email_id String DEFAULT '',
+  ADD COLUMN IF NOT EXISTS coupons Array(String) DEFAULT if(coupon = '', [], [coupon]),
+  ADD COLUMN IF NOT EXISTS offer_id UInt32 DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS checkout_at DateTime64(3, 'UTC') DEFAULT toDateTime64(0, 3, 'UTC'),
+  ADD COLUMN IF NOT EXISTS items String DEFAULT '',
+  ADD COLUMN IF NOT EXISTS reason LowCardinality(String) DEFAULT '',
+  ADD COLUMN IF NOT EXISTS refund_kind LowCardinality(String) DEFAULT if(statement = 'refund', 'refund', '');
+
 ALTER TABLE quarantine_log ADD COLUMN IF NOT EXISTS replayed_at DateTime('UTC') DEFAULT 0;
 
 CREATE OR REPLACE VIEW clicks
@@ -334,9 +343,9 @@ AS
 SELECT
   received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, joinGet('tributary.advertiser_names', 'name', advertiser_id) AS advertiser_name, order_id,
   channel, event, click_id, refused_click, refused_reason,
-  if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, coupon, partner_id,
-  statement, refund_id, if(has_amount, CAST(amount_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)), NULL) AS amount, amount_minor, currency, status, new_customer,
-  delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
+  if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, email_id,
+  coupon, coupons, partner_id, offer_id, joinGet('tributary.offer_names', 'name', offer_id) AS offer_name, statement, refund_id, refund_kind, if(has_amount, CAST(amount_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)), NULL) AS amount, amount_minor, currency, items, status, reason,
+  new_customer, nullIf(checkout_at, toDateTime64(0, 3, 'UTC')) AS checkout_at, delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence
 FROM reports_log FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1, join_use_nulls = 0, prefer_column_name_to_alias = 0;
 

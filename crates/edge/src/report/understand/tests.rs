@@ -163,7 +163,10 @@ fn an_order_is_read_whole() {
     let amount = Money { minor: 123_450, currency: Currency::parse("USD").unwrap() };
     assert_eq!(report.statement, Statement::Order { amount: Some(amount) });
     assert_eq!((&*report.event, report.status), ("lead", Some(ReportedStatus::Pending)));
-    assert_eq!((report.coupon.as_deref(), report.partner), (Some("SAVE"), Some(PartnerId(100))));
+    assert_eq!(
+        (report.coupons.first().map(|it| &**it), report.partner),
+        (Some("SAVE"), Some(PartnerId(100)))
+    );
     assert_eq!(
         report.reported_at.unwrap().to_string(),
         "2025-11-22T12:36:11.000Z",
@@ -209,7 +212,7 @@ fn what_cannot_be_an_order_is_refused_and_a_strange_click_is_not() {
 fn refunds_are_told_by_sign_by_word_and_by_id() {
     let world = World::new();
     let refund = |query: &str| match world.report(query).unwrap() {
-        Report { statement: Statement::Refund { refund, amount }, status, .. } => {
+        Report { statement: Statement::Refund { refund, amount, .. }, status, .. } => {
             (refund, amount.map(|it| it.minor), status)
         }
         other => panic!("{query}: {other:?}"),
