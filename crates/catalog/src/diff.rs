@@ -32,8 +32,20 @@ pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
         let all = all.flat_map(|(offer, overrides)| overrides.iter().map(move |it| (offer, it)));
         all.map(|(offer, (whom, changes))| (override_name(*offer, &whom), *changes)).collect()
     };
+    let dialects = |catalog: &Catalog| -> HashMap<_, _> {
+        catalog.dialects.iter().map(|it| (it.0.clone(), it.1.lines())).collect()
+    };
+    rows("dialect", &dialects(old), &dialects(new), Clone::clone, Clone::clone, &mut lines);
+    rows("alias", &aliases(old), &aliases(new), Clone::clone, |it| vec![("id", it.to_string())], &mut lines);
     rows("override of", &by_key(old), &by_key(new), Clone::clone, override_fields, &mut lines);
     lines
+}
+
+/// What each old id stands for.
+fn aliases(catalog: &Catalog) -> HashMap<String, u32> {
+    let all =
+        catalog.dialects.values().flat_map(|dialect| dialect.aliases.iter().map(move |it| (dialect, it)));
+    all.map(|(dialect, (what, old, id))| (format!("{}/{} {old}", dialect.name, what.as_str()), id)).collect()
 }
 
 fn rows<K: Eq + Hash, V, N: Ord + std::fmt::Display>(

@@ -4,6 +4,7 @@
 //! answers which one is in force at an instant. Not here: files, the log and the swap of a snapshot (`edge`, `cli`); what a rule does to an
 //! order (`attribution`). Start at [`Catalog`].
 
+mod dialect;
 mod diff;
 pub mod duration;
 mod explain;
@@ -14,6 +15,10 @@ mod parse;
 mod sharing;
 mod template;
 
+pub use dialect::{
+    ALIASES_MAX, AliasOf, Aliases, Amounts, ClickField, DIALECTS_MAX, Dialect, DialectReply, DialectStatus,
+    PathForm, PathPair, ReportField, Resolved, Taken, decoded, without_tail,
+};
 pub use diff::diff;
 pub use explain::{RuleLine, explain};
 pub use history::History;
@@ -24,8 +29,8 @@ pub use model::{
 };
 pub use parse::{
     CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,
-    SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, load, merge_text, parse, resolve_secrets, split_text,
-    webhook_key,
+    SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, built_in_dialects, load, merge_text, parse, resolve_secrets,
+    split_text, webhook_key,
 };
 pub use sharing::{Model, PositionWeights};
 pub use template::{DESTINATION_BYTES_MAX, Macro, Part, SUBS_MAX, Template, Values, encode};

@@ -16,7 +16,7 @@ pub use self::{
     offer::Offer,
     rules::{Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
 };
-use crate::template::Template;
+use crate::{dialect::Dialect, template::Template};
 
 /// One version. Built whole and checked; every id that one table names is in the other.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,8 @@ pub struct Catalog {
     pub coupons: HashMap<(AdvertiserId, Box<str>), Coupon>,
     /// Rules that replace an offer's for a partner type or a partner, by offer: a decision looks at one offer's.
     pub overrides: BTreeMap<OfferId, Overrides>,
+    /// Links and postbacks of other systems that are understood, by name.
+    pub dialects: BTreeMap<Box<str>, Dialect>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.

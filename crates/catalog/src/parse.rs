@@ -5,6 +5,7 @@
 //! Not here: reading files (`cli`), the log (`journal`). Start at [`parse`].
 
 mod build;
+mod dialects;
 mod error;
 mod reader;
 mod rows;
@@ -14,6 +15,7 @@ mod values;
 
 use units::{CatalogVersion, EpochMs};
 
+pub use dialects::built_in_dialects;
 pub use error::{CatalogError, ERRORS_MAX, ErrorCode};
 pub use rows::LINKS_MAX;
 pub use secrets::{SecretSource, resolve_secrets, webhook_key};

@@ -59,8 +59,8 @@ pub(crate) enum Followed {
     },
     /// 503, so that the real click comes to us.
     NotYet,
-    /// 404.
-    Unknown,
+    /// 404, and why.
+    Unknown(&'static str),
     /// 503.
     NoCatalog,
 }
@@ -76,7 +76,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    const fn unwritten(followed: Followed, outcome: Outcome, at: EpochMs) -> Self {
+    pub(crate) const fn unwritten(followed: Followed, outcome: Outcome, at: EpochMs) -> Self {
         Self { followed, outcome, sequence: None, at }
     }
 }
@@ -88,28 +88,49 @@ pub(crate) fn follow(worker: &Worker, visit: &Visit<'_>, code: Option<&str>) -> 
     };
     let parameters = Parameters::parse(visit.query);
     let code = code.unwrap_or(&parameters.link);
-    let Some(route) = routes.link(code) else {
-        return Done::unwritten(elsewhere(&routes), Outcome::UnknownLink, worker.clock());
+    let Some(route) = routes.link(code).or_else(|| near(worker, &routes, code)) else {
+        return Done::unwritten(elsewhere(&routes, "no such link"), Outcome::UnknownLink, worker.clock());
     };
+    follow_route(worker, visit, &routes, route, &parameters)
+}
+
+/// A code that came with what mail programs and people leave at its end, or encoded.
+#[cold]
+fn near<'r>(worker: &Worker, routes: &'r Routes, code: &str) -> Option<&'r Route> {
+    let decoded = catalog::decoded(code);
+    let found = catalog::without_tail(&decoded).and_then(|code| routes.link(code))?;
+    worker.counters.add(Count::NearMisses, 1);
+    Some(found)
+}
+
+/// Follows a link that was found.
+pub(crate) fn follow_route(
+    worker: &Worker,
+    visit: &Visit<'_>,
+    routes: &Routes,
+    route: &Route,
+    parameters: &Parameters<'_>,
+) -> Done {
     if !route.is_active {
-        return Done::unwritten(elsewhere(&routes), Outcome::Inactive, worker.clock());
+        return Done::unwritten(elsewhere(routes, "no such link"), Outcome::Inactive, worker.clock());
     }
     if parameters.no_track {
         let now = worker.clock();
-        let landing = land(route, &parameters, "", now);
+        let landing = land(route, parameters, "", now);
         let followed = Followed::Redirect { location: landing.location, remember: None };
         return Done::unwritten(followed, Outcome::NoTrack, now);
     }
     if parameters.truncated {
         worker.counters.add(Count::Truncated, 1);
     }
-    worker.with_recorder(|recorder| record(worker, recorder, visit, &routes, route, &parameters))
+    worker.with_recorder(|recorder| record(worker, recorder, visit, routes, route, parameters))
 }
 
-fn elsewhere(routes: &Routes) -> Followed {
+/// Where a visitor without a link goes, or why nowhere.
+pub(crate) fn elsewhere(routes: &Routes, why: &'static str) -> Followed {
     match &routes.catalog.fallback_url {
         Some(url) => Followed::Redirect { location: url.to_string(), remember: None },
-        None => Followed::Unknown,
+        None => Followed::Unknown(why),
     }
 }
 

@@ -130,6 +130,18 @@ counted! {
         Truncated,
         /// Deep links that were not followed.
         DeepLinkRefused,
+        /// Clicks in a dialect whose link was found.
+        DialectClicks,
+        /// Reports in a dialect.
+        DialectReports,
+        /// Clicks in a dialect of a partner that nobody knows.
+        DialectUnknownPartner,
+        /// Clicks in a dialect to an offer that nobody knows.
+        DialectUnknownOffer,
+        /// Clicks in a dialect without a link to follow.
+        DialectNoLink,
+        /// Ids and codes that were found only without their tail or in another case.
+        NearMisses,
         /// The clock stood before an instant it had shown.
         ClockBackwards,
         /// Connections taken.

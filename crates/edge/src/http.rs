@@ -17,6 +17,7 @@ use units::{EpochMs, VisitorId};
 use crate::{
     click::{Done, Followed, Manner, Visit, follow},
     counters::Outcome,
+    dialects::{self, Spoken, What},
     fields::Fields,
     network,
     plain::Plain,
@@ -47,6 +48,15 @@ pub(crate) async fn handle(worker: &Worker, peer: IpAddr, request: Request<Incom
             return click(worker, peer, &request, code.trim_end_matches('/')).await;
         };
         return refusal;
+    }
+    if let Some(spoken) = dialects::spoken(worker, &request) {
+        return match spoken.what {
+            What::Click(_) => match without_body(worker, &request) {
+                Some(refusal) => refusal,
+                None => dialect_click(worker, peer, &request, &spoken).await,
+            },
+            What::Report { .. } => reports::in_dialect(worker, request, spoken).await,
+        };
     }
     match path {
         "/p.gif" => match without_body(worker, &request) {
@@ -195,15 +205,28 @@ fn is_trusted(worker: &Worker, peer: IpAddr) -> bool {
 
 async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code: &str) -> Reply {
     let fields = fields(worker, request);
+    let visit = click_of(worker, peer, request, &fields);
+    clicked(worker, peer, &fields, &visit, code).await.into_reply()
+}
+
+/// A click by a link of another system.
+async fn dialect_click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, spoken: &Spoken) -> Reply {
+    let fields = fields(worker, request);
+    let visit = click_of(worker, peer, request, &fields);
+    let done = dialects::follow(worker, &visit, spoken, request.uri().path());
+    followed(worker, peer, &fields, done).await.into_reply()
+}
+
+fn click_of<'a>(
+    worker: &Worker,
+    peer: IpAddr,
+    request: &'a Request<Incoming>,
+    fields: &Fields<'a>,
+) -> Visit<'a> {
     let query = request.uri().query().unwrap_or("");
-    let mut visit = visit(worker, peer, query, &fields, TouchKind::Click);
+    let mut visit = visit(worker, peer, query, fields, TouchKind::Click);
     visit.manner = manner(request.method(), request.headers());
-    match clicked(worker, peer, &fields, &visit, code).await {
-        Answer::Redirect { location, cookie } => {
-            reply::redirect(location, cookie).unwrap_or_else(reply::bad_destination)
-        }
-        Answer::Other(reply) => reply,
-    }
+    visit
 }
 
 /// Answers a click that needs no general server. Its host was checked.
@@ -225,6 +248,17 @@ pub(crate) enum Answer {
     Other(Reply),
 }
 
+impl Answer {
+    fn into_reply(self) -> Reply {
+        match self {
+            Self::Redirect { location, cookie } => {
+                reply::redirect(location, cookie).unwrap_or_else(reply::bad_destination)
+            }
+            Self::Other(reply) => reply,
+        }
+    }
+}
+
 async fn clicked(
     worker: &Worker,
     peer: IpAddr,
@@ -232,7 +266,15 @@ async fn clicked(
     visit: &Visit<'_>,
     code: &str,
 ) -> Answer {
-    let done = settled(worker, follow(worker, visit, Some(code))).await;
+    let mut done = follow(worker, visit, Some(code));
+    if done.outcome == Outcome::UnknownLink {
+        done = dialects::instead(worker, visit, fields.hosts.first().copied(), code).unwrap_or(done);
+    }
+    followed(worker, peer, fields, done).await
+}
+
+async fn followed(worker: &Worker, peer: IpAddr, fields: &Fields<'_>, done: Done) -> Answer {
+    let done = settled(worker, done).await;
     worker.counters.count(done.outcome);
     match done.followed {
         Followed::Redirect { location, remember } => {
@@ -240,7 +282,7 @@ async fn clicked(
             Answer::Redirect { location, cookie: remember.map(cookie) }
         }
         Followed::NotYet => Answer::Other(reply::not_yet()),
-        Followed::Unknown => Answer::Other(reply::text(StatusCode::NOT_FOUND, "no such link\n".to_owned())),
+        Followed::Unknown(why) => Answer::Other(reply::text(StatusCode::NOT_FOUND, format!("{why}\n"))),
         Followed::NoCatalog => Answer::Other(reply::unavailable()),
     }
 }
@@ -268,7 +310,7 @@ async fn pixel(worker: &Worker, peer: IpAddr, request: &Request<Incoming>) -> Re
         Followed::NoCatalog | Followed::NotYet => {
             reply::pixel(StatusCode::SERVICE_UNAVAILABLE, Some("no_catalog"), None)
         }
-        Followed::Redirect { .. } | Followed::Unknown => {
+        Followed::Redirect { .. } | Followed::Unknown(_) => {
             reply::pixel(StatusCode::NOT_FOUND, Some("unknown_link"), None)
         }
     }

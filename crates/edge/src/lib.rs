@@ -9,6 +9,7 @@ mod agent;
 mod click;
 mod counters;
 mod deep_link;
+mod dialects;
 mod direct;
 mod duplicates;
 mod edge;

@@ -4,8 +4,8 @@
 //! another's cache lines.
 
 use telemetry::{
-    ConnectionRefusal, Counter, EdgeOutcome, Gauge, Label as _, ReportResult, ShipResult, Telemetry, Topic,
-    UnrecordedReason, VerdictLabel, VersionResult,
+    ConnectionRefusal, Counter, DialectResult, EdgeOutcome, Gauge, Label as _, ReportResult, ShipResult,
+    Telemetry, Topic, UnrecordedReason, VerdictLabel, VersionResult,
 };
 
 use crate::{
@@ -62,7 +62,9 @@ fn publish(state: &State, telemetry: &Telemetry) {
     for (reason, count) in refused {
         telemetry.counter(Counter::EdgeConnectionsRefused(reason)).absolute(state.count(count));
     }
+    publish_dialects(state, telemetry);
     let alone = [
+        (Counter::EdgeNearMisses, Count::NearMisses),
         (Counter::EdgeAcceptErrors, Count::AcceptFailed),
         (Counter::EdgeConnectionErrors, Count::ConnectionErrors),
         (Counter::EdgePanics, Count::Panics),
@@ -83,6 +85,19 @@ fn publish(state: &State, telemetry: &Telemetry) {
     telemetry.gauge(Gauge::CatalogVersion).set(f64::from(version));
     telemetry.gauge(Gauge::EdgeRecentClicks).set(as_f64(state.shared.duplicates.len()));
     telemetry.gauge(Gauge::EdgeConnections).set(as_f64(state.connections()));
+}
+
+fn publish_dialects(state: &State, telemetry: &Telemetry) {
+    let dialects = [
+        (DialectResult::Click, Count::DialectClicks),
+        (DialectResult::Report, Count::DialectReports),
+        (DialectResult::UnknownPartner, Count::DialectUnknownPartner),
+        (DialectResult::UnknownOffer, Count::DialectUnknownOffer),
+        (DialectResult::NoLink, Count::DialectNoLink),
+    ];
+    for (result, count) in dialects {
+        telemetry.counter(Counter::EdgeDialects(result)).absolute(state.count(count));
+    }
 }
 
 fn publish_shipped(shipped: &Snapshot, telemetry: &Telemetry) {

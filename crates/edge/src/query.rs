@@ -53,21 +53,36 @@ impl<'a> Parameters<'a> {
         let mut read = Self { budget_left: TEXT_BYTES_MAX, ..Self::default() };
         let mut pairs = pairs(query);
         for (name, value) in pairs.by_ref().take(PARAMETERS_MAX) {
-            read.take(name, value);
+            read.take(meaning(&name), name, value);
         }
         read.truncated |= pairs.next().is_some();
+        read.finished()
+    }
+
+    /// What values say whose meaning was found already; those that count before others come first.
+    pub(crate) fn of(values: Vec<(Meaning, Pair<'a>)>) -> Self {
+        let mut read = Self { budget_left: TEXT_BYTES_MAX, ..Self::default() };
+        read.truncated = values.len() > PARAMETERS_MAX;
+        for (meaning, (name, value)) in values.into_iter().take(PARAMETERS_MAX) {
+            read.take(meaning, name, value);
+        }
+        read.finished()
+    }
+
+    fn finished(mut self) -> Self {
+        let read = &mut self;
         read.subs.sort_by_key(|(number, _)| *number);
         if read.source.is_empty()
             && let Some((_, value)) = read.tags.iter().find(|(name, _)| name == "utm_source")
         {
             read.source.clone_from(value);
         }
-        read
+        self
     }
 
     /// The first of several equal names wins, so that nobody can overrule a link by appending to it.
-    fn take(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
-        match meaning(&name) {
+    fn take(&mut self, meaning: Meaning, name: Cow<'a, str>, value: Cow<'a, str>) {
+        match meaning {
             Meaning::Sub(number) if !value.is_empty() && self.subs.iter().all(|(n, _)| *n != number) => {
                 let value = self.kept(value);
                 self.subs.push((number, value));
@@ -119,7 +134,7 @@ pub(crate) fn names_a_link(query: &str) -> bool {
 }
 
 /// The query's pairs, decoded as a form's. Most stand there as they are meant, and are borrowed.
-fn pairs(query: &str) -> impl Iterator<Item = Pair<'_>> {
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = Pair<'_>> {
     query.split('&').filter(|it| !it.is_empty()).map(|piece| {
         // Without an early end this is a few wide comparisons.
         let is_encoded = piece.bytes().fold(false, |found, byte| found | matches!(byte, b'%' | b'+'));

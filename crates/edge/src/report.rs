@@ -20,7 +20,7 @@ mod words;
 pub(crate) use answer::{Line, batch_answer, refused, said_of, understood};
 pub(crate) use customer::CustomerHasher;
 pub use fields::report_parameter;
-pub(crate) use fields::{Field, Fields};
+pub(crate) use fields::{Field, Fields, PAIRS_MAX, VALUE_BYTES_MAX};
 pub(crate) use json::Json;
 pub(crate) use refusal::Refusal;
 pub(crate) use signature::{is_shopify_signed, is_standard_signed, is_timely, is_woocommerce_signed};

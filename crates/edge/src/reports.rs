@@ -30,7 +30,10 @@ use crate::{
     worker::Worker,
 };
 
+mod dialect;
 mod hooks;
+
+pub(crate) use dialect::in_dialect;
 
 /// Answers a request to one of the endpoints, or 404.
 pub(crate) async fn handle(worker: &Worker, _peer: IpAddr, request: Request<Incoming>) -> Reply {
@@ -268,8 +271,27 @@ fn token_of(headers: &HeaderMap) -> Option<String> {
     key.or(bearer).map(|it| it.trim().to_owned()).filter(|it| !it.is_empty())
 }
 
+/// What a body of one report says.
+enum Said {
+    Nothing,
+    Json(Json),
+    Form(Bytes),
+}
+
 /// A form's or JSON object's values; none for an empty body, whatever type it claims.
 async fn body_fields(request: Request<Incoming>) -> Result<Fields, Refusal> {
+    match said(request).await? {
+        Said::Nothing => Ok(Fields::default()),
+        Said::Json(json) => fields_of(|it| it.add_json(&json)),
+        Said::Form(text) => fields_of(|it| it.add_form(form(&text)?)),
+    }
+}
+
+fn form(body: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(body).map_err(|_| Refusal::NotUtf8)
+}
+
+async fn said(request: Request<Incoming>) -> Result<Said, Refusal> {
     let kind = request
         .headers()
         .get(CONTENT_TYPE)
@@ -278,15 +300,14 @@ async fn body_fields(request: Request<Incoming>) -> Result<Fields, Refusal> {
         .to_ascii_lowercase();
     let body = body(request).await?;
     if body.trim_ascii().is_empty() {
-        return Ok(Fields::default());
+        return Ok(Said::Nothing);
     }
     let kind = kind.split(';').next().unwrap_or("").trim();
     if kind == "application/json" || kind.ends_with("+json") || kind == "text/json" {
-        return fields_of(|it| it.add_json(&Json::parse(&body)?));
+        return Json::parse(&body).map(Said::Json);
     }
     if kind.is_empty() || kind == "application/x-www-form-urlencoded" {
-        let text = std::str::from_utf8(&body).map_err(|_| Refusal::NotUtf8)?;
-        return fields_of(|it| it.add_form(text));
+        return Ok(Said::Form(body));
     }
     Err(Refusal::ContentType)
 }

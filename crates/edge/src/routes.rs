@@ -9,7 +9,7 @@ use catalog::{Catalog, Secret, Status, Template};
 use units::{AdvertiserId, CatalogVersion, Currency, LinkId, OfferId, PartnerId};
 use url::Url;
 
-use crate::deep_link::HostRule;
+use crate::{deep_link::HostRule, dialects::Dialects};
 
 /// What the links of one offer share.
 #[derive(Debug)]
@@ -46,13 +46,15 @@ pub(crate) struct Routes {
     pub(crate) catalog: Arc<Catalog>,
     /// By lower-case code.
     by_code: HashMap<Box<str>, Route>,
+    /// Of other systems.
+    pub(crate) dialects: Dialects,
 }
 
 impl Routes {
     pub(crate) fn new(catalog: Arc<Catalog>) -> Self {
         let offers: HashMap<OfferId, (Arc<OfferRoute>, Names)> =
             catalog.offers.keys().filter_map(|id| Some((*id, offer_route(&catalog, *id)?))).collect();
-        let by_code = catalog
+        let by_code: HashMap<Box<str>, Route> = catalog
             .links
             .values()
             .filter_map(|link| {
@@ -60,7 +62,13 @@ impl Routes {
                 Some((link.code.clone(), route(&catalog, link, offer, taken)?))
             })
             .collect();
-        Self { catalog, by_code }
+        let dialects = Dialects::new(&catalog, by_code.values());
+        Self { catalog, by_code, dialects }
+    }
+
+    /// By its number.
+    pub(crate) fn numbered(&self, link: LinkId) -> Option<&Route> {
+        self.by_code.get(&self.catalog.links.get(&link)?.code)
     }
 
     pub(crate) fn version(&self) -> CatalogVersion {

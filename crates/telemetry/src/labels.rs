@@ -118,6 +118,20 @@ labels! {
         NotKept "not_kept",
     }
 
+    /// What became of a request in a dialect of another system.
+    DialectResult "result" {
+        /// A click whose link was found.
+        Click "click",
+        /// A report, taken or refused.
+        Report "report",
+        /// A click of a partner that nobody knows.
+        UnknownPartner "unknown_partner",
+        /// A click to an offer that nobody knows.
+        UnknownOffer "unknown_offer",
+        /// A click whose partner has no active link to its offer, or by a link that nobody knows.
+        NoLink "no_link",
+    }
+
     /// What became of a version of the catalog.
     VersionResult "result" {
         /// In force.

@@ -3,8 +3,9 @@
 //! Base units, `_total` on counters, one unit per metric (dependencies.md 3.1). Start at [`Counter`].
 
 use crate::labels::{
-    Bucket, ConnectionRefusal, EdgeOutcome, InsertFailure, Label, MatchResult, Partition, ReportResult, Role,
-    ShipResult, SpoolDeletion, Stage, Table, Topic, UnrecordedReason, VerdictLabel, VersionResult,
+    Bucket, ConnectionRefusal, DialectResult, EdgeOutcome, InsertFailure, Label, MatchResult, Partition,
+    ReportResult, Role, ShipResult, SpoolDeletion, Stage, Table, Topic, UnrecordedReason, VerdictLabel,
+    VersionResult,
 };
 
 /// Name and value of each label of a series.
@@ -79,6 +80,8 @@ metrics! {
         EdgeConnectionErrors "edge_connection_errors_total" "Connections that ended in an error of HTTP or of the network.",
         EdgePanics "edge_panics_total" "Requests that panicked: a bug of ours, the thread served on.",
         EdgeOrderIdsEncoded "edge_order_ids_encoded_total" "Reports whose order id still held a percent-encoding.",
+        EdgeDialects(result: DialectResult) "edge_dialects_total" "Requests in a dialect of another system, by result.",
+        EdgeNearMisses "edge_near_misses_total" "Clicks and reports whose link, partner or offer was found only without punctuation at its end or in another case.",
         EdgeTextsCut "edge_texts_cut_total" "Clicks with a text that was cut to its limit.",
         EdgeDeepLinksRefused "edge_deep_links_refused_total" "Deep links that were not followed.",
         EdgeClockBackwards "edge_clock_backwards_total" "Times the clock stood before an instant it had shown.",

@@ -48,6 +48,7 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     }
     coupons(draft.coupons, &mut catalog, errors);
     overrides(draft.overrides, &mut catalog, errors);
+    super::dialects::build(draft.dialects, draft.aliases, &mut catalog, errors);
     catalog
 }
 

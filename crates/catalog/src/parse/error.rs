@@ -91,6 +91,12 @@ codes! {
     BadSecret "bad_secret",
     /// A secret named by file or environment that was not read.
     UnresolvedSecret "unresolved_secret",
+    /// A dialect that cannot be meant: a path that is another's or ours, a name with two meanings, words without a path.
+    BadDialect "bad_dialect",
+    /// A dialect twice.
+    DuplicateDialect "duplicate_dialect",
+    /// An old id that stands for two.
+    DuplicateAlias "duplicate_alias",
     /// A logged text whose parts do not add up.
     DamagedText "damaged_text",
 }

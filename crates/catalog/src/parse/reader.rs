@@ -52,7 +52,7 @@ impl<'r, 'a> Row<'r, 'a> {
         lines: &'r Lines<'a>,
         errors: &'r mut Errors,
     ) -> Self {
-        let row = Self { what, table, lines, spot: lines.spot(offset), errors };
+        let row = Self::any(what, (table, offset), lines, errors);
         for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             let name = shown(key.get_ref());
             row.errors.add(
@@ -63,6 +63,40 @@ impl<'r, 'a> Row<'r, 'a> {
             );
         }
         row
+    }
+
+    /// Opens a table whose keys are the user's own.
+    fn any(
+        what: &'static str,
+        (table, offset): (&'r DeTable<'r>, usize),
+        lines: &'r Lines<'a>,
+        errors: &'r mut Errors,
+    ) -> Self {
+        Self { what, table, lines, spot: lines.spot(offset), errors }
+    }
+
+    /// A table within this one; `known` as for [`Row::open`], `None` where any key may be.
+    pub(super) fn inner<'s>(
+        &'s mut self,
+        key: &str,
+        what: &'static str,
+        known: Option<&[&'static str]>,
+    ) -> Option<Row<'s, 'a>> {
+        let (value, spot) = self.value(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(spot, key, value.get_ref(), "a table");
+            return None;
+        };
+        let fields = (table, value.span().start);
+        Some(match known {
+            Some(known) => Row::open(what, fields, known, self.lines, self.errors),
+            None => Row::any(what, fields, self.lines, self.errors),
+        })
+    }
+
+    /// Its keys, as they were written.
+    pub(super) fn keys(&self) -> Vec<&'r str> {
+        self.table.iter().map(|(key, _)| key.get_ref().as_ref()).collect()
     }
 
     fn value(&self, key: &str) -> Option<(&'r Spanned<DeValue<'r>>, Spot<'a>)> {
@@ -224,6 +258,16 @@ impl<'r, 'a> Row<'r, 'a> {
             self.wrong_type(spot, key, value.get_ref(), "a list of whole numbers, such as [40, 20, 40]");
         }
         numbers
+    }
+
+    /// A text, or a list of them.
+    pub(super) fn text_or_texts(&mut self, key: &str) -> Vec<(&'r str, Spot<'a>)> {
+        match self.value(key) {
+            Some((value, spot)) if value.get_ref().is_str() => {
+                value.get_ref().as_str().map(|text| (text, spot)).into_iter().collect()
+            }
+            _ => self.texts(key),
+        }
     }
 
     /// A point in time: TOML's own, or RFC 3339 in quotes. Years before 1970 and without an offset are refused.

@@ -19,16 +19,19 @@ use toml::{
 use units::{Currency, EpochMs};
 
 use super::{
+    dialects::{AliasRow, DialectRow},
     error::{ErrorCode, Errors, Spot},
     reader::{Lines, Row},
 };
+use crate::dialect::{ALIASES_MAX, DIALECTS_MAX};
 use crate::model::{Advertiser, Coupon, Link, Offer, Override, Partner, Status};
 
 /// Links of one version.
 pub const LINKS_MAX: usize = 1_000_000;
 
-const TABLES: [&str; 6] = ["advertiser", "offer", "partner", "link", "coupon", "override"];
-const TOP_KEYS: [&str; 9] = [
+const TABLES: [&str; 8] =
+    ["advertiser", "offer", "partner", "link", "coupon", "override", "dialect", "alias"];
+const TOP_KEYS: [&str; 11] = [
     "fallback_url",
     "effective_at",
     "allow_local",
@@ -38,6 +41,8 @@ const TOP_KEYS: [&str; 9] = [
     "link",
     "coupon",
     "override",
+    "dialect",
+    "alias",
 ];
 const STATUS: [(&str, Status); 3] =
     [("active", Status::Active), ("paused", Status::Paused), ("closed", Status::Closed)];
@@ -96,6 +101,8 @@ pub(super) struct Draft<'a> {
     pub(super) links: Vec<(Link, Option<Located<'a>>)>,
     pub(super) coupons: Vec<(Coupon, Spot<'a>)>,
     pub(super) overrides: Vec<(Override, Spot<'a>)>,
+    pub(super) dialects: Vec<DialectRow<'a>>,
+    pub(super) aliases: Vec<AliasRow<'a>>,
     /// Every id with the place of its row, also of rows that have other errors, so that one mistake is not reported twice.
     pub(super) ids: HashMap<(Table, u32), Spot<'a>>,
     pub(super) codes: HashMap<Box<str>, Spot<'a>>,
@@ -135,9 +142,8 @@ impl<'a> Draft<'a> {
             errors.add(spot, ErrorCode::WrongType, message, format!("write [[{table}]] in double brackets"));
             return;
         };
-        if table == "link" && self.links.len() + list.len() > LINKS_MAX {
-            let message = format!("more than {LINKS_MAX} links");
-            errors.add(spot, ErrorCode::TooManyRows, message, "remove links that are closed for good");
+        if let Some((max, advice)) = self.too_many(table, list.len()) {
+            errors.add(spot, ErrorCode::TooManyRows, format!("more than {max} rows of `{table}`"), advice);
             return;
         }
         for item in list {
@@ -158,9 +164,24 @@ impl<'a> Draft<'a> {
                 "partner" => self.partner((fields, at), lines, errors),
                 "link" => self.link((fields, at), lines, errors),
                 "coupon" => self.coupon((fields, at), lines, errors),
+                "dialect" => self.dialect((fields, at), lines, errors),
+                "alias" => self.alias((fields, at), lines, errors),
                 _ => self.override_row((fields, at), lines, errors),
             }
         }
+    }
+
+    /// The limit that `more` rows of a table would break, and what to do about it.
+    fn too_many(&self, table: &str, more: usize) -> Option<(usize, &'static str)> {
+        let (have, max, advice) = match table {
+            "link" => (self.links.len(), LINKS_MAX, "remove links that are closed for good"),
+            "dialect" => {
+                (self.dialects.len(), DIALECTS_MAX, "put hosts and paths of one system into one dialect")
+            }
+            "alias" => (self.aliases.len(), ALIASES_MAX, "remove ids that nobody uses any more"),
+            _ => return None,
+        };
+        (have + more > max).then_some((max, advice))
     }
 
     /// Reads the row's own id and makes sure that no other row has it.
@@ -176,7 +197,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Reads the id of a row of another table, which is looked up when all are read.
-    fn reference(&mut self, table: Table, row: &mut Row<'_, 'a>) -> u32 {
+    pub(super) fn reference(&mut self, table: Table, row: &mut Row<'_, 'a>) -> u32 {
         let Some(id) = row.required_id(table.name()) else { return 0 };
         self.references.push(Reference { spot: row.spot_of(table.name()), table, id });
         id
