@@ -7,13 +7,17 @@
 //! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
 mod money;
+mod reporting;
 mod roles;
 mod share;
 mod time;
 mod weigh;
 
 use catalog::{Catalog, History, Model};
-use events::{Credit, Decision, MatchedKey, OrderKey, Report, Role, Touch, TouchId, Trace, Unattributed};
+use events::{
+    Credit, Decision, MatchedKey, OrderKey, Report, Reporting, Role, SharedBy, Standing, Touch, TouchId,
+    Trace, Unattributed,
+};
 use units::{
     AdvertiserId, CatalogVersion, OfferId, PartnerId, Ppm, Quarter, Stamp, VisitorId,
     planted::{Bug, planted},
@@ -23,7 +27,7 @@ use units::{
 use crate::orders::{Followed, VISITORS_MAX};
 
 pub(crate) use self::time::{asked_range, possible_times};
-use self::{money::Worth, time::OrderTime, weigh::Weighed};
+use self::{money::Worth, reporting::Told, time::OrderTime, weigh::Weighed};
 
 pub use self::{time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
 
@@ -86,6 +90,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let model = lead.and(weigh::model(&weighed));
     let hold_ms =
         weighed.iter().filter(|it| it.is_credited()).filter_map(|it| it.rules).map(|it| it.hold_ms).max();
+    let told = Told::of(worth.revenue_minor, worth.currency, catalog);
     let home = time.at.quarter();
     let quarters = possible_quarters(reports, &candidates.signed, home);
     let void_quarters = void_quarters(&quarters, known.left, &candidates.signed, home);
@@ -110,15 +115,19 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         first_received_at: first.received_at,
         last_received_at: last.received_at,
         payable_at: time.at.forth(hold_ms.unwrap_or(0)),
+        model: model.map(shared_by),
+        path_touches: lead.map_or(0, |_| roles::path_touches(&weighed)),
+        reporting: told.reporting,
+        hold: told.hold,
         void_quarters,
         trace: trace(
             (reports, known.followed),
             &weighed,
             candidates.left_out,
-            notes(&time, &worth, model, known.followed),
+            notes((&time, &worth, &told), model, known.followed),
         ),
     };
-    let credits = credits(&decision, &quarters, &weighed, &candidates);
+    let credits = credits(&decision, &quarters, &weighed, (&candidates, known.followed));
     Some(Decided { decision: Box::new(decision), credits })
 }
 
@@ -235,7 +244,22 @@ fn void_quarters(possible: &[Quarter], left: &[Quarter], signed: &[Touch], home:
     void
 }
 
-fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>, followed: &Followed) -> Vec<Box<str>> {
+/// As it is stored.
+const fn shared_by(model: Model) -> SharedBy {
+    match model {
+        Model::Last => SharedBy::Last,
+        Model::First => SharedBy::First,
+        Model::Linear => SharedBy::Linear,
+        Model::Position(_) => SharedBy::Position,
+        Model::TimeDecay { .. } => SharedBy::TimeDecay,
+    }
+}
+
+fn notes(
+    (time, worth, told): (&OrderTime, &Worth, &Told),
+    model: Option<Model>,
+    followed: &Followed,
+) -> Vec<Box<str>> {
     let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
     // The usual one needs no word.
     let model = model.and_then(|it| match it {
@@ -246,7 +270,14 @@ fn notes(time: &OrderTime, worth: &Worth, model: Option<Model>, followed: &Follo
         Model::TimeDecay { .. } => Some("model_time_decay"),
     });
     let shared = followed.is_shared().then_some("customer_shared");
-    clock.into_iter().chain(worth.notes.iter().copied()).chain(model).chain(shared).map(Into::into).collect()
+    clock
+        .into_iter()
+        .chain(worth.notes.iter().copied())
+        .chain(told.note)
+        .chain(model)
+        .chain(shared)
+        .map(Into::into)
+        .collect()
 }
 
 fn trace(
@@ -309,18 +340,20 @@ fn credits(
     decision: &Decision,
     quarters: &[Quarter],
     weighed: &[Weighed<'_>],
-    candidates: &Candidates,
+    (candidates, followed): (&Candidates, &Followed),
 ) -> Vec<Credit> {
-    let money =
-        split(decision.revenue_minor, &weighed.iter().map(|it| u64::from(it.share.0)).collect::<Vec<_>>());
+    let shares: Vec<u64> = weighed.iter().map(|it| u64::from(it.share.0)).collect();
+    let money = split(decision.revenue_minor, &shares);
+    let reporting = decision.reporting.map(|it| split(it.minor, &shares)).unwrap_or_default();
     // A robot's click is credited under no set of inputs, unless a report named it before its record was known.
     let creditable =
         |it: &(&Weighed<'_>, i64)| it.0.touch.verdict.is_valid() || candidates.is_signed(&it.0.touch.id);
-    let rows = weighed.iter().zip(money).filter(creditable);
-    let rows = rows.filter(|(it, _)| it.is_credited() || !planted(Bug::GhostTouch));
-    let row = |it: &Weighed<'_>, revenue_minor: i64, quarter: Quarter| {
+    let rows = weighed.iter().zip(money).enumerate().filter(|(_, it)| creditable(it));
+    let rows = rows.filter(|(_, (it, _))| it.is_credited() || !planted(Bug::GhostTouch));
+    let row = |index: usize, it: &Weighed<'_>, revenue_minor: i64, quarter: Quarter| {
         let touch = it.shown();
         let is_home = quarter == decision.at.quarter();
+        let minor = if is_home { reporting.get(index).copied().unwrap_or(0) } else { 0 };
         Credit {
             stamp: decision.stamp,
             quarter,
@@ -339,7 +372,18 @@ fn credits(
             currency: decision.currency,
             status: decision.status,
             role: if is_home { it.role } else { Role::None },
+            standing: Some(Standing {
+                kind: touch.kind,
+                found: candidates.matched(it.touch, followed),
+                verdict: it.verdict,
+            }),
+            is_assist: is_home && roles::is_assist(weighed, index),
+            path_touches: if is_home && it.role == Role::Closer { decision.path_touches } else { 0 },
+            reporting: decision.reporting.map(|it| Reporting { minor, ..it }),
+            hold: decision.hold,
         }
     };
-    rows.flat_map(|(it, minor)| quarters.iter().map(move |quarter| row(it, minor, *quarter))).collect()
+    let row = &row;
+    rows.flat_map(|(index, (it, minor))| quarters.iter().map(move |quarter| row(index, it, minor, *quarter)))
+        .collect()
 }

@@ -8,7 +8,7 @@ use std::{
     hash::Hash,
 };
 
-use units::OfferId;
+use units::{OfferId, Rate};
 
 use crate::model::{
     Advertiser, Catalog, Coupon, Link, Offer, OverrideFor, Partner, RuleChanges, RuleKey, Rules, Secret,
@@ -26,6 +26,7 @@ pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
     rows("offer", &old.offers, &new.offers, |id| id.0, offer, &mut lines);
     rows("partner", &old.partners, &new.partners, |id| id.0, partner, &mut lines);
     rows("link", &old.links, &new.links, |id| id.0, link, &mut lines);
+    rates(old, new, &mut lines);
     rows("coupon", &old.coupons, &new.coupons, |(id, code)| format!("{id}/{code}"), coupon, &mut lines);
     let by_key = |catalog: &Catalog| -> HashMap<String, RuleChanges> {
         let all = catalog.overrides.iter();
@@ -87,10 +88,19 @@ fn hidden(secrets: &[Secret]) -> String {
     secrets.iter().fold(SECRET.to_owned(), |text, it| text + &it.0 + SECRET)
 }
 
+fn rates(old: &Catalog, new: &Catalog, lines: &mut Vec<String>) {
+    let by_code = |catalog: &Catalog| -> HashMap<String, Rate> {
+        catalog.rates.iter().map(|(currency, rate)| (currency.to_string(), *rate)).collect()
+    };
+    let fields = |rate: &Rate| vec![("is", rate.to_string())];
+    rows("rate of", &by_code(old), &by_code(new), Clone::clone, fields, lines);
+}
+
 fn top(it: &Catalog) -> Fields {
     vec![
         ("fallback url", it.fallback_url.as_deref().unwrap_or("none").to_owned()),
         ("allow local", it.allow_local.to_string()),
+        ("reporting currency", it.reporting_currency.map_or("none".to_owned(), |it| it.to_string())),
         ("effective at", it.effective_at.to_string()),
     ]
 }

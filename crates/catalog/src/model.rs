@@ -10,7 +10,7 @@ use std::{
     fmt,
 };
 
-use units::{AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, PartnerId};
+use units::{AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, OfferId, PartnerId, Rate};
 
 pub use self::{
     offer::Offer,
@@ -41,6 +41,10 @@ pub struct Catalog {
     pub overrides: BTreeMap<OfferId, Overrides>,
     /// Links and postbacks of other systems that are understood, by name.
     pub dialects: BTreeMap<Box<str>, Dialect>,
+    /// What amounts are told in besides the order's own currency; `None` tells none.
+    pub reporting_currency: Option<Currency>,
+    /// Units of the reporting currency for one unit of another. Empty without a reporting currency, and never for itself.
+    pub rates: BTreeMap<Currency, Rate>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.
@@ -207,6 +211,13 @@ impl Catalog {
             (RuleLevel::PartnerType, of_kind()),
             (RuleLevel::Partner, overrides.and_then(|it| it.of_partner(partner))),
         ])
+    }
+
+    /// Units of the reporting currency for one of `currency`. `None` where there is no reporting currency, or no rate into it.
+    #[must_use]
+    pub fn reporting_rate(&self, currency: Currency) -> Option<Rate> {
+        let is_itself = self.reporting_currency? == currency;
+        if is_itself { Some(Rate::ONE) } else { self.rates.get(&currency).copied() }
     }
 
     /// The longest window any rule grants: how far back a timeline is asked.

@@ -65,7 +65,7 @@ fn order_is(order: &str, wanted: &str, credits: &[&str]) {
     );
     UP.shows(
         &format!(
-            "SELECT partner_id, link_id, status, share, revenue, currency FROM credits {filter} ORDER BY 1"
+            "SELECT partner_id, link_id, status, share, revenue, currency FROM credits {filter} AND share > 0 ORDER BY 1"
         ),
         credits,
     );

@@ -170,15 +170,10 @@ impl Kind {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Report => 2,
-            Self::Click
-            | Self::Decision
-            | Self::Credit
-            | Self::Lookup
-            | Self::Evidence
-            | Self::Catalog
-            | Self::Claim
-            | Self::Quarantined => 1,
+            Self::Click | Self::Lookup | Self::Evidence | Self::Catalog | Self::Claim | Self::Quarantined => {
+                1
+            }
+            Self::Report | Self::Decision | Self::Credit => 2,
         }
     }
 
@@ -240,6 +235,8 @@ impl<'a> Event<'a> {
             (Kind::Report, 2) => Self::Report(Box::new(whole::<wire::ReportV2>(body)?.try_into()?)),
             (Kind::Decision, 1) => Self::Decision(Box::new(whole::<wire::DecisionV1>(body)?.try_into()?)),
             (Kind::Credit, 1) => Self::Credit(Box::new(whole::<wire::CreditV1>(body)?.try_into()?)),
+            (Kind::Decision, 2) => Self::Decision(Box::new(whole::<wire::DecisionV2>(body)?.try_into()?)),
+            (Kind::Credit, 2) => Self::Credit(Box::new(whole::<wire::CreditV2>(body)?.try_into()?)),
             (Kind::Lookup, 1) => Self::Lookup(whole::<wire::LookupV1>(body)?.into()),
             (Kind::Evidence, 1) => Self::Evidence(whole::<wire::EvidenceV1>(body)?.try_into()?),
             (Kind::Catalog, 1) => Self::Catalog(whole::<wire::CatalogV1>(body)?.into()),
@@ -291,8 +288,8 @@ macro_rules! encodes {
 encodes! {
     Click<'_> => Click as wire::ClickV1<'_>;
     Report => Report as wire::ReportV2;
-    Decision => Decision as wire::DecisionV1;
-    Credit => Credit as wire::CreditV1;
+    Decision => Decision as wire::DecisionV2;
+    Credit => Credit as wire::CreditV2;
     Lookup => Lookup as wire::LookupV1;
     Evidence => Evidence as wire::EvidenceV1;
     CatalogRecord => Catalog as wire::CatalogV1;

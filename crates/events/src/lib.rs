@@ -7,6 +7,7 @@
 mod click;
 mod click_id;
 mod codec;
+mod credit;
 mod inner;
 mod outcome;
 mod report;
@@ -21,10 +22,10 @@ pub use codec::{
     CATALOG_BYTES_MAX, DecodeError, ENVELOPE_BYTES, EncodeError, Event, INNER_BYTES_MAX, INPUT_BYTES_MAX,
     Kind, MAGIC, kind_of,
 };
+pub use credit::{Credit, Hold, Reporting, SharedBy, Standing};
 pub use inner::{Binding, CatalogRecord, Claim, Evidence, Identity, Lookup, Machine, Quarantined, Touch};
 pub use outcome::{
-    Candidate, CandidateVerdict, Credit, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace,
-    Unattributed,
+    Candidate, CandidateVerdict, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace, Unattributed,
 };
 pub use report::{
     Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,

@@ -1,13 +1,11 @@
 //! What was decided: whole snapshots, stamped by the owner's claim, with the trace that explains them.
 
-use units::{
-    AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, Money, OfferId, PartnerId, Ppm, Quarter, Stamp,
-    VisitorId,
-};
+use units::{CatalogVersion, Currency, EpochMs, Money, OfferId, PartnerId, Quarter, Stamp, VisitorId};
 
 use crate::{
-    click::{Country, Device, TouchKind, coded},
+    click::{TouchKind, coded},
     click_id::TouchId,
+    credit::{Hold, Reporting, SharedBy},
     report::OrderKey,
 };
 
@@ -220,50 +218,18 @@ pub struct Decision {
     pub last_received_at: EpochMs,
     /// From when on it is payable: order time and hold.
     pub payable_at: EpochMs,
+    /// How the credit is shared; `None` where nobody is credited.
+    pub model: Option<SharedBy>,
+    /// Touches on the path, repeats left out; 0 where nobody is credited.
+    pub path_touches: u16,
+    /// The revenue in the reporting currency; `None` without such a currency, or without a rate.
+    pub reporting: Option<Reporting>,
+    /// Why credits of it are held back, if they are.
+    pub hold: Option<Hold>,
     /// Other quarters that reports or clicks could place the order in: each gets a void row.
     pub void_quarters: Vec<Quarter>,
     /// Why.
     pub trace: Trace,
-}
-
-/// A partner's share of an order, by one touch in one quarter. Zero for every candidate that did not win and every quarter that the
-/// order is not in, so that nothing an earlier snapshot said is left behind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Credit {
-    /// Version of this snapshot.
-    pub stamp: Stamp,
-    /// The quarter this row is about.
-    pub quarter: Quarter,
-    /// Which order.
-    pub key: OrderKey,
-    /// By which touch.
-    pub touch: TouchId,
-    /// When the touch was.
-    pub touched_at: EpochMs,
-    /// When the order was.
-    pub at: EpochMs,
-    /// Whose.
-    pub partner: PartnerId,
-    /// For what.
-    pub offer: OfferId,
-    /// Of the order.
-    pub advertiser: AdvertiserId,
-    /// By which link.
-    pub link: LinkId,
-    /// The touch's.
-    pub country: Country,
-    /// The touch's.
-    pub device: Device,
-    /// The share; 0 is a loser's or a void row.
-    pub share: Ppm,
-    /// The order's revenue by this share.
-    pub revenue_minor: i64,
-    /// Of the revenue.
-    pub currency: Currency,
-    /// Of the order.
-    pub status: OrderStatus,
-    /// What the partner did for it.
-    pub role: Role,
 }
 
 impl Candidate {
@@ -307,34 +273,12 @@ impl Decision {
             first_received_at: at,
             last_received_at: at,
             payable_at: at,
+            model: None,
+            path_touches: 0,
+            reporting: None,
+            hold: None,
             void_quarters: Vec::new(),
             trace: Trace::default(),
-        }
-    }
-}
-
-impl Credit {
-    /// A loser's row of an order at `at`, of nobody: what the fields of a test or a tool are put upon.
-    #[must_use]
-    pub fn bare(key: OrderKey, at: EpochMs) -> Self {
-        Self {
-            stamp: Stamp::default(),
-            quarter: at.quarter(),
-            advertiser: key.advertiser,
-            key,
-            touch: TouchId([0; 16]),
-            touched_at: at,
-            at,
-            partner: PartnerId::default(),
-            offer: OfferId::default(),
-            link: LinkId::default(),
-            country: Country::UNKNOWN,
-            device: Device::Unknown,
-            share: Ppm(0),
-            revenue_minor: 0,
-            currency: Currency::EUR,
-            status: OrderStatus::Pending,
-            role: Role::None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Never edit one: add a `V2` beside it and an up-cast. Only primitives live here, so that no change of a domain type can change a byte.
 //! What the bytes mean is said on the domain types; what they may hold is checked in the conversions.
 
+mod decided;
 mod front;
 mod inner;
 mod outcome;
@@ -12,6 +13,7 @@ use bincode::{BorrowDecode, Decode, Encode};
 use units::{AdvertiserId, CatalogVersion, Currency, Money, OfferId, Origin, PartnerId, WriterId};
 
 pub(crate) use self::{
+    decided::{CreditV2, DecisionV2},
     front::click_head,
     inner::{CatalogV1, ClaimV1, EvidenceV1, LookupV1, QuarantinedV1},
     outcome::{CreditV1, DecisionV1},

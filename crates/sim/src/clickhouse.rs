@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::Decision;
 use units::{Origin, Quarter};
 use warehouse::Table;
 
@@ -17,99 +16,10 @@ use crate::{
 
 mod counted;
 mod keys;
+mod rows;
 
-use keys::{cell_of, order_name, quarter};
-
-/// What a cell is about, besides its quarter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CellKey {
-    pub(crate) partner: u32,
-    pub(crate) offer: u32,
-    pub(crate) link: u32,
-    pub(crate) country: String,
-    pub(crate) device: String,
-    pub(crate) currency: String,
-}
-
-/// What a cell counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Cell {
-    clicks: u64,
-    valid: u64,
-    unique: u64,
-    views: u64,
-    orders_ppm: u64,
-    approved_ppm: u64,
-    revenue_minor: i64,
-}
-
-impl Cell {
-    pub(crate) fn add_click(&mut self, kind: &str, verdict: &str) {
-        if kind == "view" {
-            self.views += 1;
-            return;
-        }
-        self.clicks += u64::from(!matches!(verdict, "prefetch" | "head"));
-        self.valid += u64::from(matches!(verdict, "valid" | "duplicate"));
-        self.unique += u64::from(verdict == "valid");
-    }
-
-    pub(crate) fn add_order(&mut self, share_ppm: u32, status: &str, revenue_minor: i64) {
-        self.orders_ppm += u64::from(share_ppm);
-        self.approved_ppm += if status == "approved" { u64::from(share_ppm) } else { 0 };
-        self.revenue_minor += revenue_minor;
-    }
-
-    pub(crate) fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// An order as its row says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OrderRow {
-    pub(crate) at: u64,
-    pub(crate) time_source: String,
-    pub(crate) catalog: u32,
-    pub(crate) status: String,
-    pub(crate) refunded_minor: i64,
-    pub(crate) revenue_minor: i64,
-    pub(crate) currency: String,
-    pub(crate) offer: u32,
-    pub(crate) partner: u32,
-    pub(crate) matched: String,
-    pub(crate) report_count: u32,
-    pub(crate) payable_at: u64,
-}
-
-impl OrderRow {
-    /// What the row of this decision would say.
-    pub(crate) fn of(decision: &Decision) -> Self {
-        Self {
-            at: decision.at.0,
-            time_source: decision.time_source.as_str().to_owned(),
-            catalog: decision.catalog.0,
-            status: decision.status.as_str().to_owned(),
-            refunded_minor: decision.refunded_minor,
-            revenue_minor: decision.revenue_minor,
-            currency: decision.currency.as_str().to_owned(),
-            offer: decision.offer.0,
-            partner: decision.partner.0,
-            matched: decision.matched.map_or("", |it| it.as_str()).to_owned(),
-            report_count: decision.report_count,
-            payable_at: decision.payable_at.0,
-        }
-    }
-}
-
-/// A touch's share of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CreditRow {
-    pub(crate) cell: CellKey,
-    pub(crate) share_ppm: u32,
-    pub(crate) revenue_minor: i64,
-    pub(crate) status: String,
-}
+use keys::{cell_of, order_name, order_of, part_of, quarter};
+pub(crate) use rows::{Cell, CellKey, CreditRow, OrderRow, Part, in_e4};
 
 /// Advertiser and order.
 pub(crate) type OrderName = (u32, String);
@@ -205,20 +115,7 @@ impl Tables {
     fn order(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
         let key = (quarter(row), order_name(row));
         self.unmarked.entry(source).or_default().insert(key.0);
-        let content = (row.number("void") == 0).then(|| OrderRow {
-            at: row.number("at"),
-            time_source: row.text("time_source"),
-            catalog: row.small("catalog_version"),
-            status: row.text("status"),
-            refunded_minor: row.money("refunded_minor"),
-            revenue_minor: row.money("revenue_minor"),
-            currency: row.text("currency"),
-            offer: row.small("offer_id"),
-            partner: row.small("partner_id"),
-            matched: row.text("matched"),
-            report_count: row.small("report_count"),
-            payable_at: row.number("payable_at"),
-        });
+        let content = (row.number("void") == 0).then(|| order_of(row));
         let was_here = self.orders.get(&key).is_some_and(|(_, content)| content.is_some());
         let leaves = was_here && content.is_none();
         let taken = replace(&mut self.orders, key, row.number("ver"), content)?;
@@ -229,15 +126,10 @@ impl Tables {
     fn credit(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
         let quarter = quarter(row);
         let key = (quarter, order_name(row), row.id("touch_id"));
-        let credit = CreditRow {
-            cell: cell_of(row),
-            share_ppm: row.small("share_ppm"),
-            revenue_minor: row.money("revenue_minor"),
-            status: row.text("status"),
-        };
+        let credit = CreditRow { cell: cell_of(row), part: part_of(row), status: row.text("status") };
         self.unmarked.entry(source).or_default().insert(quarter);
-        let had = self.credits.get(&key).is_some_and(|(_, it)| it.share_ppm > 0);
-        let loses = had && credit.share_ppm == 0;
+        let had = self.credits.get(&key).is_some_and(|(_, it)| it.part.share_ppm > 0);
+        let loses = had && credit.part.share_ppm == 0;
         let taken = replace(&mut self.credits, key, row.number("ver"), credit)?;
         self.count(1, taken && loses);
         Ok(taken)
@@ -373,11 +265,7 @@ impl Tables {
         }
         let is_guarded = bug != Some(Bug::NoVersionGuard);
         for (_, credit) in self.credits_of(quarter, is_guarded) {
-            groups.entry(credit.cell.clone()).or_default().add_order(
-                credit.share_ppm,
-                &credit.status,
-                credit.revenue_minor,
-            );
+            groups.entry(credit.cell.clone()).or_default().add_credit(&credit.part, &credit.status);
         }
         groups
     }

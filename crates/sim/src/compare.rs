@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Content {
     /// Every row of each order that is not void: one, or it is wrong.
     pub(crate) orders: BTreeMap<OrderName, Vec<OrderRow>>,
-    /// Touches with their parts and their money, by touch.
+    /// Touches with their parts, by touch.
     pub(crate) credits: BTreeMap<OrderName, Parts>,
     /// Those that are not zero.
     pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
@@ -30,11 +30,7 @@ pub(crate) fn content(tables: &Tables) -> Content {
         content.orders.entry(name.clone()).or_default().push(order.clone());
     }
     for ((_, name, touch), credit) in tables.credits() {
-        content.credits.entry(name.clone()).or_default().push((
-            TouchId(*touch),
-            credit.share_ppm,
-            credit.revenue_minor,
-        ));
+        content.credits.entry(name.clone()).or_default().push((TouchId(*touch), credit.part));
     }
     content
 }

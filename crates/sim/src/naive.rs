@@ -19,15 +19,16 @@ use units::{Currency, CustomerId, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter,
 const CUSTOMER_VISITORS_MAX: usize = 16;
 
 use crate::{
-    clickhouse::{Cell, CellKey, OrderName, OrderRow},
+    clickhouse::{Cell, CellKey, OrderName, OrderRow, Part, in_e4},
     world::signed,
 };
 
+mod reporting;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
 
-/// Touches with their parts per million and their money, by touch.
-pub(crate) type Parts = Vec<(TouchId, u32, i64)>;
+/// What each touch has of an order, by touch; those that have nothing are not there.
+pub(crate) type Parts = Vec<(TouchId, Part)>;
 
 /// Everything that must be found at the end.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,10 +55,10 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
         let followed = theirs.filter(|it| it.len() <= CUSTOMER_VISITORS_MAX).flatten().copied().collect();
         let (order, credited) = decide(&key, (&reports, &followed), clicks, catalogs);
         let currency = Currency::parse(&order.currency).unwrap_or(Currency::EUR);
-        for (touch, share, minor) in &credited {
+        for (touch, part) in &credited {
             let quarter = EpochMs(order.at).quarter();
             let cell = answer.cells.entry((quarter, cell_key(touch, currency)));
-            cell.or_default().add_order(*share, &order.status, *minor);
+            cell.or_default().add_credit(part, &order.status);
         }
         let name = (key.advertiser.0, key.order.to_string());
         answer.orders.insert(name, (order, named(credited)));
@@ -79,15 +80,21 @@ pub(crate) fn order(
 
 /// What credits give to whom.
 pub(crate) fn parts(credits: &[Credit]) -> Parts {
-    let paid = credits.iter().filter(|it| it.share.0 > 0);
-    let mut parts: Parts = paid.map(|it| (it.touch, it.share.0, it.revenue_minor)).collect();
+    let part = |it: &Credit| Part {
+        share_ppm: it.share.0,
+        revenue_minor: it.revenue_minor,
+        is_assist: it.is_assist,
+        path_touches: it.path_touches.into(),
+        reporting_e4: it.reporting.map_or(0, |it| in_e4(it.minor, it.currency.as_str())),
+    };
+    let parts = credits.iter().map(|it| (it.touch, part(it)));
+    let mut parts: Parts = parts.filter(|(_, it)| it.counts()).collect();
     parts.sort_unstable();
     parts
 }
 
-fn named(credited: Vec<(Touch, u32, i64)>) -> Parts {
-    let mut parts: Parts =
-        credited.into_iter().map(|(touch, share, minor)| (touch.id, share, minor)).collect();
+fn named(parts: Vec<(Touch, Part)>) -> Parts {
+    let mut parts: Parts = parts.into_iter().map(|(touch, part)| (touch.id, part)).collect();
     parts.sort_unstable();
     parts
 }
@@ -128,7 +135,7 @@ fn decide(
     (reports, followed): (&[Report], &BTreeSet<VisitorId>),
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
-) -> (OrderRow, Vec<(Touch, u32, i64)>) {
+) -> (OrderRow, Vec<(Touch, Part)>) {
     let ids = signed(reports);
     let said = said_time(reports);
     let own: Vec<Touch> = ids.iter().map(|id| touch_of(*id, said, clicks, catalogs)).collect();
@@ -147,7 +154,8 @@ fn decide(
         path
     };
     let clicked = path_of(TouchKind::Click);
-    let path = if clicked.is_empty() { path_of(TouchKind::View) } else { clicked };
+    let views = path_of(TouchKind::View);
+    let (path, beside) = if clicked.is_empty() { (views, Vec::new()) } else { (clicked, views) };
     let rules_of = |it: &Touch| rules(catalog?, it.offer, it.partner);
     let model = path.last().and_then(rules_of).map(|it| it.model).unwrap_or_default();
     let credited = sharing::credited(model, &path);
@@ -158,6 +166,7 @@ fn decide(
     let fallback =
         || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
+    let reporting = reporting::told(worth.revenue_minor, worth.currency, catalog);
     let matched = |touch: Touch| {
         if own.iter().any(|it| it.id == touch.id) {
             MatchedKey::ClickId
@@ -180,12 +189,48 @@ fn decide(
         matched: lead.map_or("", |it| matched(it).as_str()).to_owned(),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         payable_at: at.forth(hold_ms.unwrap_or(0)).0,
+        model: lead.map_or("", |_| model.as_str()).to_owned(),
+        path_touches: sharing::steps(&path).len().try_into().unwrap_or(u32::MAX),
+        reporting_e4: reporting.as_ref().map_or(0, |(minor, into)| in_e4(*minor, into.as_str())),
+        hold: reporting::hold(worth.revenue_minor, worth.currency, catalog).to_owned(),
     };
+    (order, parts_of(&worth, reporting, &credited, &path, &beside))
+}
+
+/// Everybody's part of an order: `credited` among `path`, and those who assisted, also from `beside` it.
+fn parts_of(
+    worth: &Worth,
+    reporting: Option<(i64, Currency)>,
+    credited: &[(Touch, u32)],
+    path: &[Touch],
+    beside: &[Touch],
+) -> Vec<(Touch, Part)> {
     let weights: Vec<u128> = credited.iter().map(|(_, share)| u128::from(*share)).collect();
     let money = sharing::parts(worth.revenue_minor, &weights);
-    let parts =
-        credited.into_iter().zip(money).map(|((touch, share), minor)| (touch, share, minor)).collect();
-    (order, parts)
+    let (told, into) = reporting.unwrap_or((0, worth.currency));
+    let told = sharing::parts(told, &weights);
+    let mut parts: BTreeMap<Touch, Part> = BTreeMap::new();
+    for (((touch, share_ppm), revenue_minor), told) in credited.iter().zip(money).zip(told) {
+        let part = parts.entry(*touch).or_default();
+        (part.share_ppm, part.revenue_minor, part.reporting_e4) =
+            (*share_ppm, revenue_minor, in_e4(told, into.as_str()));
+    }
+    let steps = sharing::steps(path);
+    let is_credited = |it: &Touch| credited.iter().any(|(touch, _)| touch == it);
+    let mut have_role: Vec<Touch> =
+        path.iter().filter(|it| steps.contains(it) || is_credited(it)).copied().collect();
+    if let Some(closer) = have_role.last() {
+        parts.entry(*closer).or_default().path_touches = steps.len().try_into().unwrap_or(u32::MAX);
+    }
+    have_role.extend(beside);
+    have_role.sort();
+    let newest: BTreeMap<PartnerId, Touch> = have_role.iter().map(|it| (it.partner, *it)).collect();
+    for (partner, touch) in newest {
+        if !credited.iter().any(|(it, _)| it.partner == partner) {
+            parts.entry(touch).or_default().is_assist = true;
+        }
+    }
+    parts.into_iter().collect()
 }
 
 /// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it. Versions that take

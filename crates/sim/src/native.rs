@@ -111,6 +111,7 @@ impl<'a> Input<'a> {
     fn column(&mut self, kind: &str, rows: usize) -> Option<Vec<Value>> {
         let width = match kind {
             "Bool" | "UInt8" => 1,
+            "UInt16" => 2,
             "UInt32" | "DateTime('UTC')" => 4,
             "UInt64" | "Int64" | "DateTime64(3, 'UTC')" => 8,
             "FixedString(16)" => {

@@ -250,9 +250,21 @@ fn model_of(drawn: u64) -> &'static str {
     MODELS.get(index).copied().unwrap_or_default()
 }
 
+/// What a version reports in: yen by a rate for the euro alone, euros by rates for all, nothing.
+const fn reporting_of(version: u64) -> &'static str {
+    match version % 3 {
+        1 => "reporting_currency = \"JPY\"\n[[rate]]\ncurrency = \"EUR\"\nrate = \"160.255\"\n",
+        2 => {
+            "reporting_currency = \"EUR\"\n[[rate]]\ncurrency = \"USD\"\nrate = \"0.9213\"\n\
+             [[rate]]\ncurrency = \"JPY\"\nrate = \"0.00624\"\n"
+        }
+        _ => "",
+    }
+}
+
 /// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
 pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
-    let mut text = String::new();
+    let mut text = reporting_of(version).to_owned();
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
     }

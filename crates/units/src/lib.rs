@@ -7,6 +7,7 @@
 mod ids;
 mod money;
 pub mod planted;
+mod rate;
 mod split;
 mod time;
 
@@ -15,5 +16,6 @@ pub use ids::{
     VisitorId, WriterId,
 };
 pub use money::{Currency, Money, MoneyError, PPM_WHOLE, Ppm};
+pub use rate::Rate;
 pub use split::{shares, split};
 pub use time::{Clock, DAY_MS, EpochMs, HOUR_MS, MINUTE_MS, QUARTER_MS, Quarter, SECOND_MS};

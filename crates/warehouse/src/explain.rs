@@ -198,7 +198,7 @@ fn credits(only: &str) -> String {
     format!(
         "SELECT partner_id, partner_name, offer_id, link_id, touch_id, {touched}, share_ppm, toString(revenue) AS revenue, \
          toString(currency) AS currency, toString(role) AS role \
-         FROM credits WHERE {only} ORDER BY touched_at, touch_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
+         FROM touches WHERE {only} AND share_ppm > 0 ORDER BY touched_at, touch_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         touched = time("touched_at"),
     )
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use events::{Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Statement, Trace};
+use events::{Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Reporting, Statement, Trace};
 use serde::{Deserialize, Serialize};
 use units::{
     CustomerId, EpochMs, Origin, Quarter,
@@ -172,6 +172,10 @@ pub(crate) fn order(out: &mut Columns, quarter_seconds: u32, void: bool, decisio
     instant(out, decision.payable_at);
     out.u32(decision.catalog.0);
     out.text(trace);
+    out.text(decision.model.map_or("", events::SharedBy::as_str));
+    out.fixed(decision.path_touches.to_le_bytes());
+    reporting(out, decision.reporting);
+    out.text(decision.hold.map_or("", events::Hold::as_str));
     out.u64(if planted(Bug::NoVersion) { 0 } else { decision.stamp.to_u64() });
     out.end_row();
 }
@@ -193,8 +197,22 @@ pub(crate) fn credit(out: &mut Columns, quarter_seconds: u32, credit: &Credit) {
     out.text(credit.currency.as_str());
     out.text(credit.status.as_str());
     out.text(credit.role.as_str());
+    out.text(credit.standing.map_or("", |it| it.kind.as_str()));
+    out.text(credit.standing.map_or("", |it| it.found.as_str()));
+    out.text(credit.standing.map_or("", |it| it.verdict.as_str()));
+    out.fixed([u8::from(credit.is_assist)]);
+    out.fixed(credit.path_touches.to_le_bytes());
+    reporting(out, credit.reporting);
+    out.text(credit.hold.map_or("", events::Hold::as_str));
     out.u64(credit.stamp.to_u64());
     out.end_row();
+}
+
+/// An amount, its currency and the rate; without one zero, no currency and zero.
+fn reporting(out: &mut Columns, reporting: Option<Reporting>) {
+    out.i64(reporting.map_or(0, |it| it.minor));
+    out.text(reporting.as_ref().map_or("", |it| it.currency.as_str()));
+    out.u64(reporting.map_or(0, |it| it.rate.parts()));
 }
 
 pub(crate) fn quarantine(out: &mut Columns, place: &str, reason: &str, origin: Origin, bytes: &[u8]) {

@@ -17,13 +17,15 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 7] = [
+pub(crate) const MIGRATIONS: [Migration; 9] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
     Migration { number: 4, name: "partner_days", text: include_str!("schema/0004_partner_days.sql") },
     Migration { number: 5, name: "compact_inserts", text: include_str!("schema/0005_compact_inserts.sql") },
     Migration { number: 6, name: "reports", text: include_str!("schema/0006_reports.sql") },
+    Migration { number: 7, name: "shares", text: include_str!("schema/0007_shares.sql") },
+    Migration { number: 8, name: "shared_cells", text: include_str!("schema/0008_shared_cells.sql") },
     Migration {
         number: 9,
         name: "quarantine_replayed",
@@ -58,7 +60,7 @@ pub(crate) const READ_SETTINGS: &str =
 pub(crate) const CELL_KEYS: &str = "partner_id, offer_id, link_id, country, device, currency";
 
 /// What a cell adds up, besides visitors, which do not add up.
-pub(crate) const CELL_SUMS: [&str; 11] = [
+pub(crate) const CELL_SUMS: [&str; 15] = [
     "clicks",
     "clicks_valid",
     "clicks_unique",
@@ -70,12 +72,24 @@ pub(crate) const CELL_SUMS: [&str; 11] = [
     "refunded_ppm",
     "revenue_minor",
     "revenue_approved_minor",
+    "assisted_orders",
+    "closed_orders",
+    "path_touches",
+    "reporting_e4",
 ];
+
+/// The rows of `credits_log` that a cell adds up.
+const COUNTED: &str = "(share_ppm > 0 OR assists > 0 OR path_touches > 0)";
 
 /// The rows of `credits_log` that count, of quarters `within`: those that are not zero and not older than their order's row in the same quarter.
 /// Why this is right: `roller::sql`.
 pub(crate) fn counted_credits(within: &str) -> String {
-    let credits = format!("SELECT * FROM credits_log FINAL WHERE {within} AND share_ppm > 0");
+    standing_credits(&format!("{within} AND {COUNTED}"), within)
+}
+
+/// Rows of `credits_log` that fit `which` and are not older than their order's row in the same quarter, all of quarters `within`.
+fn standing_credits(which: &str, within: &str) -> String {
+    let credits = format!("SELECT * FROM credits_log FINAL WHERE {which}");
     if planted(Bug::NoVersionGuard) {
         return credits;
     }
@@ -115,12 +129,14 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{offer_name}", &name("offer", "name", "offer_name")),
         ("{advertiser_name}", &name("advertiser", "name", "advertiser_name")),
         ("{link_code}", &name("link", "code", "link_code")),
-        ("{counted_credits}", &counted_credits("1")),
+        ("{credits_with_role}", &standing_credits(WITH_ROLE, "1")),
+        ("{credits_at_home}", &standing_credits(AT_HOME, "1")),
         ("{final}", READ_SETTINGS),
         ("{ppm share_ppm}", &ppm("share_ppm")),
         ("{money amount_minor}", &money("amount_minor")),
         ("{money refunded_minor}", &money("refunded_minor")),
         ("{money revenue_minor}", &money("revenue_minor")),
+        ("{reporting}", &reporting()),
         ("{zone}", zone),
         ("{database}", database),
     ];
@@ -133,11 +149,18 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
 
 const DIMENSIONS: &str = "partner_id, {partner_name}, {partner_kind}, offer_id, {offer_name}, link_id, {link_code}, country, device, currency";
 
+/// Who did something for the order, credited or not; rows of before there were roles without a share have one where they have a share.
+const WITH_ROLE: &str = "role NOT IN ('', 'none')";
+
+/// All touches of an order, where it is; in other quarters there are only zeros.
+const AT_HOME: &str = "quarter = toStartOfInterval(at, INTERVAL 15 MINUTE)";
+
 /// Bounds prune by the sorting key; the set alone would read every cell there is.
 const QUARTERS_BEHIND: &str = "has(behind, toDate(quarter, '{zone}')) AND \
      quarter >= if(empty(behind), toDateTime('2106-01-01 00:00:00', 'UTC'), toDateTime(toString(arrayMin(behind)), '{zone}'))";
 
-/// Rates are per valid click; `orders` counts every decided and credited order, of any status, by its share.
+/// Rates are per valid click; `orders` counts every decided and credited order, of any status, by its share; whole orders are counted where a partner
+/// closed or assisted.
 fn measures() -> String {
     let orders = "(pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm)";
     let counted = [
@@ -156,10 +179,12 @@ fn measures() -> String {
     let ratio = |over: &str, under: &str| format!("if({under} = 0, 0, {over} / {under})");
     format!(
         "clicks, clicks_valid, clicks_unique, views, visitors, {counted}, {amounts}, \
-         {} AS cr, {} AS epc, {} AS aov",
+         {} AS cr, {} AS epc, {} AS aov, assisted_orders, closed_orders, path_touches, {} AS avg_path, \
+         CAST(reporting_e4 AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue_reporting",
         ratio(&format!("{orders} / 1000000"), "clicks_valid"),
         ratio(&revenue, "clicks_valid"),
         ratio(&revenue, &format!("({orders} / 1000000)")),
+        ratio("path_touches", "closed_orders"),
     )
 }
 
@@ -170,17 +195,30 @@ fn ppm(column: &str) -> String {
 
 /// Minor units as an exact decimal number with four places, the most that any currency has.
 fn money(column: &str) -> String {
-    format!("CAST({column} * {} AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))", scale())
+    money_in("currency", column)
 }
 
-/// Ten-thousandths in one minor unit of the row's currency.
-fn scale() -> String {
+fn money_in(currency: &str, column: &str) -> String {
+    format!("CAST({column} * {} AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))", scale(currency))
+}
+
+/// What a row is worth in the reporting currency, and the rate; none where it has none.
+fn reporting() -> String {
+    format!(
+        "if(reporting_currency = '', NULL, {}) AS reporting, reporting_minor, reporting_currency, \
+         if(rate_e12 = 0, NULL, CAST(rate_e12 AS Decimal(38, 0)) * CAST('0.000000000001' AS Decimal(38, 12))) AS rate",
+        money_in("reporting_currency", "reporting_minor"),
+    )
+}
+
+/// Ten-thousandths in one minor unit of the currency that the row's column `currency` names.
+pub(crate) fn scale(currency: &str) -> String {
     let odd: Vec<(Currency, u8)> =
         Currency::all().map(|it| (it, it.decimals())).filter(|(_, it)| *it != 2).collect();
     let codes: Vec<String> = odd.iter().map(|(it, _)| format!("'{it}'")).collect();
     let scales: Vec<String> =
         odd.iter().map(|(_, decimals)| 10_u32.pow(4 - u32::from(*decimals)).to_string()).collect();
-    format!("transform(currency, [{}], [{}], 100)", codes.join(", "), scales.join(", "))
+    format!("transform({currency}, [{}], [{}], 100)", codes.join(", "), scales.join(", "))
 }
 
 /// Statements end with `;` at the end of a line; comments are for readers of the file.

@@ -1,4 +1,4 @@
-//! Which columns the sink writes to which table: the counterpart of `schema/0001_facts.sql`.
+//! Which columns the sink writes to which table: the counterpart of `schema/0001_facts.sql` and what came after it.
 //!
 //! Not here: values (`rows`) and their bytes (`native`). A column that a later version adds is filled by its default. Start at [`Table`].
 
@@ -58,6 +58,10 @@ const fn bool(name: &'static str) -> Column {
 
 const fn u8(name: &'static str) -> Column {
     Column { name, kind: "UInt8", layout: Layout::Fixed(1) }
+}
+
+const fn u16(name: &'static str) -> Column {
+    Column { name, kind: "UInt16", layout: Layout::Fixed(2) }
 }
 
 const fn u32(name: &'static str) -> Column {
@@ -181,6 +185,12 @@ const ORDERS: &[Column] = &[
     instant("payable_at"),
     u32("catalog_version"),
     text("trace"),
+    text("model"),
+    u16("path_touches"),
+    i64("reporting_minor"),
+    text("reporting_currency"),
+    u64("rate_e12"),
+    text("hold"),
     u64("ver"),
 ];
 
@@ -201,6 +211,15 @@ const CREDITS: &[Column] = &[
     text("currency"),
     text("status"),
     text("role"),
+    text("kind"),
+    text("found"),
+    text("verdict"),
+    u8("assists"),
+    u16("path_touches"),
+    i64("reporting_minor"),
+    text("reporting_currency"),
+    u64("rate_e12"),
+    text("hold"),
     u64("ver"),
 ];
 

@@ -1,7 +1,7 @@
 //! What each touch did for its order: the first of the path introduced it, the last one closed it, and who could have earned and was passed over
 //! assisted. Roles are the same under every model; shares are not looked at, but to tell who has one.
 //!
-//! In: touches with their verdicts and shares, in order of time. Out: a role for each.
+//! In: touches with their verdicts and shares, in order of time. Out: a role for each, the length of the path, and which row counts an assist.
 //! Not here: who is credited (`weigh`). Start at [`give`].
 
 use events::{CandidateVerdict, Role, Verdict};
@@ -28,6 +28,23 @@ pub(super) fn give(weighed: &mut [Weighed<'_>]) {
         };
         is_first &= !is_step;
     }
+}
+
+/// How many touches led to the order, repeats left out.
+pub(super) fn path_touches(weighed: &[Weighed<'_>]) -> u16 {
+    let steps = (0..weighed.len()).filter(|index| is_step(weighed, *index)).count();
+    u16::try_from(steps).unwrap_or(u16::MAX)
+}
+
+/// Whether the row at `index` stands for its partner's assist: the newest that has a role, where none of his has a share. One row a partner, so that
+/// assisted orders add up over any rows. Newer rows are looked at first, so that a partner with many costs no more.
+pub(super) fn is_assist(weighed: &[Weighed<'_>], index: usize) -> bool {
+    let Some((before, [it, newer @ ..])) = weighed.split_at_checked(index) else { return false };
+    let of_partner = |other: &&Weighed<'_>| other.touch.partner == it.touch.partner;
+    it.role != Role::None
+        && !it.is_credited()
+        && !newer.iter().filter(of_partner).any(|it| it.role != Role::None)
+        && !before.iter().filter(of_partner).any(Weighed::is_credited)
 }
 
 /// Whether it stands on the path and repeats no older touch of it.

@@ -17,13 +17,7 @@ pub(crate) fn credited(model: Model, eligible: &[Touch]) -> Vec<(Touch, u32)> {
         Model::First => return eligible.iter().take(1).map(|it| (*it, 1_000_000)).collect(),
         Model::Linear | Model::Position(_) | Model::TimeDecay { .. } => {}
     }
-    let mut path: Vec<Touch> = Vec::new();
-    for touch in eligible {
-        let seen = path.iter().any(|it| it.visitor == touch.visitor && it.link == touch.link);
-        if touch.verdict != Verdict::Duplicate || !seen {
-            path.push(*touch);
-        }
-    }
+    let mut path = steps(eligible);
     while path.len() > PATH_MAX {
         path.remove(1);
     }
@@ -31,6 +25,18 @@ pub(crate) fn credited(model: Model, eligible: &[Touch]) -> Vec<(Touch, u32)> {
     let shares =
         parts(1_000_000, &weights).into_iter().map(|it| u32::try_from(it).expect("a part of a million"));
     path.into_iter().zip(shares).filter(|(_, share)| *share > 0).collect()
+}
+
+/// The touches that lead to an order, without repeats of older ones among them.
+pub(crate) fn steps(eligible: &[Touch]) -> Vec<Touch> {
+    let mut path: Vec<Touch> = Vec::new();
+    for touch in eligible {
+        let seen = path.iter().any(|it| it.visitor == touch.visitor && it.link == touch.link);
+        if touch.verdict != Verdict::Duplicate || !seen {
+            path.push(*touch);
+        }
+    }
+    path
 }
 
 fn weight(model: Model, path: &[Touch], place: usize) -> u128 {

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use units::{AdvertiserId, Currency};
+use units::{AdvertiserId, Currency, Rate};
 
 use super::{
     error::{ErrorCode, Errors, Spot},
@@ -49,6 +49,8 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     coupons(draft.coupons, &mut catalog, errors);
     overrides(draft.overrides, &mut catalog, errors);
     super::dialects::build(draft.dialects, draft.aliases, &mut catalog, errors);
+    catalog.reporting_currency = draft.reporting_currency.map(|(it, _)| it);
+    rates(draft.rates, &mut catalog, errors);
     catalog
 }
 
@@ -160,6 +162,27 @@ fn overrides(rows: Vec<(Override, Spot<'_>)>, catalog: &mut Catalog, errors: &mu
             empty_window("[[override]]", spot, errors);
         }
         catalog.overrides.entry(entry.offer).or_default().insert(entry.whom, entry.changes);
+    }
+}
+
+fn rates(rows: Vec<(Currency, Rate, Spot<'_>)>, catalog: &mut Catalog, errors: &mut Errors) {
+    for (currency, rate, spot) in rows {
+        match catalog.reporting_currency {
+            None => {
+                let message = "[[rate]] changes nothing without `reporting_currency`";
+                let advice = "write reporting_currency = \"EUR\" at the top, or take the rates out";
+                errors.add(spot, ErrorCode::IdleRule, message, advice);
+            }
+            Some(reporting) if reporting == currency => {
+                let message = format!("{currency} is the reporting currency itself");
+                errors.add(spot, ErrorCode::BadRate, message, "take this rate out: it is 1");
+            }
+            Some(_) => {}
+        }
+        if catalog.rates.insert(currency, rate).is_some() {
+            let message = format!("a second rate of {currency}");
+            errors.add(spot, ErrorCode::DuplicateRate, message, "keep one: a new rate is a new version");
+        }
     }
 }
 

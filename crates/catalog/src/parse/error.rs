@@ -85,8 +85,12 @@ codes! {
     BadOverride "bad_override",
     /// Weights of a model that are not the whole together.
     BadWeights "bad_weights",
-    /// A key that belongs to another model than the one named beside it.
+    /// A key that belongs to another model than the one named beside it, or a rate without a reporting currency.
     IdleRule "idle_rule",
+    /// A rate that is not a decimal number above zero, or one of the reporting currency itself.
+    BadRate "bad_rate",
+    /// Two rates of one currency.
+    DuplicateRate "duplicate_rate",
     /// More than two secrets, or one that can be guessed.
     BadSecret "bad_secret",
     /// A secret named by file or environment that was not read.

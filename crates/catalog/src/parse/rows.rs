@@ -9,6 +9,7 @@ mod link;
 mod offer;
 mod overrides;
 mod partner;
+mod rate;
 
 use std::collections::HashMap;
 
@@ -16,12 +17,13 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-use units::{Currency, EpochMs};
+use units::{Currency, EpochMs, Rate};
 
 use super::{
     dialects::{AliasRow, DialectRow},
     error::{ErrorCode, Errors, Spot},
     reader::{Lines, Row},
+    values,
 };
 use crate::dialect::{ALIASES_MAX, DIALECTS_MAX};
 use crate::model::{Advertiser, Coupon, Link, Offer, Override, Partner, Status};
@@ -29,9 +31,9 @@ use crate::model::{Advertiser, Coupon, Link, Offer, Override, Partner, Status};
 /// Links of one version.
 pub const LINKS_MAX: usize = 1_000_000;
 
-const TABLES: [&str; 8] =
-    ["advertiser", "offer", "partner", "link", "coupon", "override", "dialect", "alias"];
-const TOP_KEYS: [&str; 11] = [
+const TABLES: [&str; 9] =
+    ["advertiser", "offer", "partner", "link", "coupon", "override", "dialect", "alias", "rate"];
+const TOP_KEYS: [&str; 13] = [
     "fallback_url",
     "effective_at",
     "allow_local",
@@ -43,6 +45,8 @@ const TOP_KEYS: [&str; 11] = [
     "override",
     "dialect",
     "alias",
+    "rate",
+    "reporting_currency",
 ];
 const STATUS: [(&str, Status); 3] =
     [("active", Status::Active), ("paused", Status::Paused), ("closed", Status::Closed)];
@@ -103,6 +107,8 @@ pub(super) struct Draft<'a> {
     pub(super) overrides: Vec<(Override, Spot<'a>)>,
     pub(super) dialects: Vec<DialectRow<'a>>,
     pub(super) aliases: Vec<AliasRow<'a>>,
+    pub(super) reporting_currency: Option<(Currency, Spot<'a>)>,
+    pub(super) rates: Vec<(Currency, Rate, Spot<'a>)>,
     /// Every id with the place of its row, also of rows that have other errors, so that one mistake is not reported twice.
     pub(super) ids: HashMap<(Table, u32), Spot<'a>>,
     pub(super) codes: HashMap<Box<str>, Spot<'a>>,
@@ -133,6 +139,9 @@ impl<'a> Draft<'a> {
         once(&mut self.effective_at, time, "effective_at", row.errors);
         let local = row.bool("allow_local").map(|local| (local, row.spot_of("allow_local")));
         once(&mut self.allow_local, local, "allow_local", row.errors);
+        let key = "reporting_currency";
+        let currency = values::currency_of(key, row).map(|it| (it, row.spot_of(key)));
+        once(&mut self.reporting_currency, currency, key, row.errors);
     }
 
     fn rows(&mut self, table: &str, value: &Spanned<DeValue<'_>>, lines: &Lines<'a>, errors: &mut Errors) {
@@ -166,6 +175,7 @@ impl<'a> Draft<'a> {
                 "coupon" => self.coupon((fields, at), lines, errors),
                 "dialect" => self.dialect((fields, at), lines, errors),
                 "alias" => self.alias((fields, at), lines, errors),
+                "rate" => self.rate((fields, at), lines, errors),
                 _ => self.override_row((fields, at), lines, errors),
             }
         }

@@ -32,12 +32,21 @@ pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
 }
 
 pub(super) fn currency(row: &mut Row<'_, '_>) -> Option<Currency> {
-    let text = row.text("currency")?;
+    currency_of("currency", row)
+}
+
+pub(super) fn currency_of(key: &str, row: &mut Row<'_, '_>) -> Option<Currency> {
+    let text = row.text(key)?;
+    known(key, text, row)
+}
+
+/// The currency that the `text` of `key` names.
+pub(super) fn known(key: &str, text: &str, row: &mut Row<'_, '_>) -> Option<Currency> {
     let found = Currency::parse(text).ok();
     if found.is_none() {
         let message = format!("`{}` is not a currency", shown(text));
         let advice = "write a code of ISO 4217, such as EUR";
-        row.errors.add(row.spot_of("currency"), ErrorCode::UnknownCurrency, message, advice);
+        row.errors.add(row.spot_of(key), ErrorCode::UnknownCurrency, message, advice);
     }
     found
 }

@@ -93,7 +93,7 @@ impl Found {
             };
             self.orders.insert((row.number(0)?, row.text(1)), order);
         }
-        let sql = "SELECT advertiser_id, order_id, partner_id, link_id, share_ppm, revenue_minor, toUnixTimestamp64Milli(at) FROM credits";
+        let sql = "SELECT advertiser_id, order_id, partner_id, link_id, share_ppm, revenue_minor, toUnixTimestamp64Milli(at) FROM credits WHERE share_ppm > 0";
         for row in reader.rows(sql).await?.into_iter().map(Row) {
             let key = (row.number(0)?, row.text(1));
             let Some(order) = self.orders.get_mut(&key) else { continue };

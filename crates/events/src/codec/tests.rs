@@ -2,7 +2,7 @@
 
 use units::{
     AdvertiserId, CatalogVersion, Currency, CustomerId, EpochMs, LinkId, Money, OfferId, Origin, PartnerId,
-    Ppm, Quarter, Stamp, VisitorId, WriterId,
+    Ppm, Quarter, Rate, Stamp, VisitorId, WriterId,
 };
 
 use super::*;
@@ -112,6 +112,10 @@ fn decision() -> Decision {
         first_received_at: EpochMs(1_763_818_600_000),
         last_received_at: EpochMs(1_763_818_700_000),
         payable_at: EpochMs(1_763_905_000_000),
+        model: Some(SharedBy::Position),
+        path_touches: 3,
+        reporting: Some(reporting()),
+        hold: Some(Hold::RateMissing),
         void_quarters: vec![Quarter(1_959_800)],
         trace: Trace {
             visitors: vec![VisitorId(5)],
@@ -151,7 +155,21 @@ fn credit() -> Credit {
         currency: Currency::EUR,
         status: OrderStatus::PartlyRefunded,
         role: Role::Closer,
+        standing: Some(Standing {
+            kind: TouchKind::View,
+            found: MatchedKey::Visitor,
+            verdict: CandidateVerdict::NotShared,
+        }),
+        is_assist: true,
+        path_touches: 3,
+        reporting: Some(reporting()),
+        hold: Some(Hold::RateMissing),
     }
+}
+
+fn reporting() -> Reporting {
+    let currency = Currency::parse("USD").unwrap();
+    Reporting { minor: 4_332, currency, rate: Rate::parse("1.0831").unwrap() }
 }
 
 fn lookup() -> Lookup {
@@ -204,8 +222,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Event<'static>)> {
     vec![
         sample!("click_v1", click(), Event::Click),
         sample!("report_v2", report(), |it| Event::Report(Box::new(it))),
-        sample!("decision_v1", decision(), |it| Event::Decision(Box::new(it))),
-        sample!("credit_v1", credit(), |it| Event::Credit(Box::new(it))),
+        sample!("decision_v2", decision(), |it| Event::Decision(Box::new(it))),
+        sample!("credit_v2", credit(), |it| Event::Credit(Box::new(it))),
         sample!("lookup_v1", lookup(), Event::Lookup),
         sample!("evidence_v1", evidence(), Event::Evidence),
         sample!("catalog_v1", catalog, Event::Catalog),

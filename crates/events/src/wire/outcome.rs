@@ -160,6 +160,10 @@ impl TryFrom<DecisionV1> for Decision {
             first_received_at: EpochMs(it.first_received_at),
             last_received_at: EpochMs(it.last_received_at),
             payable_at: EpochMs(it.payable_at),
+            model: None,
+            path_touches: 0,
+            reporting: None,
+            hold: None,
             void_quarters: it.void_quarters.into_iter().map(Quarter).collect(),
             trace: it.trace.try_into()?,
         })
@@ -233,6 +237,11 @@ impl TryFrom<CreditV1> for Credit {
             currency: currency(it.currency)?,
             status: known!(OrderStatus, it.status, "status"),
             role: known!(Role, it.role, "role"),
+            standing: None,
+            is_assist: false,
+            path_touches: 0,
+            reporting: None,
+            hold: None,
         })
     }
 }

@@ -33,7 +33,7 @@ impl Tables {
         let here = self.credits.range(from..).take_while(move |((of, ..), _)| *of == quarter);
         let counted = here.filter(
             move |(key, (version, it))| {
-                if is_guarded { self.counts(key, *version, it) } else { it.share_ppm > 0 }
+                if is_guarded { self.counts(key, *version, it) } else { it.part.counts() }
             },
         );
         counted.map(|(key, (_, it))| (key, it))
@@ -41,14 +41,14 @@ impl Tables {
 
     fn counts(&self, (quarter, name, _): &CreditKey, version: u64, credit: &CreditRow) -> bool {
         let newest = || self.orders.get(&(*quarter, name.clone())).map_or(0, |(newest, _)| *newest);
-        credit.share_ppm > 0 && version >= newest()
+        credit.part.counts() && version >= newest()
     }
 
     /// An order of which more than the whole is credited.
     pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
         let mut sums: BTreeMap<&OrderName, u32> = BTreeMap::new();
         for ((_, name, _), it) in self.credits() {
-            *sums.entry(name).or_default() += it.share_ppm;
+            *sums.entry(name).or_default() += it.part.share_ppm;
         }
         sums.into_iter().find(|(_, sum)| *sum > PPM_WHOLE.0).map(|(name, _)| name)
     }
@@ -62,12 +62,16 @@ impl Tables {
                 return Err(format!("order {name:?} lies in two quarters"));
             }
             let credits: Vec<_> = self.credits().filter(|((_, of, _), _)| of == name).collect();
-            let share: u32 = credits.iter().map(|(_, it)| it.share_ppm).sum();
-            let money: i64 = credits.iter().map(|(_, it)| it.revenue_minor).sum();
+            let parts = || credits.iter().map(|(_, it)| it.part);
+            let share: u32 = parts().map(|it| it.share_ppm).sum();
+            let money: i64 = parts().map(|it| it.revenue_minor).sum();
+            let path: u32 = parts().map(|it| it.path_touches).sum();
+            let reporting: i64 = parts().map(|it| it.reporting_e4).sum();
             let is_right = if credits.is_empty() {
                 order.partner == 0
             } else {
                 (share, money) == (PPM_WHOLE.0, order.revenue_minor)
+                    && (path, reporting) == (order.path_touches, order.reporting_e4)
                     && credits.iter().any(|(_, it)| it.cell.partner == order.partner)
             };
             if !is_right {

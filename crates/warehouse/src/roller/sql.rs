@@ -14,7 +14,7 @@
 
 use units::planted::{Bug, planted};
 
-use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS, counted_credits};
+use crate::schema::{CELL_KEYS, CELL_SUMS, READ_SETTINGS, WRITE_SETTINGS, counted_credits, scale};
 
 /// A quarter or day, and the version its roll will have: the sum of its marks, or of its quarters' versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
@@ -137,7 +137,10 @@ fn credits_fold() -> String {
     // The column by its table's name, or one alias would stand inside another's aggregate.
     format!(
         "quarter, {CELL_KEYS}, {none}, {by_status}, sum(c.revenue_minor) AS revenue_minor, \
-         sumIf(c.revenue_minor, status = 'approved') AS revenue_approved_minor, toUInt64(0) AS visitors"
+         sumIf(c.revenue_minor, status = 'approved') AS revenue_approved_minor, sum(c.assists) AS assisted_orders, \
+         countIf(c.path_touches > 0) AS closed_orders, sum(c.path_touches) AS path_touches, \
+         sum(c.reporting_minor * {scale}) AS reporting_e4, toUInt64(0) AS visitors",
+        scale = scale("c.reporting_currency"),
     )
 }
 
@@ -151,7 +154,8 @@ fn empty() -> String {
 }
 
 fn zero(name: &str) -> String {
-    let kind = if name.ends_with("_minor") { "toInt64" } else { "toUInt64" };
+    let is_money = name.ends_with("_minor") || name.ends_with("_e4");
+    let kind = if is_money { "toInt64" } else { "toUInt64" };
     format!("{kind}(0) AS {name}")
 }
 

@@ -18,9 +18,10 @@ fn statements_are_frozen() {
 /// Views hold nothing and are replaced at every start; what came before them is on users' disks. Later migrations only add to it.
 #[test]
 fn tables_of_the_first_version_are_made_as_they_were() {
+    let tables = expanded();
     let first = include_str!("../../tests/golden/schema.sql");
-    let tables = first.split("CREATE OR REPLACE VIEW").next().expect("the first piece of a text");
-    assert!(expanded().starts_with(tables));
+    let first = first.split("CREATE OR REPLACE VIEW").next().expect("the first piece of a text");
+    assert!(tables.starts_with(first), "a released migration was changed");
 }
 
 /// A number that is given twice would never be run the second time.
@@ -37,7 +38,7 @@ fn nothing_is_left_to_fill_in() {
 
 #[test]
 fn every_currency_has_its_scale() {
-    let text = scale();
+    let text = scale("currency");
     for currency in Currency::all() {
         let listed = text.contains(&format!("'{currency}'"));
         assert_eq!(listed, currency.decimals() != 2, "{currency}");

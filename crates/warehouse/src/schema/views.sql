@@ -33,26 +33,56 @@ FROM reports_log FINAL
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW orders
-COMMENT 'One row per order, as it is decided now. amount less refunded is revenue, 0 when rejected; trace says why the partner is who he is.'
+COMMENT 'One row per order, as it is decided now. amount less refunded is revenue, 0 when rejected; reporting is that in the reporting currency; trace says why the partner is who he is.'
 AS
 SELECT
   at, quarter, advertiser_id, {advertiser_name}, order_id, event, status, partner_id, {partner_name}, offer_id, {offer_name},
   if(has_amount, {money amount_minor}, NULL) AS amount, {money refunded_minor} AS refunded, {money revenue_minor} AS revenue,
   amount_minor, refunded_minor, revenue_minor, currency, matched, unattributed, report_count, time_source,
-  first_received_at, last_received_at, payable_at, catalog_version, trace, ver
+  first_received_at, last_received_at, payable_at, catalog_version, trace, ver,
+  model, path_touches, {reporting}, hold
 FROM orders_log FINAL
 WHERE NOT void
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW credits
-COMMENT 'One row per credited touch of an order: the share of the order and of its revenue. What the order\'s newest row outdates is left out. Filter by quarter.'
+COMMENT 'One row per order and partner who did something for it: his share of the order and of its revenue, 0 for assists. link, country, device, touch: of his newest touch that counts. What the order\'s newest row outdates is left out. Filter by quarter.'
 AS
 SELECT
   at, quarter, touched_at, dateDiff('millisecond', touched_at, at) AS age_ms, advertiser_id, {advertiser_name}, order_id,
   partner_id, {partner_name}, offer_id, {offer_name}, link_id, {link_code}, country, device, role, status,
   {ppm share_ppm} AS share, share_ppm, {money revenue_minor} AS revenue, revenue_minor, currency,
+  lower(hex(touch_id)) AS touch_id, ver,
+  {reporting}, hold, assists, touches
+FROM (
+  SELECT
+    quarter, advertiser_id, order_id, partner_id, max(c.at) AS at, max(c.ver) AS ver,
+    argMax(c.touched_at, newness) AS touched_at, argMax(c.touch_id, newness) AS touch_id, argMax(c.offer_id, newness) AS offer_id,
+    argMax(c.link_id, newness) AS link_id, toLowCardinality(argMax(c.country, newness)) AS country,
+    toLowCardinality(argMax(c.device, newness)) AS device,
+    toLowCardinality(argMin(c.role, role_order)) AS role, toLowCardinality(argMax(c.status, newness)) AS status,
+    toUInt32(sum(c.share_ppm)) AS share_ppm, sum(c.revenue_minor) AS revenue_minor, toLowCardinality(argMax(c.currency, newness)) AS currency,
+    sum(c.reporting_minor) AS reporting_minor, toLowCardinality(argMax(c.reporting_currency, newness)) AS reporting_currency, argMax(c.rate_e12, newness) AS rate_e12,
+    toLowCardinality(argMax(c.hold, newness)) AS hold, toUInt8(sum(c.assists)) AS assists, toUInt32(count()) AS touches
+  FROM (
+    SELECT *, (share_ppm > 0, touched_at, touch_id) AS newness,
+      transform(role, ['closer', 'introducer', 'influencer'], [1, 2, 3], 4) AS role_order
+    FROM ({credits_with_role})
+  ) AS c
+  GROUP BY quarter, advertiser_id, order_id, partner_id
+)
+SETTINGS {final};
+
+CREATE OR REPLACE VIEW touches
+COMMENT 'One row per touch that was weighed for an order, credited or not: what became of it, what it did, how old it was. kind, found and verdict are empty on rows of builds that did not say. Filter by quarter.'
+AS
+SELECT
+  at, quarter, touched_at, dateDiff('millisecond', touched_at, at) AS age_ms, advertiser_id, {advertiser_name}, order_id,
+  partner_id, {partner_name}, offer_id, {offer_name}, link_id, {link_code}, country, device,
+  kind, found, verdict, role, status,
+  {ppm share_ppm} AS share, share_ppm, {money revenue_minor} AS revenue, revenue_minor, currency, {reporting}, hold, assists,
   lower(hex(touch_id)) AS touch_id, ver
-FROM ({counted_credits})
+FROM ({credits_at_home})
 SETTINGS {final};
 
 CREATE OR REPLACE VIEW quarantine

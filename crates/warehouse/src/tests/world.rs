@@ -4,13 +4,14 @@ use std::future::Future;
 
 use clickhouse::{Row, RowOwned, RowRead};
 use events::{
-    Browser, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit, Decision, Device, IpPrefix,
-    LandingChoice, OrderKey, OrderStatus, Os, Role, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    Browser, CandidateVerdict, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit, Decision,
+    Device, IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Reporting, Role, SharedBy,
+    Standing, TouchKind, Trace, VERDICT_VERSION, Verdict,
 };
 use serde::Deserialize;
 use units::{
     AdvertiserId, CatalogVersion, Currency, EpochMs, LinkId, Money, OfferId, Origin, PPM_WHOLE, PartnerId,
-    Ppm, QUARTER_MS, Quarter, Stamp, VisitorId, WriterId,
+    Ppm, QUARTER_MS, Quarter, Rate, Stamp, VisitorId, WriterId,
 };
 
 use crate::{Options, Warehouse};
@@ -110,8 +111,11 @@ pub(crate) fn order(
         currency: amount.currency,
         offer: click.head.offer,
         partner: click.head.partner,
-        matched: Some(events::MatchedKey::ClickId),
+        matched: Some(MatchedKey::ClickId),
         payable_at: at.forth(30 * units::DAY_MS),
+        model: Some(SharedBy::Last),
+        path_touches: 1,
+        reporting: Some(reporting(amount.minor)),
         void_quarters: void_quarters.clone(),
         trace: Trace { notes: vec!["clock_differs".into()], ..Trace::default() },
         ..Decision::bare(key.clone(), at)
@@ -131,11 +135,25 @@ pub(crate) fn order(
         currency: amount.currency,
         status: OrderStatus::Approved,
         role: if share == PPM_WHOLE { Role::Closer } else { Role::None },
+        standing: Some(Standing {
+            kind: TouchKind::Click,
+            found: MatchedKey::ClickId,
+            verdict: CandidateVerdict::Won,
+        }),
+        path_touches: u16::from(share == PPM_WHOLE),
+        reporting: Some(reporting(revenue_minor)),
         ..Credit::bare(key.clone(), at)
     };
     let mut credits = vec![credit(at.quarter(), PPM_WHOLE, amount.minor)];
     credits.extend(void_quarters.into_iter().map(|it| credit(it, Ppm(0), 0)));
     (decision, credits)
+}
+
+/// Euros in yen, at 160.5.
+pub(crate) fn reporting(minor: i64) -> Reporting {
+    let (currency, rate) = (Currency::parse("JPY").unwrap(), Rate::parse("160.5").unwrap());
+    let euros = Money { minor, currency: Currency::EUR };
+    Reporting { minor: rate.convert(euros, currency).unwrap().minor, currency, rate }
 }
 
 /// `quarters` quarters of an hour later.
