@@ -106,6 +106,49 @@ id = 1003
 code = "path"
 partner = 100
 offer = 30
+
+[[dialect]]
+name = "tune"
+
+[[dialect]]
+name = "everflow"
+
+[[dialect]]
+name = "partnerize"
+
+[[dialect]]
+name = "impact"
+
+[[dialect]]
+name = "keitaro"
+
+[[dialect]]
+name = "binom"
+
+[[dialect]]
+name = "voluum"
+hosts = ["go.example"]
+click_paths = ["/v/{link}/{partner_click_id}"]
+
+[[alias]]
+dialect = "tune"
+old = "2002"
+partner = 100
+
+[[alias]]
+dialect = "tune"
+old = "Gone"
+partner = 101
+
+[[alias]]
+dialect = "partnerize"
+old = "1101lX"
+link = 1003
+
+[[alias]]
+dialect = "partnerize"
+old = "77"
+advertiser = 1
 "#;
 
 pub(crate) fn clock() -> EpochMs {

@@ -37,7 +37,7 @@ macro_rules! replays {
 }
 
 replays! {
-    request query redirect postback webhook batch frame segment spool envelope click_id catalog destination
+    request query redirect dialect postback webhook batch frame segment spool envelope click_id catalog destination
     engine_request engine_sql engine_blocks engine_form
 }
 

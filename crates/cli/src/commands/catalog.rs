@@ -162,6 +162,8 @@ fn check(path: &Path, output: Output) -> anyhow::Result<bool> {
         ("links", catalog.links.len()),
         ("coupons", catalog.coupons.len()),
         ("overrides", catalog.overrides.values().map(catalog::Overrides::len).sum()),
+        ("dialects", catalog.dialects.len()),
+        ("aliases", catalog.dialects.values().map(|it| it.aliases.iter().count()).sum()),
     ];
     output.say(&format!("{}: no errors", path.display()));
     if output == Output::People {

@@ -126,7 +126,7 @@ fn ask_click(code: &str, query: &str, is_allowed: impl Fn(&str, Option<u16>) -> 
 }
 
 /// Bytes that a request line cannot carry, percent-encoded; the others as they are.
-fn in_a_query(bytes: &[u8]) -> String {
+pub(super) fn in_a_query(bytes: &[u8]) -> String {
     let mut query = String::new();
     for byte in bytes {
         if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\\' | b'`') {

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod click;
+mod dialect;
 mod engine;
 mod events;
 mod report;
@@ -53,6 +54,13 @@ pub const TARGETS: &[Target] = &[
         bytes_max: 1024,
         seeds: click::redirects,
         run: click::redirect,
+    },
+    Target {
+        name: "dialect",
+        claim: "a link of another system leads to a registered host, and its report is answered with a code",
+        bytes_max: 1024,
+        seeds: no_seeds,
+        run: dialect::request,
     },
     Target {
         name: "postback",
