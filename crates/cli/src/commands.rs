@@ -12,6 +12,7 @@ mod orders;
 mod owners;
 mod place;
 mod quarantine;
+mod replay;
 mod spool;
 
 use std::process::ExitCode;
@@ -42,6 +43,16 @@ pub(crate) enum Tool {
     /// List what could not be understood or stored, show it, and replay it after the cause is mended
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Show what another catalog would have made of the orders since some date, partner by partner, and put it in force
+    #[command(
+        mut_args(only_where_and_catalog),
+        after_help = "Examples:\n  tributary replay --from 2026-01-01 --catalog new.toml --dry-run\n  \
+        tributary replay --from 2026-01-01T00:00:00+01:00 --catalog new.toml --config tributary.toml\n  tributary replay --from 2026-01-01 --catalog catalog.d --dry-run --json\n\n\
+        The real facts are decided twice, beside whatever runs: by the versions there are, and with this catalog in force from that date on. \
+        Without --dry-run it is then made the next version, effective at that date, and the pipelines decide these orders anew. \
+        Orders before the date stay as they are. Limits: 300,000 reports and 50 million clicks and views that could matter."
+    )]
+    Replay(replay::ReplayFlags),
     /// Look into a spool
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
@@ -83,6 +94,7 @@ impl Tool {
             Self::Catalog(command) => command.run()?,
             Self::Orders(command) => command.run()?,
             Self::Quarantine(command) => command.run()?,
+            Self::Replay(flags) => flags.run()?,
             Self::Spool(command) => command.run()?,
             Self::Explain(flags) => flags.run()?,
             Self::Audit(flags) => return flags.run(),
@@ -116,6 +128,10 @@ impl Common {
 /// Leaves only those settings in a command's help that it uses; the others are still understood, so that one file and environment fit all.
 fn only_where(arg: clap::Arg) -> clap::Arg {
     only(&["data", "clickhouse.", "kafka."], arg)
+}
+
+fn only_where_and_catalog(arg: clap::Arg) -> clap::Arg {
+    only(&["data", "catalog", "clickhouse.", "kafka."], arg)
 }
 
 /// Those whose names are, or begin as, the given ones.

@@ -20,6 +20,7 @@ mod commands {
     pub(crate) mod orders;
     pub(crate) mod quarantine;
     pub(crate) mod repair;
+    pub(crate) mod replay;
     pub(crate) mod spool;
     pub(crate) mod stage;
 }
@@ -85,6 +86,7 @@ fn every_command_explains_itself_with_examples() {
         "quarantine list",
         "quarantine show",
         "quarantine replay",
+        "replay",
         "spool inspect",
         "explain",
         "audit",

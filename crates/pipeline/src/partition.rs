@@ -27,6 +27,7 @@ pub use self::outbox::Outbox;
 use crate::fates::{Fates, Input, place};
 
 mod recalled;
+mod relived;
 
 /// Times that `ClickHouse` cannot hold.
 const OUT_OF_CALENDAR: &str = "out_of_calendar";

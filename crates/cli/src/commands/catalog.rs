@@ -10,6 +10,10 @@ mod mirror;
 mod versions;
 
 pub(crate) use self::mirror::Mirror;
+pub(super) use self::{
+    files::{Files, report},
+    versions::{Applied, Store},
+};
 
 use std::path::{Path, PathBuf};
 
@@ -22,10 +26,6 @@ use journal::{
 use serde_json::json;
 use units::EpochMs;
 
-use self::{
-    files::Files,
-    versions::{Applied, Store},
-};
 use super::{Common, only_where, place::Place};
 use crate::{clock, output::Output, settings::Settings};
 
@@ -262,7 +262,7 @@ fn since(at: EpochMs) -> String {
     if at == EpochMs(0) { "from the beginning".to_owned() } else { format!("from {at}") }
 }
 
-fn instant(text: &str) -> anyhow::Result<EpochMs> {
+pub(super) fn instant(text: &str) -> anyhow::Result<EpochMs> {
     let at: jiff::Timestamp =
         text.parse().context("a time with its zone is wanted, such as 2026-01-31T00:00:00+01:00")?;
     let ms = u64::try_from(at.as_millisecond()).context("times begin in 1970")?;

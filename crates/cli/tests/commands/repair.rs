@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{Said, write};
 
-const CATALOG: &str = "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR\"\n\n[[offer]]\nid = 10\nadvertiser = 1\nname = \"Offer\"\n\
+pub(super) const CATALOG: &str = "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR\"\n\n[[offer]]\nid = 10\nadvertiser = 1\nname = \"Offer\"\n\
     destination = \"https://shop.example/\"\nclick_window = \"30d\"\n\n[[partner]]\nid = 100\nname = \"Partner\"\ntype = \"content\"\n\n\
     [[link]]\nid = 1\ncode = \"tea\"\npartner = 100\noffer = 10\n";
 /// Long enough for a machine that is busy with other tests.

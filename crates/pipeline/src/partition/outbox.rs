@@ -21,9 +21,9 @@ pub struct Outbox {
     pub inputs_at: Option<(EpochMs, EpochMs)>,
     /// The last snapshot of each order since the last [`Outbox::seal`]. A snapshot names everything an earlier one of its order named,
     /// so only the last has to be written; an order is often decided twice at once, before and after its evidence.
-    decided: HashMap<OrderKey, (Box<Decision>, Vec<Credit>)>,
+    pub(super) decided: HashMap<OrderKey, (Box<Decision>, Vec<Credit>)>,
     /// Rows in `decided`.
-    decided_rows: usize,
+    pub(super) decided_rows: usize,
 }
 
 impl Default for Outbox {

@@ -12,7 +12,7 @@ use crate::output::Output;
 
 /// One catalog's files.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(in crate::commands) struct Files {
     files: Vec<File>,
 }
 
@@ -30,7 +30,7 @@ struct File {
 
 impl Files {
     /// Reads a file, or all `*.toml` files of a folder by name.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn read(path: &Path) -> anyhow::Result<Self> {
         let paths = if path.is_dir() { of_folder(path)? } else { vec![path.to_owned()] };
         let mut files = Vec::new();
         for path in paths {
@@ -40,7 +40,7 @@ impl Files {
     }
 
     /// The catalog, or everything that is wrong with it.
-    pub(super) fn parse(&self) -> Result<Catalog, Vec<CatalogError>> {
+    pub(in crate::commands) fn parse(&self) -> Result<Catalog, Vec<CatalogError>> {
         let mut errors = Vec::new();
         let mut texts = Vec::new();
         for file in &self.files {
@@ -69,7 +69,7 @@ impl Files {
     }
 
     /// The one text that is logged.
-    pub(super) fn merged(&self) -> String {
+    pub(in crate::commands) fn merged(&self) -> String {
         let resolved = |file: &File| file.resolved.as_ref().map_or_else(|_| file.text.clone(), Clone::clone);
         let texts: Vec<(&str, String)> =
             self.files.iter().map(|it| (it.name.as_str(), resolved(it))).collect();
@@ -120,7 +120,7 @@ fn of_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Tells every error, one a line.
-pub(super) fn report(errors: &[CatalogError], output: Output) {
+pub(in crate::commands) fn report(errors: &[CatalogError], output: Output) {
     for it in errors {
         let CatalogError { file, line, message, advice, code } = it;
         output.text(&format!("{file}:{line}: {}: {message}; {advice}", code.as_str()));

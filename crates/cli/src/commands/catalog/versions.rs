@@ -19,21 +19,21 @@ const TRIES_MAX: usize = 16;
 
 /// Where versions lie.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(in crate::commands) struct Store {
     folder: PathBuf,
     mirror: Option<Mirror>,
 }
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Applied {
+pub(in crate::commands) enum Applied {
     Unchanged { version: u32 },
     New { version: u32, effective_at: EpochMs, changes: Vec<String> },
 }
 
 impl Store {
     /// Opens the log; with Kafka the folder is brought up to it first.
-    pub(super) fn open(place: Place<'_>) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn open(place: Place<'_>) -> anyhow::Result<Self> {
         let folder = place.catalog();
         let mut mirror = Mirror::open(place)?;
         if let Some(mirror) = &mut mirror {
@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// Every version, ascending.
-    pub(super) fn all(&self) -> anyhow::Result<Vec<CatalogRecord>> {
+    pub(in crate::commands) fn all(&self) -> anyhow::Result<Vec<CatalogRecord>> {
         versions::after(&self.folder, 0)?.into_iter().map(|(number, bytes)| record(number, &bytes)).collect()
     }
 
@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Makes `catalog` the next version unless the newest one has the same text (and, where one is `given`, the same time).
-    pub(super) fn apply(
+    pub(in crate::commands) fn apply(
         &mut self,
         catalog: &Catalog,
         text: &str,
