@@ -51,9 +51,19 @@ pub(crate) fn apply_catalog(data: &Path, version: u32, effective_at: EpochMs, wi
     versions::append(&data.join("catalog"), version, &bytes).expect("appended");
 }
 
+/// The same of any text.
+pub(crate) fn apply_text(data: &Path, version: u32, effective_at: EpochMs, text: &str) {
+    let bytes = text_record(version, effective_at, text);
+    versions::append(&data.join("catalog"), version, &bytes).expect("appended");
+}
+
 /// A catalog version as it lies in the log.
 pub(crate) fn catalog_record(version: u32, effective_at: EpochMs, window: &str) -> Vec<u8> {
-    let text = catalog::merge_text(&[("catalog.toml", &catalog(window))]);
+    text_record(version, effective_at, &catalog(window))
+}
+
+fn text_record(version: u32, effective_at: EpochMs, text: &str) -> Vec<u8> {
+    let text = catalog::merge_text(&[("catalog.toml", text)]);
     let record =
         CatalogRecord { version: CatalogVersion(version), effective_at, applied_at: NOON, text: text.into() };
     let mut bytes = Vec::new();
