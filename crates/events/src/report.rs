@@ -239,10 +239,8 @@ pub struct Report {
 impl Report {
     /// Coupons of one order; shops allow two or three at once.
     pub const COUPONS_MAX: usize = 4;
-    /// Lines of one order.
+    /// Lines of one order; their names come to 4 KiB at most.
     pub const ITEMS_MAX: usize = 64;
-    /// Bytes of the names of all lines, so that a report fits its frame beside every other text.
-    pub const ITEMS_BYTES_MAX: usize = 4 * 1024;
 
     /// A sale by postback that says nothing but which order it is about: what the fields of a test or a tool are put upon.
     #[must_use]

@@ -4,12 +4,13 @@ use units::{Currency, Money, MoneyError};
 
 use super::{Field, Fields, Refusal};
 
-/// The amount, in the report's currency or else in `otherwise`. `amount_minor` wins over decimals.
-pub(crate) fn amount(fields: &Fields, otherwise: Currency) -> Result<Option<Money>, Refusal> {
-    let currency = match fields.get(Field::Currency) {
-        Some(text) => Currency::parse(text).map_err(|it| refusal(&it))?,
-        None => otherwise,
-    };
+/// The report's currency, or else `otherwise`.
+pub(crate) fn currency(fields: &Fields, otherwise: Currency) -> Result<Currency, Refusal> {
+    fields.get(Field::Currency).map_or(Ok(otherwise), |it| Currency::parse(it).map_err(|it| refusal(&it)))
+}
+
+/// The amount, in the report's currency. `amount_minor` wins over decimals.
+pub(crate) fn amount(fields: &Fields, currency: Currency) -> Result<Option<Money>, Refusal> {
     if let Some(text) = fields.get(Field::AmountMinor) {
         let minor: i64 = text.parse().map_err(|_| Refusal::AmountInvalid)?;
         if minor.unsigned_abs() > Money::MINOR_MAX.unsigned_abs() {
@@ -55,8 +56,9 @@ mod tests {
         for (query, want) in cases {
             let mut fields = Fields::default();
             fields.add_form(query).unwrap();
-            let got =
-                amount(&fields, Currency::EUR).map(|it| it.map(|it| (it.minor, it.currency.to_string())));
+            let got = currency(&fields, Currency::EUR)
+                .and_then(|it| amount(&fields, it))
+                .map(|it| it.map(|it| (it.minor, it.currency.to_string())));
             assert_eq!(got, want.map(|it| it.map(|(minor, code)| (minor, code.to_owned()))), "{query}");
         }
     }

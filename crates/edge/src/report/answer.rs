@@ -39,13 +39,17 @@ pub(crate) fn said_of(report: &Report) -> Value {
     match &report.statement {
         Statement::Order { amount: Some(amount) } => say("amount", json!(amount.to_string())),
         Statement::Order { amount: None } => {}
-        Statement::Refund { refund, amount, .. } => {
+        Statement::Refund { refund, amount, kind } => {
             say("refund", json!(&**refund));
+            say("kind", json!(kind.as_str()));
             say("refunded", json!(amount.map_or_else(|| "all".to_owned(), |it| it.to_string())));
         }
     }
     if let Some(status) = report.status {
         say("status", json!(status.as_str()));
+    }
+    if let Some(reason) = report.reason {
+        say("reason", json!(reason.as_str()));
     }
     if let Some(at) = report.reported_at {
         say("time", json!(at.to_string()));
@@ -53,10 +57,22 @@ pub(crate) fn said_of(report: &Report) -> Value {
     if let Some(coupon) = report.coupons.first() {
         say("coupon", json!(&**coupon));
     }
+    if report.coupons.len() > 1 {
+        say("coupons", json!(report.coupons.iter().map(|it| &**it).collect::<Vec<_>>()));
+    }
+    if let Some(offer) = report.offer {
+        say("offer", json!(offer.0));
+    }
+    if let Some(at) = report.checkout_at {
+        say("checkout", json!(at.to_string()));
+    }
+    if !report.items.is_empty() {
+        say("items", json!(report.items.len()));
+    }
     if let Some(partner) = report.partner {
         say("partner", json!(partner.0));
     }
-    say("customer", json!(report.customer.is_some()));
+    say("customer", json!(report.customers().next().is_some()));
     if is_order_id_encoded(&report.key) {
         say("notes", json!(["order_id_encoded"]));
     }

@@ -47,7 +47,12 @@ impl Json {
 
     /// A text, number or boolean member, as text, not empty.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
+        self.get(name)?.scalar()
+    }
+
+    /// A text, number or boolean, as text, not empty.
+    pub(crate) fn scalar(&self) -> Option<&str> {
+        match self {
             Self::Text(text) | Self::Number(text) => Some(text.trim()).filter(|it| !it.is_empty()),
             Self::Bool(is) => Some(if *is { "true" } else { "false" }),
             _ => None,

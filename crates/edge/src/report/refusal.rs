@@ -93,6 +93,8 @@ refusals! {
     ValueTooLong UNPROCESSABLE_ENTITY "value_too_long" "a value is longer than its limit",
     /// Missing, not a number, or further from now than [`super::signature::TOLERANCE_SECONDS`].
     Timestamp UNAUTHORIZED "timestamp_wrong" "webhook-timestamp is not a Unix time within 300 s of ours",
+    /// Not a list of objects with a product and a price.
+    ItemsInvalid UNPROCESSABLE_ENTITY "items_invalid" "items is a list of objects with sku, quantity and amount or price",
 }
 
 #[cfg(test)]
@@ -105,6 +107,7 @@ mod tests {
         let frozen = [
             include_str!("../../tests/golden/refusals_v1.txt"),
             include_str!("../../tests/golden/refusals_v1_later.txt"),
+            include_str!("../../tests/golden/refusals_v2.txt"),
         ];
         assert_eq!(lines.collect::<String>(), frozen.concat());
     }

@@ -52,13 +52,18 @@ fn order(body: &Json, click_names: &[&str]) -> Result<Fields, Refusal> {
     if let Some(click) = click(body, click_names) {
         fields.set(Field::Click, &click);
     }
-    let customer = body.get("customer").and_then(|it| it.text("id")).or_else(|| body.text("email"));
-    if let Some(customer) = customer {
-        fields.set(Field::Customer, customer);
+    let customer = body.get("customer");
+    if let Some(id) = customer.and_then(|it| it.text("id")) {
+        fields.set(Field::Customer, id);
     }
-    if let Some(code) = body.list("discount_codes").first().and_then(|it| it.text("code")) {
-        fields.set(Field::Coupon, code);
+    if let Some(email) = body.text("email").or_else(|| customer?.text("email")) {
+        fields.set(Field::Email, email);
     }
+    if let Some(reason) = body.text("cancel_reason") {
+        fields.set(Field::Reason, reason);
+    }
+    fields.add_coupons(body.list("discount_codes").iter().filter_map(|it| it.text("code")));
+    fields.set_lines(body.list("line_items"));
     if fields.get(Field::Order).is_none() {
         return Err(Refusal::OrderIdMissing);
     }

@@ -13,9 +13,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     CustomerHasher, Field, Fields, Refusal,
-    amount::amount,
+    amount::{amount, currency},
     instant::instant,
-    words::{Fate, fate, is_new_customer},
+    priced,
+    words::{Fate, fate, is_new_customer, reason},
 };
 use crate::literal::{decoded_once_more, is_unexpanded};
 
@@ -119,45 +120,49 @@ pub(crate) fn understand(
     context: &Context<'_>,
 ) -> Result<Report, Refusal> {
     let click = fields.get(Field::Click).map_or(ReportedClick::None, |text| click(text, context));
-    let customer = present(fields, Field::Customer);
-    let customer = customer.map(|text| context.customers.hash(advertiser.id, text));
+    let person = |field| present(fields, field).map(|text| context.customers.hash(advertiser.id, text));
+    let (customer, email) = (person(Field::Customer), person(Field::Email));
     let event = event(fields)?;
     let key = match fields.get(Field::Order) {
         Some(text) => by_order_id(text, advertiser.id, context.customers)?,
-        None => derived_key(advertiser, &event, click.signed(), customer)?,
+        None => derived_key(advertiser, &event, click.signed(), customer.or(email))?,
     };
     let fate = fields.get(Field::Status).map(|word| fate(word).ok_or(Refusal::StatusUnknown)).transpose()?;
-    let amount = amount(fields, advertiser.currency)?;
+    let currency = currency(fields, advertiser.currency)?;
+    let is_strict = !matches!(channel, Channel::Shopify | Channel::WooCommerce);
+    let lines = priced(fields.lines(), currency, is_strict)?;
+    let amount = amount(fields, currency)?;
     let is_evidence_only = channel == Channel::Pixel && advertiser.pixels == PixelRole::Evidence;
     let (statement, status) = if is_evidence_only {
         (Statement::Order { amount: None }, None)
     } else {
-        stated(fields, &key, amount, fate)?
+        stated(fields, &key, (amount, lines.sum_minor.map(|minor| Money { minor, currency })), fate)?
     };
-    let reported_at = fields.get(Field::Time).map(|text| instant(text, &advertiser.time_zone)).transpose()?;
-    let coupon = coupon(fields).map(|text| limited(&text, TEXT_BYTES_MAX)).transpose()?;
+    let time = |field| fields.get(field).map(|text| instant(text, &advertiser.time_zone)).transpose();
+    let is_rejected = status == Some(ReportedStatus::Rejected);
+    let reason = reason(present(fields, Field::Reason), fields.get(Field::Status)).filter(|_| is_rejected);
     Ok(Report {
         received_at: context.now,
         origin: Origin::default(),
-        reported_at: reported_at.flatten(),
+        reported_at: time(Field::Time)?.flatten(),
         key,
         channel,
         event,
         click,
         visitor,
         customer,
-        email: None,
-        coupons: coupon.into_iter().collect(),
+        email,
+        coupons: coupons(fields)?,
         partner: fields.get(Field::Partner).and_then(|text| text.parse().ok()).map(PartnerId),
         statement,
         status,
-        reason: None,
+        reason,
         new_customer: fields.get(Field::NewCustomer).and_then(is_new_customer),
         delivery: limited(fields.get(Field::Delivery).unwrap_or(""), ID_BYTES_MAX)?,
         catalog: context.catalog.version,
-        offer: None,
-        checkout_at: None,
-        items: Vec::new(),
+        offer: named_offer(fields, advertiser.id, context.catalog),
+        checkout_at: time(Field::Checkout)?.flatten(),
+        items: if is_evidence_only { Vec::new() } else { lines.items },
     })
 }
 
@@ -185,10 +190,23 @@ fn present(fields: &Fields, field: Field) -> Option<&str> {
 
 /// What was typed at the till: one that was encoded twice is decoded again, since it must equal the catalog's to the letter. Order ids are not:
 /// the channel that encodes once and the one that does it twice must differ, or neither could be trusted ([`is_order_id_encoded`]).
-fn coupon(fields: &Fields) -> Option<String> {
-    let text = fields.get(Field::Coupon)?;
-    let meant = decoded_once_more(text).unwrap_or_else(|| text.to_owned());
-    Some(meant).filter(|it| !it.is_empty() && !is_unexpanded(it))
+/// Of several the first are kept, each once.
+fn coupons(fields: &Fields) -> Result<Vec<Box<str>>, Refusal> {
+    let mut coupons: Vec<Box<str>> = Vec::new();
+    for text in fields.get(Field::Coupon).into_iter().chain(fields.coupons().iter().map(|it| &**it)) {
+        let meant = decoded_once_more(text).unwrap_or_else(|| text.to_owned());
+        let is_told = meant.is_empty() || is_unexpanded(&meant) || coupons.iter().any(|it| **it == *meant);
+        if !is_told && coupons.len() < Report::COUPONS_MAX {
+            coupons.push(limited(&meant, TEXT_BYTES_MAX)?);
+        }
+    }
+    Ok(coupons)
+}
+
+/// An offer of another advertiser is none of this order's.
+fn named_offer(fields: &Fields, advertiser: AdvertiserId, catalog: &Catalog) -> Option<OfferId> {
+    let offer = fields.get(Field::Offer)?.parse().map(OfferId).ok()?;
+    catalog.offers.get(&offer).filter(|it| it.advertiser == advertiser).map(|_| offer)
 }
 
 /// Whether an order id looks encoded still: kept as it came, and told.
@@ -242,29 +260,31 @@ fn derived_key(
     key.ok_or(Refusal::OrderIdMissing)
 }
 
-/// Money and status: a negative amount and the words for it are refunds (Rakuten sends the same order id with a negative amount).
+/// Money and status, of the amount and the sum of the lines: a negative amount and the words for it are refunds (Rakuten sends the same order id with a negative amount).
 fn stated(
     fields: &Fields,
     key: &OrderKey,
-    amount: Option<Money>,
+    (amount, lines): (Option<Money>, Option<Money>),
     fate: Option<Fate>,
 ) -> Result<(Statement, Option<ReportedStatus>), Refusal> {
-    let (is_refund, status) = match fate {
-        Some(Fate::Refunded) => (true, None),
-        Some(Fate::Status(status)) => (false, Some(status)),
-        None => (false, None),
+    let (back, status) = match fate {
+        Some(Fate::Back(kind)) => (Some(kind), None),
+        Some(Fate::Status(status)) => (None, Some(status)),
+        None => (None, None),
     };
-    let is_refund = is_refund || fields.get(Field::Refund).is_some() || amount.is_some_and(|it| it.minor < 0);
-    if !is_refund {
+    let is_refund = fields.get(Field::Refund).is_some() || amount.is_some_and(|it| it.minor < 0);
+    let Some(kind) = back.or(is_refund.then_some(RefundKind::Refund)) else {
+        // Lines say what an order is worth where it gives no sum; what they leave of less than nothing is no order's worth.
+        let amount = amount.or(lines).map(|it| Money { minor: it.minor.max(0), ..it });
         return Ok((Statement::Order { amount }, status));
-    }
+    };
     // `refunded` beside an amount of zero means that nothing is left of the order, not that nothing was given back.
     let amount = amount.filter(|it| it.minor != 0).map(|it| Money { minor: it.minor.abs(), ..it });
     let refund = match present(fields, Field::Refund) {
         Some(id) => limited(id, ID_BYTES_MAX)?,
         None => derived_refund(key, amount),
     };
-    Ok((Statement::Refund { refund, amount, kind: RefundKind::Refund }, status))
+    Ok((Statement::Refund { refund, amount, kind }, status))
 }
 
 /// Without an id of its own a refund is known by its order and amount, so that a repeated message is one refund. Two equal partial refunds of

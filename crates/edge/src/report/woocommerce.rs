@@ -60,12 +60,19 @@ fn order(body: &Json, click_names: &[&str]) -> Result<Fields, Refusal> {
     }
     let email = body.get("billing").and_then(|it| it.text("email"));
     // Customer 0 is every guest.
-    if let Some(customer) = body.text("customer_id").filter(|it| *it != "0").or(email) {
+    if let Some(customer) = body.text("customer_id").filter(|it| *it != "0") {
         fields.set(Field::Customer, customer);
     }
-    if let Some(code) = body.list("coupon_lines").first().and_then(|it| it.text("code")) {
-        fields.set(Field::Coupon, code);
+    if let Some(email) = email {
+        fields.set(Field::Email, email);
     }
+    if status == Some("rejected")
+        && let Some(word) = body.text("status")
+    {
+        fields.set(Field::Reason, word);
+    }
+    fields.add_coupons(body.list("coupon_lines").iter().filter_map(|it| it.text("code")));
+    fields.set_lines(body.list("line_items"));
     Ok(fields)
 }
 

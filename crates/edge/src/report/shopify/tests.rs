@@ -9,8 +9,8 @@ const ORDER: &str = r#"{
   "current_total_price": "199.00", "total_price": "409.94", "subtotal_price": "388.00", "financial_status": "paid", "cancelled_at": null,
   "landing_site": "/products/tea?click=FROM_LANDING&utm_source=x", "test": false,
   "note_attributes": [{"name": "gift", "value": "yes"}, {"name": "Click_ID", "value": "FROM_NOTE"}],
-  "discount_codes": [{"code": "SAVE", "amount": "30.00", "type": "fixed_amount"}],
-  "customer": {"id": 115310627314723954, "email": "john@example.com"}, "line_items": [{"id": 1, "price": "199.00"}]
+  "discount_codes": [{"code": "SAVE", "amount": "30.00", "type": "fixed_amount"}, {"code": "POT"}],
+  "customer": {"id": 115310627314723954, "email": "john@example.com"}, "line_items": [{"id": 1, "price": "199.00"}, {"sku": "TEA", "quantity": 2, "price": "105.00", "total_discount": "30.00"}]
 }"#;
 
 const REFUND: &str = r#"{
@@ -30,7 +30,8 @@ fn read(topic: &str, body: &str) -> Result<Vec<Vec<(Field, String)>>, Refusal> {
         Field::Status,
         Field::Click,
         Field::Customer,
-        Field::Coupon,
+        Field::Email,
+        Field::Reason,
         Field::Refund,
         Field::Time,
     ];
@@ -54,12 +55,31 @@ fn an_order_is_read_with_what_was_paid_at_first() {
         (Field::Status, "approved"),
         (Field::Click, "FROM_NOTE"),
         (Field::Customer, "115310627314723954"),
-        (Field::Coupon, "SAVE"),
+        (Field::Email, "jon@example.com"),
         (Field::Time, "2025-11-22T08:36:11-05:00"),
     ]);
     for topic in ["orders/paid", "orders/create", "orders/updated"] {
         assert_eq!(read(topic, ORDER).as_ref(), Ok(&want), "{topic}");
     }
+}
+
+#[test]
+fn every_coupon_and_line_of_an_order_is_read() {
+    let found = shopify_reports("orders/paid", &Json::parse(ORDER.as_bytes()).unwrap(), &NAMES).unwrap();
+    assert_eq!(found[0].coupons(), ["SAVE".into(), "POT".into()]);
+    let lines = crate::report::priced(found[0].lines(), Currency::EUR, false).unwrap();
+    let items: Vec<_> = lines.items.iter().map(|it| (&*it.product, it.quantity, it.minor)).collect();
+    assert_eq!(items, [("1", 1, 19_900), ("TEA", 2, 18_000)]);
+}
+
+#[test]
+fn a_cancelled_order_says_why() {
+    let body = ORDER.replace(
+        "\"cancelled_at\": null",
+        "\"cancelled_at\": \"2025-11-23T00:00:00Z\", \"cancel_reason\": \"fraud\"",
+    );
+    let found = read("orders/cancelled", &body).unwrap();
+    assert!(found[0].contains(&(Field::Reason, "fraud".to_owned())));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use units::{Currency, LinkId};
 
 use super::*;
+use crate::report::Json;
 
 const NOW: EpochMs = EpochMs(1_763_818_571_042);
 
@@ -173,7 +174,88 @@ fn an_order_is_read_whole() {
         "in the advertiser's zone"
     );
     assert_eq!((report.new_customer, report.received_at), (Some(true), NOW));
-    assert_eq!(report.customer, Some(world.customers.hash(AdvertiserId(1), "ann@example.com")));
+    let ann = world.customers.hash(AdvertiserId(1), "ann@example.com");
+    assert_eq!((report.customer, report.email), (None, Some(ann)));
+}
+
+#[test]
+fn a_customer_is_known_by_number_and_address() {
+    let world = World::new();
+    let hash = |text| world.customers.hash(AdvertiserId(1), text);
+    let both = world.report("order_id=1&customer_id=26&email=Ann@Example.com").unwrap();
+    assert_eq!(both.customers().collect::<Vec<_>>(), [hash("26"), hash("ann@example.com")]);
+    let once = world.report("order_id=1&customer_id=ann@example.com&email=Ann@Example.com").unwrap();
+    assert_eq!(once.customers().count(), 1, "the same name twice is one name");
+}
+
+#[test]
+fn an_order_says_all_that_it_knows() {
+    let world = World::new();
+    let rows = [
+        ("coupon=A&coupons=B,A,C,D,E", "coupons A B C D"),
+        ("coupons=%7Bcoupon%7D,%20b%20", "coupons b"),
+        ("offer_id=10", "offer 10"),
+        ("offer_id=20", ""),
+        ("checkout_at=2025-11-22T13:36:11", "checkout 2025-11-22T12:36:11.000Z"),
+        ("status=cancelled", "reason cancelled"),
+        ("status=rejected&reason=Test%20order", "reason test"),
+        ("status=rejected&reason=whatever", "reason other"),
+        ("status=rejected", ""),
+        ("status=approved&reason=fraud", ""),
+    ];
+    for (query, want) in rows {
+        let it = world.report(&format!("order_id=1&{query}")).unwrap();
+        let said = [
+            (!it.coupons.is_empty()).then(|| format!("coupons {}", it.coupons.join(" "))),
+            it.offer.map(|it| format!("offer {it}")),
+            it.checkout_at.map(|it| format!("checkout {it}")),
+            it.reason.map(|it| format!("reason {}", it.as_str())),
+        ];
+        assert_eq!(said.into_iter().flatten().collect::<Vec<_>>().join(", "), want, "{query}");
+    }
+    assert_eq!(world.report("order_id=1&checkout_at=soon"), Err(Refusal::TimeInvalid));
+}
+
+#[test]
+fn lines_say_what_an_order_is_worth_where_it_gives_no_sum() {
+    let world = World::new();
+    let lines = "items=%5B%7B%22sku%22:%22A%22,%22quantity%22:2,%22price%22:%221.50%22%7D,%7B%22sku%22:%22B%22,%22amount%22:%222%22%7D%5D";
+    let rows =
+        [("", 500, "EUR"), ("&currency=USD", 500, "USD"), ("&amount=6", 600, "EUR"), ("&amount=0", 0, "EUR")];
+    for (query, minor, code) in rows {
+        let report = world.report(&format!("order_id=1&{lines}{query}")).unwrap();
+        let Statement::Order { amount } = report.statement else { panic!("{query}") };
+        let want = Money { minor, currency: Currency::parse(code).unwrap() };
+        assert_eq!((amount, report.items.len()), (Some(want), 2), "{query}");
+    }
+    let back = world.report(&format!("order_id=1&refund_id=r&{lines}")).unwrap();
+    assert_eq!(back.statement, Statement::refund("r", None), "lines of a refund are not its sum");
+    let mut fields = Fields::default();
+    assert_eq!(fields.add_form("order_id=1&items=%5B1%5D"), Err(Refusal::ItemsInvalid));
+}
+
+#[test]
+fn the_longest_report_fits_its_frame() {
+    let world = World::new();
+    let long = |n: usize| "\u{44d}".repeat(n / 2);
+    let query = format!("order_id={}&goal={}&refund_id={}&amount=-1", long(126), long(64), long(128));
+    let mut fields = fields(&query);
+    fields.add("delivery_id", &long(128)).unwrap();
+    fields.add("click_id", &long(200)).unwrap();
+    let codes: Vec<String> = (0..9).map(|it| format!("{it}{}", long(62))).collect();
+    fields.add_coupons(codes.iter().map(|it| &**it));
+    let line = Json::Object(vec![
+        ("sku".to_owned(), Json::Text(long(500))),
+        ("quantity".to_owned(), Json::Text(u32::MAX.to_string())),
+        ("amount_minor".to_owned(), Json::Text("900000000".to_owned())),
+    ]);
+    fields.set_lines(&vec![line; 1_000]);
+    let advertiser = world.catalog.advertisers.get(&AdvertiserId(1)).unwrap();
+    let report = understand(&fields, advertiser, Channel::Batch, None, &world.context()).unwrap();
+    assert_eq!((report.items.len(), report.coupons.len()), (Report::ITEMS_MAX, Report::COUPONS_MAX));
+    let mut bytes = Vec::new();
+    assert!(report.encode(&mut bytes).is_ok());
+    assert!(bytes.len() < events::INPUT_BYTES_MAX, "{}", bytes.len());
 }
 
 // faults 88, 99
@@ -223,6 +305,13 @@ fn refunds_are_told_by_sign_by_word_and_by_id() {
     assert_ne!(refund("order_id=1&amount=-6").0, by_sign.0);
     assert_ne!(refund("order_id=2&amount=-5").0, by_sign.0);
     assert_eq!(refund("order_id=1&status=chargeback").1, None, "all of it");
+    let kind = |query: &str| match world.report(query).unwrap().statement {
+        Statement::Refund { kind, .. } => kind,
+        other @ Statement::Order { .. } => panic!("{query}: {other:?}"),
+    };
+    assert_eq!(kind("order_id=1&status=chargeback"), RefundKind::Chargeback);
+    assert_eq!(kind("order_id=1&status=refunded"), RefundKind::Refund);
+    assert_eq!(kind("order_id=1&amount=-5"), RefundKind::Refund);
     assert_eq!(refund("order_id=1&status=refunded&amount=0").1, None);
     assert_eq!(
         refund("order_id=1&refund_id=R7&amount=3&status=approved"),
@@ -256,11 +345,11 @@ fn a_pixel_that_is_evidence_only_states_no_money() {
 
 proptest! {
     #[test]
-    fn any_report_fits_a_frame_or_is_refused(pairs in proptest::collection::vec(("(order_id|click_id|coupon|goal|refund_id|amount|currency|ts|status|delivery_id|email)", "\\PC{0,140}"), 0..12)) {
+    fn any_report_fits_a_frame_or_is_refused(pairs in proptest::collection::vec(("(order_id|click_id|coupon|coupons|items|goal|refund_id|amount|currency|ts|checkout_at|status|reason|delivery_id|email|offer_id)", "\\PC{0,140}"), 0..12)) {
         let world = World::new();
         let mut fields = Fields::default();
         for (name, value) in &pairs {
-            fields.add(name, value).unwrap();
+            prop_assert!(matches!(fields.add(name, value), Ok(()) | Err(Refusal::ItemsInvalid)));
         }
         let advertiser = world.catalog.advertisers.get(&AdvertiserId(1)).unwrap();
         if let Ok(report) = understand(&fields, advertiser, Channel::Batch, None, &world.context()) {

@@ -7,7 +7,8 @@ const ORDER: &str = r#"{
   "total": "29.35", "discount_total": "0.00", "customer_id": 0, "billing": {"email": "john.doe@example.com"},
   "meta_data": [{"id": 13106, "key": "_tributary_click_id", "value": "FROM_META"},
     {"id": 13107, "key": "_wc_order_attribution_session_entry", "value": "https://shop.example/?click_id=FROM_ENTRY&a=b"}],
-  "coupon_lines": [{"id": 1, "code": "save"}],
+  "coupon_lines": [{"id": 1, "code": "save"}, {"id": 2, "code": "pot"}],
+  "line_items": [{"id": 315, "name": "Tea", "product_id": 93, "quantity": 2, "sku": "", "price": 3, "total": "6.00"}],
   "refunds": [{"id": 726, "reason": "", "total": "-10.00"}, {"id": 724, "reason": "", "total": "-9.00"}]
 }"#;
 
@@ -30,23 +31,31 @@ fn an_order_and_each_of_its_refunds_are_read() {
         Field::Status,
         Field::Click,
         Field::Customer,
-        Field::Coupon,
+        Field::Email,
         Field::Time,
     ];
-    let want = [
-        "727",
-        "29.35",
-        "USD",
-        "approved",
-        "FROM_META",
-        "john.doe@example.com",
-        "save",
-        "2025-11-22T13:36:11Z",
-    ];
+    let want =
+        ["727", "29.35", "USD", "approved", "FROM_META", "-", "john.doe@example.com", "2025-11-22T13:36:11Z"];
     assert_eq!(texts(&found[0], &order), want);
+    assert_eq!(found[0].coupons(), ["save".into(), "pot".into()]);
+    let lines = crate::report::priced(found[0].lines(), units::Currency::EUR, false).unwrap();
+    let items: Vec<_> = lines.items.iter().map(|it| (&*it.product, it.quantity, it.minor)).collect();
+    assert_eq!(items, [("93", 2, 600)]);
     let refund = [Field::Order, Field::Refund, Field::Amount, Field::Currency, Field::Status];
     assert_eq!(texts(&found[1], &refund), ["727", "726", "10.00", "USD", "-"]);
     assert_eq!(texts(&found[2], &refund), ["727", "724", "9.00", "USD", "-"]);
+}
+
+#[test]
+fn a_member_is_known_by_number_and_address() {
+    let found = read("order.created", &ORDER.replace("\"customer_id\": 0", "\"customer_id\": 26")).unwrap();
+    assert_eq!(texts(&found[0], &[Field::Customer, Field::Email]), ["26", "john.doe@example.com"]);
+}
+
+#[test]
+fn a_cancelled_order_says_why() {
+    let found = read("order.updated", &ORDER.replace("\"completed\"", "\"failed\"")).unwrap();
+    assert_eq!(texts(&found[0], &[Field::Status, Field::Reason]), ["rejected", "failed"]);
 }
 
 #[test]
