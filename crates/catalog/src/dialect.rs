@@ -130,10 +130,14 @@ words! {
         Event "event",
         /// What became of it.
         Status "status",
+        /// Why it was rejected.
+        Reason "reason",
         /// Typed at the till.
         Coupon "coupon",
         /// The shop's customer.
         Customer "customer_id",
+        /// His e-mail address, as it is or hashed.
+        Email "email",
         /// Whether he is new.
         NewCustomer "new_customer",
         /// A partner named outright.

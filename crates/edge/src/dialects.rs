@@ -1,20 +1,24 @@
 //! Links and postbacks of other systems: which dialect a request speaks, and what its path and parameters name.
 //!
-//! In: host, path and query of a request that is none of our own. Out: [`Spoken`], by which it is answered. Built once per version of the catalog. The
+//! In: host, path and query of a request that is none of our own. Out: [`Asked`], by which it is answered. Built once per version of the catalog. The
 //! narrowest path wins, one at its dialect's own hosts before one at all; where a path is of clicks and of reports, it is a report that names an order or a
 //! click. Our own paths come first, but before a path to the letter at a dialect's own hosts. Not here: what a dialect is (`catalog`), reading a report
-//! (`reports::dialect`). Start at [`spoken`].
+//! (`reports::dialect`). Start at [`asked`].
 
 mod click;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use catalog::{Catalog, ClickField, PathForm, ReportField};
 use hyper::{Method, Request, body::Incoming, header::HOST};
 use units::{LinkId, OfferId, PartnerId};
 
 pub(crate) use self::click::{follow, instead};
-use crate::{query::pairs, routes::Route, worker::Worker};
+use crate::{
+    query::pairs,
+    routes::{Route, Routes},
+    worker::Worker,
+};
 
 /// Names of one dialect: the place of each in the order of precedence, and what it names.
 pub(crate) type Names<F> = HashMap<Box<str>, (usize, F)>;
@@ -28,11 +32,17 @@ pub(crate) enum What {
     Report { form: usize, is_pixel: bool },
 }
 
-/// A request's dialect.
+/// A form of a dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spoken {
     pub(crate) dialect: Box<str>,
     pub(crate) what: What,
+}
+
+/// A request's form, and the version of the catalog that has it: the one in force may change meanwhile, and the forms with it.
+pub(crate) struct Asked {
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) spoken: Spoken,
 }
 
 /// One dialect's tables.
@@ -164,7 +174,7 @@ fn is_own(path: &str) -> bool {
 }
 
 /// The dialect that a request speaks; `None` where it speaks none.
-pub(crate) fn spoken(worker: &Worker, request: &Request<Incoming>) -> Option<Spoken> {
+pub(crate) fn asked(worker: &Worker, request: &Request<Incoming>) -> Option<Asked> {
     let routes = worker.routes()?;
     if routes.dialects.forms.is_empty() {
         return None;
@@ -173,7 +183,8 @@ pub(crate) fn spoken(worker: &Worker, request: &Request<Incoming>) -> Option<Spo
     let query = request.uri().query().unwrap_or("");
     let is_post = *request.method() == Method::POST;
     let is_report = |tables: &Tables| is_post || names_an_order(tables, query);
-    routes.dialects.find(&routes.catalog, &host, request.uri().path(), is_report).cloned()
+    let spoken = routes.dialects.find(&routes.catalog, &host, request.uri().path(), is_report)?.clone();
+    Some(Asked { routes, spoken })
 }
 
 /// Without its port and the dot at its end.

@@ -17,7 +17,7 @@ use units::{EpochMs, VisitorId};
 use crate::{
     click::{Done, Followed, Manner, Visit, follow},
     counters::Outcome,
-    dialects::{self, Spoken, What},
+    dialects::{self, Asked, What},
     fields::Fields,
     network,
     plain::Plain,
@@ -49,14 +49,8 @@ pub(crate) async fn handle(worker: &Worker, peer: IpAddr, request: Request<Incom
         };
         return refusal;
     }
-    if let Some(spoken) = dialects::spoken(worker, &request) {
-        return match spoken.what {
-            What::Click(_) => match without_body(worker, &request) {
-                Some(refusal) => refusal,
-                None => dialect_click(worker, peer, &request, &spoken).await,
-            },
-            What::Report { .. } => reports::in_dialect(worker, request, spoken).await,
-        };
+    if let Some(asked) = dialects::asked(worker, &request) {
+        return in_dialect(worker, peer, request, asked).await;
     }
     match path {
         "/p.gif" => match without_body(worker, &request) {
@@ -209,12 +203,25 @@ async fn click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, code:
     clicked(worker, peer, &fields, &visit, code).await.into_reply()
 }
 
-/// A click by a link of another system.
-async fn dialect_click(worker: &Worker, peer: IpAddr, request: &Request<Incoming>, spoken: &Spoken) -> Reply {
-    let fields = fields(worker, request);
-    let visit = click_of(worker, peer, request, &fields);
-    let done = dialects::follow(worker, &visit, spoken, request.uri().path());
-    followed(worker, peer, &fields, done).await.into_reply()
+/// A request by a link or postback of another system.
+async fn in_dialect(worker: &Worker, peer: IpAddr, request: Request<Incoming>, asked: Asked) -> Reply {
+    let is_pixel = match asked.spoken.what {
+        What::Report { is_pixel, .. } => is_pixel,
+        What::Click(_) => {
+            if let Some(refusal) = without_body(worker, &request) {
+                return refusal;
+            }
+            let fields = fields(worker, &request);
+            let visit = click_of(worker, peer, &request, &fields);
+            let done = dialects::follow(worker, &visit, &asked.routes, &asked.spoken, request.uri().path());
+            return followed(worker, peer, &fields, done).await.into_reply();
+        }
+    };
+    if is_pixel && manner(request.method(), request.headers()) == Manner::Prefetch {
+        worker.counters.count(Outcome::Served);
+        return reply::not_yet();
+    }
+    reports::in_dialect(worker, request, asked).await
 }
 
 fn click_of<'a>(

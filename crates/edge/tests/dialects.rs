@@ -2,8 +2,11 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use catalog::built_in_dialects;
 use events::{Click, Report, Statement};
+use journal::spool::{Call, Disk, Fault, Script};
 use support::{Answer, BROWSER, CATALOG, NOW, Running, apply, mint, start_in};
 
 /// Who asks, how, with which header and body; `CLICK` is an id of ours, `POTS` one of the shop that asks for no token.
@@ -343,13 +346,48 @@ fn a_code_with_a_tail_is_followed_and_counted_and_a_guess_is_not_made() {
 }
 
 #[test]
-fn what_was_not_recorded_is_503_in_every_dialect() {
+fn a_dialect_is_switched_on_while_it_runs() {
     let data = tempfile::tempdir().expect("a folder for the edge");
     let edge = start_in(data, |_| {});
-    assert_eq!(edge.get("/aff_lsr?transaction_id=x", &[]).status, 404, "no catalog, no dialect");
-    apply(edge.data.path(), 1, &format!("{CATALOG}[[dialect]]\nname = \"tune\"\n"));
     let target = "/aff_lsr?adv_sub=1&security_token=no";
-    support::until("the dialect is switched on while it runs", || edge.get(target, &[]).status == 200);
+    assert_eq!(edge.get(target, &[]).status, 404, "no catalog, no dialect");
+    apply(edge.data.path(), 1, &format!("{CATALOG}[[dialect]]\nname = \"tune\"\n"));
+    support::until("the dialect is switched on", || edge.get(target, &[]).status == 200);
+    assert_eq!(edge.get(target, &[]).body, "success=false; err_msg=token_wrong;");
+}
+
+#[test]
+fn what_was_not_recorded_is_503_in_every_dialect() {
+    let data = tempfile::tempdir().expect("a folder for the edge");
+    apply(data.path(), 1, &format!("{CATALOG}[[dialect]]\nname = \"tune\"\n"));
+    let script = Arc::new(Script::default());
+    let edge = start_in(data, |options| options.disk = Disk::scripted(&script));
+    let target = "/aff_lsr?adv_sub=1&security_token=first-token";
+    // ENOSPC
+    script.push(Call::Write, Fault::Fail(28));
     let answer = edge.get(target, &[]);
-    assert_eq!(answer.body, "success=false; err_msg=token_wrong;");
+    assert_eq!((answer.status, &*answer.body), (503, "success=false; err_msg=not_recorded;"));
+    assert_eq!(edge.get(target, &[]).body, "success=true;");
+}
+
+#[test]
+fn a_reply_in_json_stays_json_whatever_the_order_is_called() {
+    let own = "[[dialect]]\nname = \"own\"\nreport_paths = \"/own\"\n[dialect.report]\norder_id = \"o\"\nadvertiser = \"a\"\namount = \"m\"\n[dialect.reply]\nok = '{\"done\": \"{order}\"}'\nerror = '[\"{code}\", \"{order}\"]'\n";
+    let edge = start_with_catalog(own);
+    let key = [("X-Api-Key", "first-token")];
+    let taken = edge.get("/own?a=1&o=%22%7Bcode%7D%5C%22", &key);
+    assert_eq!(taken.status, 422, "an order id with a macro in it is none: {taken:?}");
+    assert_eq!(taken.json(), serde_json::json!(["order_id_unfilled", "\"{code}\\\""]));
+    let taken = edge.get("/own?a=1&o=%22x%5C%22", &key);
+    assert_eq!((taken.status, taken.json()), (200, serde_json::json!({"done": "\"x\\\""})));
+    assert_eq!(taken.header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn a_pixel_of_a_dialect_that_is_only_prefetched_reports_nothing() {
+    let edge = start_with_catalog("[[dialect]]\nname = \"post_affiliate_pro\"\n");
+    let target = "/scripts/sale.php?TotalCost=20&OrderID=1&CampaignID=10";
+    assert_eq!(edge.get(target, &[("Sec-Purpose", "prefetch")]).status, 503);
+    assert_eq!(edge.get(target, &[]).status, 200);
+    assert_eq!(edge.spooled().reports().len(), 1);
 }

@@ -10,11 +10,11 @@ use units::{LinkId, OfferId, PartnerId};
 
 use super::{Spoken, Tables, What, host_name, lookup};
 use crate::{
-    click::{Done, Followed, Visit, elsewhere, follow_route},
+    click::{Done, Visit, elsewhere, follow_route},
     counters::{Count, Outcome},
     parameters::{Meaning, meaning},
     query::{PARAMETERS_MAX, Pair, Parameters, pairs},
-    routes::Routes,
+    routes::{Route, Routes},
     worker::Worker,
 };
 
@@ -50,35 +50,44 @@ pub(crate) fn instead(worker: &Worker, visit: &Visit<'_>, host: Option<&[u8]>, c
     let (routes, path) = (worker.routes()?, format!("/c/{code}"));
     let host = host_name(host.unwrap_or_default());
     let spoken = routes.dialects.find(&routes.catalog, &host, &path, |_| false)?;
-    matches!(spoken.what, What::Click(_)).then(|| follow(worker, visit, spoken, &path))
+    matches!(spoken.what, What::Click(_)).then(|| follow(worker, visit, &routes, spoken, &path))
 }
 
-/// Follows a click that speaks a dialect.
-pub(crate) fn follow(worker: &Worker, visit: &Visit<'_>, spoken: &Spoken, path: &str) -> Done {
-    let nowhere = |followed, outcome| Done::unwritten(followed, outcome, worker.clock());
-    let Some(routes) = worker.routes() else { return nowhere(Followed::NoCatalog, Outcome::NoCatalog) };
-    let dialect = routes.catalog.dialects.get(&spoken.dialect);
-    let form = dialect.zip(if let What::Click(form) = spoken.what { Some(form) } else { None });
-    let form = form.and_then(|(dialect, form)| Some((dialect, dialect.click_paths.get(form)?)));
-    let (Some((dialect, form)), Some(tables)) = (form, routes.dialects.tables(&spoken.dialect)) else {
-        // The catalog was swapped since the dialect was found.
-        return nowhere(elsewhere(&routes, "no such link"), Outcome::UnknownLink);
-    };
-    let said = Said::read(form, tables, path, visit.query);
-    match link(&routes, dialect, &said) {
-        Ok((link, is_near)) => {
-            let Some(route) = routes.numbered(link) else {
-                return nowhere(elsewhere(&routes, Missing::Link.code()), Outcome::UnknownLink);
-            };
+/// Follows a click that speaks a dialect of this version of the catalog.
+pub(crate) fn follow(
+    worker: &Worker,
+    visit: &Visit<'_>,
+    routes: &Routes,
+    spoken: &Spoken,
+    path: &str,
+) -> Done {
+    match found(routes, spoken, path, visit.query) {
+        Ok((route, is_near, parameters)) => {
             worker.counters.add(Count::DialectClicks, 1);
             worker.counters.add(Count::NearMisses, u64::from(is_near));
-            follow_route(worker, visit, &routes, route, &Parameters::of(said.values))
+            follow_route(worker, visit, routes, route, &parameters)
         }
         Err(missing) => {
             worker.counters.add(missing.count(), 1);
-            nowhere(elsewhere(&routes, missing.code()), Outcome::UnknownLink)
+            Done::unwritten(elsewhere(routes, missing.code()), Outcome::UnknownLink, worker.clock())
         }
     }
+}
+
+fn found<'a, 'r>(
+    routes: &'r Routes,
+    spoken: &Spoken,
+    path: &'a str,
+    query: &'a str,
+) -> Result<(&'r Route, bool, Parameters<'a>), Missing> {
+    let What::Click(form) = spoken.what else { return Err(Missing::Link) };
+    let dialect = routes.catalog.dialects.get(&spoken.dialect).ok_or(Missing::Link)?;
+    let form = dialect.click_paths.get(form).ok_or(Missing::Link)?;
+    let tables = routes.dialects.tables(&spoken.dialect).ok_or(Missing::Link)?;
+    let said = Said::read(form, tables, path, query);
+    let (link, is_near) = link(routes, dialect, &said)?;
+    let route = routes.numbered(link).ok_or(Missing::Link)?;
+    Ok((route, is_near, Parameters::of(said.values)))
 }
 
 /// What path and query say.

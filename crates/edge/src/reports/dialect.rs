@@ -3,6 +3,8 @@
 //! In: a request and the dialect it speaks. Out: what `/postback` or the pixel would do, answered in the dialect's words. A body counts before the query,
 //! the path before both. What could not be recorded is 503 in every dialect, so that it is sent again. Start at [`in_dialect`].
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use catalog::{AliasOf, Amounts, Dialect, DialectStatus, ReportField, Resolved};
 use events::Channel;
@@ -13,7 +15,7 @@ use units::{Currency, Money};
 use super::{Reading, Said, count, form, one, said, token_of};
 use crate::{
     counters::Count,
-    dialects::{Names, Spoken, What, lookup, report_form},
+    dialects::{Asked, Names, What, lookup, report_form},
     http,
     reply::{self, Reply},
     report::{self, Credentials, Field, Fields, Json, PAIRS_MAX, Refusal, VALUE_BYTES_MAX},
@@ -26,13 +28,12 @@ const IGNORED_MAX: usize = 20;
 const IGNORED_BYTES_MAX: usize = 64;
 
 /// Answers a report, or a pixel.
-pub(crate) async fn in_dialect(worker: &Worker, request: Request<Incoming>, spoken: Spoken) -> Reply {
+pub(crate) async fn in_dialect(worker: &Worker, request: Request<Incoming>, asked: Asked) -> Reply {
     worker.counters.add(Count::DialectReports, 1);
-    let catalog = worker.routes().map(|it| it.catalog.clone());
-    let is_pixel = matches!(spoken.what, What::Report { is_pixel: true, .. });
-    let dialect = catalog.as_ref().and_then(|it| it.dialects.get(&spoken.dialect));
+    let is_pixel = matches!(asked.spoken.what, What::Report { is_pixel: true, .. });
+    let dialect = asked.routes.catalog.dialects.get(&asked.spoken.dialect);
     let mut fields = Fields::default();
-    let result = taken(worker, request, &spoken, &mut fields).await;
+    let result = taken(worker, request, &asked, &mut fields).await;
     let refusal = result.as_ref().err().copied();
     count(worker, refusal);
     if is_pixel {
@@ -48,11 +49,11 @@ pub(crate) async fn in_dialect(worker: &Worker, request: Request<Incoming>, spok
 async fn taken(
     worker: &Worker,
     request: Request<Incoming>,
-    spoken: &Spoken,
+    Asked { routes, spoken }: &Asked,
     fields: &mut Fields,
 ) -> Result<Value, Refusal> {
-    let reading = Reading::new(worker, request.headers())?;
-    let routes = std::sync::Arc::clone(&reading.routes);
+    let mut reading = Reading::new(worker, request.headers())?;
+    reading.routes = Arc::clone(routes);
     let What::Report { form, is_pixel } = spoken.what else { return Err(Refusal::NoCatalog) };
     let dialect = routes.catalog.dialects.get(&spoken.dialect);
     let (dialect, tables) = dialect.zip(routes.dialects.tables(&spoken.dialect)).ok_or(Refusal::NoCatalog)?;
@@ -230,6 +231,8 @@ const fn ours(field: ReportField, amounts: Amounts) -> Option<Field> {
         ReportField::Status => Field::Status,
         ReportField::Coupon => Field::Coupon,
         ReportField::Customer => Field::Customer,
+        ReportField::Email => Field::Email,
+        ReportField::Reason => Field::Reason,
         ReportField::NewCustomer => Field::NewCustomer,
         ReportField::Partner => Field::Partner,
         ReportField::Offer => Field::Offer,
