@@ -8,6 +8,7 @@ use serde::Deserialize;
 use units::{EpochMs, PartnerId};
 
 use super::*;
+use crate::tests::world::reporting;
 
 mod zombies;
 
@@ -30,11 +31,17 @@ struct Cell {
     visitors: u64,
     orders_ppm: u64,
     revenue: i64,
+    assisted: u64,
+    closed: u64,
+    path: u64,
+    /// In ten-thousandths.
+    reporting: i64,
 }
 
 const WORLD: &str = "SELECT toUInt32(quarter) AS quarter, partner_id AS partner, toString(device) AS device, toUInt64(clicks) AS clicks, \
      toUInt64(clicks_valid) AS valid, toUInt64(clicks_unique) AS unique, toUInt64(views) AS views, toUInt64(visitors) AS visitors, \
-     toUInt64(orders * 1000000) AS orders_ppm, revenue_minor AS revenue FROM rollup_quarter ORDER BY quarter, partner, device";
+     toUInt64(orders * 1000000) AS orders_ppm, revenue_minor AS revenue, assisted_orders AS assisted, closed_orders AS closed, \
+     path_touches AS path, toInt64(revenue_reporting * 10000) AS reporting FROM rollup_quarter ORDER BY quarter, partner, device";
 
 /// What the cells must be, from the facts alone.
 fn naive(clicks: &[Click<'_>], orders: &[Order]) -> Vec<Cell> {
@@ -62,7 +69,14 @@ fn naive(clicks: &[Click<'_>], orders: &[Order]) -> Vec<Cell> {
         cell(it.at, &it.winner, &mut |cell, _| {
             cell.orders_ppm += 1_000_000;
             cell.revenue += 4_995;
+            cell.closed += 1;
+            cell.path += u64::from(it.path);
+            // Yen have no parts.
+            cell.reporting += reporting(4_995).minor * 10_000;
         });
+        if let Some(assist) = &it.assist {
+            cell(it.at, assist, &mut |cell, _| cell.assisted += 1);
+        }
     }
     let seen = cells.into_iter().filter(|(_, (it, _))| *it != Cell::default());
     let named = seen.map(|((quarter, partner, device), (it, visitors))| Cell {
@@ -80,6 +94,9 @@ fn naive(clicks: &[Click<'_>], orders: &[Order]) -> Vec<Cell> {
 struct Order {
     at: EpochMs,
     winner: Click<'static>,
+    /// A touch of another partner, who got nothing.
+    assist: Option<Click<'static>>,
+    path: u16,
 }
 
 /// xorshift64*: a world is its seed.
@@ -133,20 +150,28 @@ impl Truth {
         let everywhere: Vec<EpochMs> =
             (0..QUARTERS).map(|it| EVENING.forth(it * units::QUARTER_MS)).collect();
         let (decision, mut credits) = order(&name.to_string(), self.claims, at, &winner, &everywhere);
+        let path = 1 + u16::try_from(dice.below(5)).unwrap();
+        credits.iter_mut().filter(|it| it.path_touches > 0).for_each(|it| it.path_touches = path);
         // Every earlier candidate gets its zero, as the machine does.
         let losers: Vec<_> =
             self.clicks.iter().filter(|it| it.head.id != winner.head.id).map(alone).collect();
+        let helpers: Vec<_> = losers.iter().filter(|it| it.head.partner != winner.head.partner).collect();
+        let helper = usize::try_from(dice.below(1 + helpers.len() as u64)).unwrap();
+        let assist = helpers.get(helper).map(|it| (*it).clone());
         for loser in &losers {
             let (_, mut zeros) = order(&name.to_string(), self.claims, at, loser, &everywhere);
+            let is_assist = assist.as_ref().is_some_and(|it| it.head.id == loser.head.id);
             for it in &mut zeros {
-                (it.share, it.revenue_minor) = (units::Ppm(0), 0);
+                (it.share, it.revenue_minor, it.path_touches) = (units::Ppm(0), 0, 0);
+                it.reporting = Some(reporting(0));
+                it.is_assist = is_assist && it.quarter == at.quarter();
             }
             credits.extend(zeros);
         }
         credits
             .retain(|it| it.share.0 > 0 || it.quarter != at.quarter() || it.touch != winner.head.id.touch());
         batch.decided(&decision, &credits);
-        self.orders.insert(name, Order { at, winner });
+        self.orders.insert(name, Order { at, winner, assist, path });
         batch
     }
 }
@@ -227,11 +252,16 @@ async fn world(seed: u64) {
 
 /// Days are sums of quarters, and their visitors are distinct over the whole day.
 async fn days_add_up(warehouse: &Warehouse, truth: &Truth, cells: &[Cell], seed: u64) {
-    let mut want: BTreeMap<(u32, u32), (u64, u64, i64)> = BTreeMap::new();
+    let mut want: BTreeMap<(u32, u32), Cell> = BTreeMap::new();
     for it in cells {
-        let (clicks, orders, revenue) = want.entry((it.quarter / 86_400, it.partner)).or_default();
-        (*clicks, *orders, *revenue) =
-            (*clicks + it.clicks, *orders + it.orders_ppm / 1_000_000, *revenue + it.revenue);
+        let day = want.entry((it.quarter / 86_400, it.partner)).or_default();
+        day.clicks += it.clicks;
+        day.orders_ppm += it.orders_ppm;
+        day.revenue += it.revenue;
+        day.assisted += it.assisted;
+        day.closed += it.closed;
+        day.path += it.path;
+        day.reporting += it.reporting;
     }
     let visitors = |day: u32, partner: u32| {
         let of_day = truth.clicks.iter().filter(|it| it.head.at().0 / units::DAY_MS == u64::from(day));
@@ -239,13 +269,20 @@ async fn days_add_up(warehouse: &Warehouse, truth: &Truth, cells: &[Cell], seed:
         let of_partner = valid.filter(|it| it.head.partner.0 == partner);
         of_partner.map(|it| it.head.visitor().0).collect::<BTreeSet<_>>().len()
     };
-    let rows = want.iter().map(|((day, partner), (clicks, orders, revenue))| {
-        format!("({day},{partner},{clicks},{orders},{revenue},{})", visitors(*day, *partner))
+    let rows = want.iter().map(|((day, partner), it)| {
+        let Cell { clicks, revenue, assisted, closed, path, reporting, .. } = it;
+        let orders = it.orders_ppm / 1_000_000;
+        let visitors = visitors(*day, *partner);
+        format!(
+            "({day},{partner},{clicks},{orders},{revenue},{assisted},{closed},{path},{reporting},{visitors})"
+        )
     });
     let rows: Vec<String> = rows.collect();
-    let daily = "SELECT toUInt16(day), partner_id, clicks, orders, revenue_minor, visitors FROM partner_daily ORDER BY day, partner_id";
+    let daily = "SELECT toUInt16(day), partner_id, clicks, orders, revenue_minor, assisted_orders, closed_orders, path_touches, \
+         toInt64(revenue_reporting * 10000), visitors FROM partner_daily ORDER BY day, partner_id";
     assert_eq!(column(warehouse, daily).await, rows, "seed {seed}");
-    let daily = "SELECT toUInt16(day), partner_id, sum(clicks), sum(orders), sum(revenue_minor) FROM rollup_daily \
+    let daily = "SELECT toUInt16(day), partner_id, sum(clicks), sum(orders), sum(revenue_minor), sum(assisted_orders), sum(closed_orders), \
+         sum(path_touches), toInt64(sum(revenue_reporting) * 10000) FROM rollup_daily \
          GROUP BY day, partner_id ORDER BY day, partner_id";
     let sums: Vec<String> = rows.iter().map(|it| it.rsplit_once(',').unwrap().0.to_owned() + ")").collect();
     assert_eq!(column(warehouse, daily).await, sums, "seed {seed}");
