@@ -296,6 +296,23 @@ fn a_refund_keeps_its_kind() {
     }
 }
 
+/// What version 1 did not say is told from what there was none of.
+#[test]
+fn what_the_first_version_did_not_say_is_absent() {
+    let read = |golden: &str| -> Vec<u8> {
+        let digits = golden.trim().as_bytes().chunks(2).map(|it| std::str::from_utf8(it).unwrap());
+        digits.map(|it| u8::from_str_radix(it, 16).unwrap()).collect()
+    };
+    let bytes = read(include_str!("../../tests/golden/credit_v1.hex"));
+    let Ok(Event::Credit(credit)) = Event::decode(&bytes) else { panic!("a credit") };
+    let told = (credit.standing, credit.is_assist, credit.path_touches, credit.reporting, credit.hold);
+    assert_eq!(told, (None, false, 0, None, None));
+    let bytes = read(include_str!("../../tests/golden/decision_v1.hex"));
+    let Ok(Event::Decision(decision)) = Event::decode(&bytes) else { panic!("a decision") };
+    let told = (decision.model, decision.path_touches, decision.reporting, decision.hold);
+    assert_eq!(told, (None, 0, None, None));
+}
+
 #[test]
 fn no_version_beyond_those_written_is_read() {
     for &kind in Kind::ALL {

@@ -31,7 +31,8 @@ pub struct OrderFault {
     pub advertiser_id: u32,
     /// The order.
     pub order_id: String,
-    /// `undecided`, `decided_twice`, `decided_without_all_reports`, `not_credited_once` or `revenue_differs`.
+    /// `undecided`, `decided_twice`, `decided_without_all_reports`, `not_credited_once`, `revenue_differs` or
+    /// `reporting_differs`.
     pub fault: String,
     /// The version of its decision; 0 where there is none.
     pub ver: u64,
@@ -99,13 +100,15 @@ fn faults(from: u32) -> String {
          homes > 1, 'decided_twice', \
          said < least(n, {REPORTS_COUNTED_MAX}), 'decided_without_all_reports', \
          share != if(is_credited, {PPM_WHOLE}, 0), 'not_credited_once', \
-         is_credited AND paid != revenue, 'revenue_differs', '') AS fault FROM (\
+         is_credited AND paid != revenue, 'revenue_differs', \
+         is_credited AND (told, path) != (told_whole, path_whole), 'reporting_differs', '') AS fault FROM (\
          SELECT advertiser_id, order_id, uniqExact(event_id) AS n FROM reports_log WHERE received_at >= toDateTime64({from}, 3, 'UTC') \
          GROUP BY advertiser_id, order_id) AS r \
          LEFT JOIN (SELECT advertiser_id, order_id, count() AS homes, max(ver) AS v, argMax(report_count, ver) AS said, \
-         argMax(unattributed, ver) = '' AS is_credited, argMax(revenue_minor, ver) AS revenue, argMax(first_received_at, ver) AS begun \
+         argMax(unattributed, ver) = '' AS is_credited, argMax(revenue_minor, ver) AS revenue, argMax(reporting_minor, ver) AS told_whole, \
+         toUInt64(argMax(path_touches, ver)) AS path_whole, argMax(first_received_at, ver) AS begun \
          FROM orders_log FINAL WHERE NOT void GROUP BY advertiser_id, order_id) AS o USING (advertiser_id, order_id) \
-         LEFT JOIN (SELECT advertiser_id, order_id, sum(share_ppm) AS share, sum(revenue_minor) AS paid \
+         LEFT JOIN (SELECT advertiser_id, order_id, sum(share_ppm) AS share, sum(revenue_minor) AS paid, sum(reporting_minor) AS told, sum(path_touches) AS path \
          FROM ({counted}) GROUP BY advertiser_id, order_id) AS c USING (advertiser_id, order_id) \
          WHERE v = 0 OR begun >= toDateTime64({from}, 3, 'UTC')) \
          WHERE fault != '' AND concat('order ', toString(advertiser_id), '/', order_id) NOT IN (SELECT place FROM quarantine_log WHERE startsWith(place, 'order ')) \
@@ -149,7 +152,18 @@ mod tests {
         run(async {
             let warehouse = warehouse().await;
             let mut batch = Batch::new();
-            let names = ["fine", "it's moved", "undecided", "behind", "twice", "unpaid", "overpaid", "short"];
+            let names = [
+                "fine",
+                "it's moved",
+                "undecided",
+                "behind",
+                "twice",
+                "unpaid",
+                "overpaid",
+                "short",
+                "untold",
+                "pathless",
+            ];
             for (name, sequence) in names.iter().zip(1..) {
                 batch.report(&report(name, sequence));
                 if *name == "undecided" {
@@ -162,6 +176,8 @@ mod tests {
                 match *name {
                     "unpaid" => credits.clear(),
                     "short" => credits.iter_mut().for_each(|it| it.revenue_minor -= 1),
+                    "untold" => credits.iter_mut().for_each(|it| it.reporting = None),
+                    "pathless" => credits.iter_mut().for_each(|it| it.path_touches = 0),
                     _ => {}
                 }
                 batch.decided(&decision, &credits);
@@ -184,10 +200,12 @@ mod tests {
             let want = [
                 ("behind", "decided_without_all_reports"),
                 ("overpaid", "not_credited_once"),
+                ("pathless", "reporting_differs"),
                 ("short", "revenue_differs"),
                 ("twice", "decided_twice"),
                 ("undecided", "undecided"),
                 ("unpaid", "not_credited_once"),
+                ("untold", "reporting_differs"),
             ];
             assert_eq!(faults(&warehouse).await, want.map(|(a, b)| (a.to_owned(), b.to_owned())));
             assert_eq!(warehouse.audit_orders(NOON, NOON).await.unwrap().orders, names.len() as u64);
