@@ -287,7 +287,7 @@ fn dirty_in(from: u32, to: u32, select: &str) -> String {
     )
 }
 
-/// Facts on one side, cells on the other, group by group. Settled quarters only.
+/// Facts on one side, cells on the other, group by group. Settled quarters only. Measures as [`crate::cell_measures`] names them.
 fn mismatches(from: u32, to: u32) -> String {
     let dirty = dirty_in(from, to, "quarter");
     let group = "concat(toString(partner_id), ' ', toString(offer_id), ' ', toString(link_id), ' ', country, ' ', device, ' ', currency) AS \"group\"";

@@ -40,6 +40,7 @@ pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,
 };
 pub use sabotage::Sabotage;
+pub use schema::cell_measures;
 pub use tables::Table;
 pub use write::REFUSED_ROWS_MAX;
 

@@ -78,6 +78,13 @@ pub(crate) const CELL_SUMS: [&str; 15] = [
     "reporting_e4",
 ];
 
+/// What a cell is compared by, in the order of [`crate::CellMismatch::facts`]: its sums, and visitors behind those of clicks.
+#[must_use]
+pub fn cell_measures() -> Vec<&'static str> {
+    let (clicks, orders) = CELL_SUMS.split_at(4);
+    clicks.iter().copied().chain(["visitors"]).chain(orders.iter().copied()).collect()
+}
+
 /// The rows of `credits_log` that a cell adds up.
 const COUNTED: &str = "(share_ppm > 0 OR assists > 0 OR path_touches > 0)";
 

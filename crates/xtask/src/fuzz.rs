@@ -50,6 +50,7 @@ pub struct Options {
 
 /// Does it, and says so.
 pub fn run(options: &Options) -> Result<String> {
+    are_known(&options.targets)?;
     let program = Program::build()?;
     if options.planted {
         return planted(&program);
@@ -88,6 +89,20 @@ pub(crate) fn short(seconds: u64) -> Result<String> {
     let found = run(&Options { planted: true, ..Options::default() })?;
     let tried = run(&Options { seconds, ..Options::default() })?;
     Ok(format!("{tried}; {found}"))
+}
+
+/// Before anything is built: every target has its file of inputs in the tree.
+fn are_known(names: &[String]) -> Result<()> {
+    let mut known = Vec::new();
+    let folder = host::root().join("crates/fuzz/corpus");
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        known.extend(entry?.path().file_stem().map(|it| it.to_string_lossy().into_owned()));
+    }
+    known.sort();
+    if let Some(unknown) = names.iter().find(|it| !known.contains(it)) {
+        bail!("there is no target `{unknown}`; the targets are {}", known.join(", "));
+    }
+    Ok(())
 }
 
 fn chosen(targets: &[Target], names: &[String]) -> Result<Vec<Target>> {
@@ -202,4 +217,17 @@ fn triple() -> Result<String> {
     let said = host::run_quietly("rustc", &["-vV"], "it comes with cargo")?;
     let triple = said.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names its host")?;
     Ok(triple.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_is_not_there_is_told_before_anything_is_built() {
+        are_known(&[]).unwrap();
+        are_known(&["redirect".to_owned(), "spool".to_owned()]).unwrap();
+        let error = are_known(&["nosuch".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("`nosuch`") && error.contains("click_id, destination"), "{error}");
+    }
 }

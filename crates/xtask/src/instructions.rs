@@ -60,8 +60,10 @@ impl Row {
 
 /// Builds both, counts both, compares. The note says how it went.
 pub fn run(options: &Options) -> Result<String> {
+    // Before anything is built: a revision that is not there is told at once.
+    let revision = trees::base(options.base.as_deref())?;
     let now = trees::build_now()?;
-    let base = match trees::base(options.base.as_deref())? {
+    let base = match revision {
         Some(revision) => Some((trees::build_base(&revision)?, revision)),
         None => None,
     };

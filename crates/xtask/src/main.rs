@@ -25,7 +25,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The chores of this workspace.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    max_term_width = 110,
+    after_help = "Examples:
+  cargo xtask test                           everything that must hold before a change lands
+  cargo xtask test --only tidy tests         these steps alone
+  cargo xtask sim --seeds 1000               a thousand simulated worlds
+  cargo xtask kafka                          a real broker on this machine
+
+Every chore has examples of its own: cargo xtask CHORE --help"
+)]
 struct Cli {
     #[command(subcommand)]
     chore: Chore,
@@ -99,7 +110,7 @@ and the right to trace one's own processes. All points of all targets take hours
     #[command(after_help = "Examples:
   cargo xtask mutants                        all; fails if one is not noticed
   cargo xtask mutants skip-crc no-claim      these
-  cargo xtask mutants --list                 their names
+  cargo xtask mutants --list                 their names, and what each leaves out
 
 The bugs are compiled in by a feature that no manifest may ask for; a variable chooses one.")]
     Mutants {
@@ -228,8 +239,8 @@ fn list() -> Result<()> {
 
 fn list_mutants() -> Result<()> {
     let mut stdout = std::io::stdout();
-    for plant in mutants::PLANTS {
-        writeln!(stdout, "{}", plant.bug)?;
+    for (bug, what) in mutants::described()? {
+        writeln!(stdout, "{bug:24}  {what}")?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::suite::cargo;
+use crate::{host, suite::cargo};
 
 mod list;
 
@@ -35,6 +35,21 @@ struct Try {
     /// What noticed the bug; `None` when nothing did.
     caught_by: Option<String>,
     took: Duration,
+}
+
+/// What each bug leaves out, in the words of the place where it is declared.
+pub fn described() -> Result<Vec<(&'static str, String)>> {
+    let text = std::fs::read_to_string(host::root().join("crates/units/src/planted.rs"))?;
+    let said = |plant: &Plant| {
+        let quoted = format!("\"{}\",", plant.bug);
+        let (before, _) =
+            text.split_once(&quoted).with_context(|| format!("{} is not declared", plant.bug))?;
+        let docs = before.lines().rev().skip(1).map(str::trim).map_while(|it| it.strip_prefix("/// "));
+        let mut docs: Vec<&str> = docs.collect();
+        docs.reverse();
+        Ok((plant.bug, docs.join(" ")))
+    };
+    PLANTS.iter().map(said).collect()
 }
 
 /// Plants the named bugs, or all; fails for one that survives. `variables` go to the tests.
@@ -193,7 +208,6 @@ mod tests {
     use std::{collections::BTreeSet, fs};
 
     use super::*;
-    use crate::host;
 
     /// What is not in the list is not tried.
     #[test]
@@ -208,6 +222,14 @@ mod tests {
         assert!(!declared.is_empty());
         assert_eq!(declared, tried);
         assert!(PLANTS.iter().all(|it| !it.catchers.is_empty()));
+    }
+
+    #[test]
+    fn every_bug_is_listed_with_what_it_leaves_out() {
+        let described = described().unwrap();
+        assert!(described.iter().all(|(_, what)| what.ends_with('.')), "{described:?}");
+        let of = |bug: &str| described.iter().find(|it| it.0 == bug).map(|it| it.1.as_str());
+        assert_eq!(of("window-end-inside"), Some("The end of a window is inside it."));
     }
 
     #[test]

@@ -91,7 +91,10 @@ impl Place<'_> {
     pub(crate) fn no_answer(self) -> String {
         let url = self.clickhouse_url();
         if self.is_embedded() {
-            format!("ClickHouse at {url} cannot be asked; is `tributary up` running with this data folder?")
+            format!(
+                "ClickHouse at {url} cannot be asked; is `tributary up` running with this data folder? One with settings of its own \
+                 is found by the same --config FILE, or by --data DIR and --engine-listen HOST:PORT"
+            )
         } else {
             format!("ClickHouse at {url} cannot be asked; is it running, and are user and password right?")
         }

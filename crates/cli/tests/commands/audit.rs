@@ -61,6 +61,11 @@ fn a_wrong_cell_is_found_and_named() {
     assert_eq!(said.events("audit")[0]["cell_mismatches"], 1);
     let cell = &said.events("cell")[0];
     assert_eq!((&cell["facts"][0], &cell["cell"][0]), (&1.into(), &2.into()), "{cell}");
+    assert_eq!(cell["differs"], serde_json::json!({"clicks": {"facts": 1, "cell": 2}}), "by its name");
+    assert_eq!(cell["facts"].as_array().unwrap().len(), warehouse::cell_measures().len(), "{cell}");
+    let table =
+        stage.tributary(&[&ALL[..1], &["--days", "100000", "--wait-seconds", "0"]].concat()).expect(1).out;
+    assert!(table.contains("clicks 1, not 2"), "{table}");
 }
 
 #[test]

@@ -63,6 +63,14 @@ pub(super) struct Audited {
     pub(super) complete: Option<Complete>,
 }
 
+/// The measures of a wrong cell that are wrong: by the facts, and as the cell has them.
+pub(super) fn differing(
+    it: &warehouse::CellMismatch,
+) -> impl Iterator<Item = (&'static str, i64, i64)> + use<'_> {
+    let measures = warehouse::cell_measures().into_iter().zip(it.facts.iter().zip(&it.cell));
+    measures.filter(|(_, (fact, cell))| fact != cell).map(|(measure, (fact, cell))| (measure, *fact, *cell))
+}
+
 impl Audited {
     pub(super) fn new(
         spool: &spool::Report,
@@ -162,19 +170,28 @@ impl Audited {
 
     fn show_cells(&self, output: Output) {
         for it in &self.report.mismatches {
+            let differs: serde_json::Map<_, _> = differing(it)
+                .map(|(measure, fact, cell)| (measure.to_owned(), json!({"facts": fact, "cell": cell})))
+                .collect();
             output.event(&json!({
-                "event": "cell", "quarter": it.quarter, "group": it.group, "facts": it.facts, "cell": it.cell,
+                "event": "cell", "quarter": it.quarter, "group": it.group, "facts": it.facts, "cell": it.cell, "differs": differs,
             }));
         }
-        let numbers = |list: &[i64]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let quarter = |seconds: u32| units::EpochMs(u64::from(seconds) * units::SECOND_MS).to_string();
-        let shown = self.report.mismatches.iter().take(CELLS_SHOWN_MAX);
-        let rows: Vec<_> = shown
-            .map(|it| vec![quarter(it.quarter), it.group.clone(), numbers(&it.facts), numbers(&it.cell)])
-            .collect();
+        let row = |it: &warehouse::CellMismatch| {
+            let said = differing(it).map(|(measure, fact, cell)| format!("{measure} {fact}, not {cell}"));
+            vec![quarter(it.quarter), it.group.clone(), said.collect::<Vec<_>>().join("; ")]
+        };
+        let rows: Vec<_> = self.report.mismatches.iter().take(CELLS_SHOWN_MAX).map(row).collect();
         if output == Output::People && !rows.is_empty() {
-            output
-                .table(&["quarter", "partner offer link country device currency", "by facts", "cell"], &rows);
+            output.table(
+                &[
+                    "quarter",
+                    "partner offer link country device currency",
+                    "by facts, not as the cell has it",
+                ],
+                &rows,
+            );
         }
     }
 

@@ -10,7 +10,7 @@ use warehouse::Gap;
 
 use super::{
     Life,
-    found::{Audited, CLICKHOUSE, TOPICS, length},
+    found::{Audited, CLICKHOUSE, TOPICS, differing, length},
 };
 use crate::output::Output;
 
@@ -49,8 +49,10 @@ pub(super) struct Plan {
     pub(super) topics: Wanted,
     /// For `ClickHouse`, whose pipeline has read them or whose log is the spool.
     pub(super) facts: Wanted,
-    /// Orders whose rows do not agree, and more that a wrong cell hints at.
+    /// Orders whose rows do not agree.
     pub(super) orders: u64,
+    /// Wrong cells of which orders or money are wrong: an order may be the cause that nothing else shows.
+    pub(super) hints: u64,
     /// Quarters with wrong cells, by the second they begin in: their clicks are written again, and they are rolled.
     pub(super) quarters: Vec<u32>,
     /// Cells that are wrong.
@@ -70,8 +72,8 @@ pub(super) struct Done {
     pub(super) said: Option<bool>,
 }
 
-/// Where the measures of orders begin, behind those of clicks, in a cell's list.
-const ORDERS_FROM: usize = 5;
+/// Measures of a cell that are made of clicks alone.
+const OF_CLICKS: [&str; 5] = ["clicks", "clicks_valid", "clicks_unique", "views", "visitors"];
 
 impl Plan {
     pub(super) fn of(found: &Audited, replay: bool) -> Self {
@@ -90,11 +92,9 @@ impl Plan {
         plan.cells = found.cell_mismatches();
         plan.quarters = found.report.mismatches.iter().map(|it| it.quarter).collect();
         plan.quarters.dedup();
-        let differs = |it: &&warehouse::CellMismatch| {
-            let measures = it.facts.iter().zip(&it.cell).skip(ORDERS_FROM);
-            measures.into_iter().any(|(fact, cell)| fact != cell)
-        };
-        plan.orders += found.report.mismatches.iter().filter(differs).count() as u64;
+        let is_of_orders =
+            |it: &&warehouse::CellMismatch| differing(it).any(|(measure, ..)| !OF_CLICKS.contains(&measure));
+        plan.hints = found.report.mismatches.iter().filter(is_of_orders).count() as u64;
         plan
     }
 
@@ -104,7 +104,7 @@ impl Plan {
 
     /// Whether the owners of the orders have to say them again.
     pub(super) const fn asks_owners(&self) -> bool {
-        self.orders > 0 || self.replay
+        self.orders > 0 || self.hints > 0 || self.replay
     }
 
     pub(super) fn show(&self, output: Output) {
@@ -119,7 +119,7 @@ impl Plan {
             ("orders", self.orders, asked),
             ("cells", self.cells, "write their clicks again, roll their quarters again"),
         ];
-        let is_work = |it: &&(&str, u64, &str)| it.1 > 0 || (it.0 == "orders" && self.replay);
+        let is_work = |it: &&(&str, u64, &str)| it.1 > 0 || (it.0 == "orders" && self.asks_owners());
         let work: Vec<_> = rows.iter().filter(is_work).collect();
         for (place, wrong, how) in &work {
             output.event(&json!({"event": "repair_plan", "place": place, "wrong": wrong, "how": how}));
