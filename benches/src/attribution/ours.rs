@@ -120,6 +120,7 @@ pub(crate) fn catalog() -> Catalog {
         model: Model::Last,
         hold_ms: 0,
         duplicate_window_ms: 0,
+        ..Rules::default()
     };
     let offer = Offer {
         id: OFFER,

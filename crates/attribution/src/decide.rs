@@ -1,4 +1,4 @@
-//! The decision: which touches earned an order, what each one's part is, what the order is worth, and why. A pure function of sets.
+//! The decision: which touches or keys earned an order, what each one's part is, what the order is worth, and why. A pure function of sets.
 //!
 //! In: an order's reports, what its visitors touched, every version of the catalog. Out: one [`Decision`] and a [`Credit`] for each pair of a
 //! touch and a quarter that any smaller sets could have led to: the same sets in any order give the same bytes, and larger sets
@@ -6,7 +6,9 @@
 //! have placed the order in is void or its own, and what an older snapshot said there does not count beside a newer row of the order
 //! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
+mod guard;
 mod money;
+mod named;
 mod reporting;
 mod roles;
 mod share;
@@ -27,9 +29,9 @@ use units::{
 use crate::orders::{Followed, VISITORS_MAX};
 
 pub(crate) use self::time::{asked_range, possible_times};
-use self::{money::Worth, reporting::Told, time::OrderTime, weigh::Weighed};
+use self::{money::Worth, named::Named, reporting::Told, time::OrderTime, weigh::Weighed};
 
-pub use self::{time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
+pub use self::{named::NAMED_MAX, time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
 
 /// Touches one decision weighs: the latest of them. A person has a handful; beyond this only robots with many visitor ids are.
 /// Older ones are neither weighed nor given zero rows, and the trace counts them; what was credited to them does not count, since the
@@ -84,7 +86,8 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let candidates = Candidates::gather(key.advertiser, known);
     let time = OrderTime::of(key.advertiser, reports, &candidates)?;
     let catalog = history.at(time.at).map(AsRef::as_ref);
-    let weighed = weigh::all(&candidates.touches, key.advertiser, time.at, catalog);
+    let named = Named::of((key.advertiser, time.at), reports, history, catalog);
+    let weighed = weigh::all(&candidates.touches, &named, (key.advertiser, time.at), catalog);
     let lead = weigh::lead(&weighed);
     let worth = Worth::of(reports, || currency_of(lead, catalog));
     let model = lead.and(weigh::model(&weighed));
@@ -109,8 +112,8 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         currency: worth.currency,
         offer: lead.map_or(OfferId(0), |it| it.touch.offer),
         partner: lead.map_or(PartnerId(0), |it| it.touch.partner),
-        matched: lead.map(|it| candidates.matched(it.touch, known.followed)),
-        unattributed: lead.is_none().then(|| why_nobodys(reports, &weighed, catalog)),
+        matched: lead.map(|it| it.named.unwrap_or_else(|| candidates.matched(it.touch, known.followed))),
+        unattributed: lead.is_none().then(|| why_nobodys(reports, &weighed, &named, catalog)),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         first_received_at: first.received_at,
         last_received_at: last.received_at,
@@ -123,8 +126,8 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         trace: trace(
             (reports, known.followed),
             &weighed,
-            candidates.left_out,
-            notes((&time, &worth, &told), model, known.followed),
+            candidates.left_out.saturating_add(named.left_out),
+            notes((&time, &worth, &told, &named), model, known.followed),
         ),
     };
     let credits = credits(&decision, &quarters, &weighed, (&candidates, known.followed));
@@ -201,17 +204,26 @@ fn currency_of(lead: Option<&Weighed<'_>>, catalog: Option<&Catalog>) -> Option<
     Some(catalog?.offers.get(&lead?.touch.offer)?.currency)
 }
 
-fn why_nobodys(reports: &[Report], weighed: &[Weighed<'_>], catalog: Option<&Catalog>) -> Unattributed {
-    let names_someone =
-        |it: &Report| it.click.signed().is_some() || it.visitor.is_some() || it.customer.is_some();
+fn why_nobodys(
+    reports: &[Report],
+    weighed: &[Weighed<'_>],
+    named: &Named,
+    catalog: Option<&Catalog>,
+) -> Unattributed {
+    let may_have_touched =
+        |it: &Report| it.click.signed().is_some() || it.visitor.is_some() || it.customers().next().is_some();
     if catalog.is_none() {
         Unattributed::NoCatalog
-    } else if !reports.iter().any(names_someone) {
-        Unattributed::NoKey
-    } else if weighed.is_empty() {
+    } else if !weighed.is_empty() {
+        Unattributed::NoneEligible
+    } else if named.unknown_coupon {
+        Unattributed::UnknownCoupon
+    } else if named.unknown_partner {
+        Unattributed::UnknownPartner
+    } else if reports.iter().any(may_have_touched) {
         Unattributed::NoTouch
     } else {
-        Unattributed::NoneEligible
+        Unattributed::NoKey
     }
 }
 
@@ -256,10 +268,12 @@ const fn shared_by(model: Model) -> SharedBy {
 }
 
 fn notes(
-    (time, worth, told): (&OrderTime, &Worth, &Told),
+    (time, worth, told, named): (&OrderTime, &Worth, &Told, &Named),
     model: Option<Model>,
     followed: &Followed,
 ) -> Vec<Box<str>> {
+    let coupon = named.unknown_coupon.then_some("unknown_coupon");
+    let partner = named.unknown_partner.then_some("unknown_partner");
     let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
     // The usual one needs no word.
     let model = model.and_then(|it| match it {
@@ -270,14 +284,9 @@ fn notes(
         Model::TimeDecay { .. } => Some("model_time_decay"),
     });
     let shared = followed.is_shared().then_some("customer_shared");
-    clock
-        .into_iter()
-        .chain(worth.notes.iter().copied())
-        .chain(told.note)
-        .chain(model)
-        .chain(shared)
-        .map(Into::into)
-        .collect()
+    let money = worth.notes.iter().copied().chain(told.note);
+    let said = clock.into_iter().chain(money).chain(coupon).chain(partner);
+    said.chain(model).chain(shared).map(Into::into).collect()
 }
 
 fn trace(
@@ -374,7 +383,7 @@ fn credits(
             role: if is_home { it.role } else { Role::None },
             standing: Some(Standing {
                 kind: touch.kind,
-                found: candidates.matched(it.touch, followed),
+                found: it.named.unwrap_or_else(|| candidates.matched(it.touch, followed)),
                 verdict: it.verdict,
             }),
             is_assist: is_home && roles::is_assist(weighed, index),

@@ -14,7 +14,7 @@ mod timelines;
 mod touches;
 
 pub use caps::Caps;
-pub use decide::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, PATH_MAX, decide};
+pub use decide::{CANDIDATES_MAX, CLOCK_DIFFERENCE_MAX_MS, Decided, NAMED_MAX, PATH_MAX, decide};
 pub use orders::{
     CUSTOMERS_MAX, Orders, OrdersOutput, QUARTERS_LEFT_MAX, REPORTS_MAX, StateError, VISITORS_MAX, questions,
 };

@@ -17,7 +17,7 @@ proptest! {
 
 /// Whether one of the first worlds shows a mistake that it does not show without it.
 fn shown(bug: Bug) -> bool {
-    (0..600).any(|seed| run(seed, bug).is_err() && run(seed, Bug::None).is_ok())
+    (0..4_000).any(|seed| run(seed, bug).is_err() && run(seed, Bug::None).is_ok())
 }
 
 #[test]

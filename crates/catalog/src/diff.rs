@@ -176,6 +176,8 @@ const fn words(key: RuleKey) -> &'static str {
         RuleKey::ClickWindow => "click window",
         RuleKey::ViewWindow => "view window",
         RuleKey::MinimumTime => "minimum time",
+        RuleKey::Precedence => "precedence",
+        RuleKey::HijackWindow => "hijack window",
         RuleKey::Model => "model",
         RuleKey::Hold => "hold",
         RuleKey::DuplicateWindow => "duplicate window",

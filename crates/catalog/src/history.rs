@@ -1,16 +1,33 @@
-//! All versions of the catalog, and which one is in force at an instant.
+//! All versions of the catalog, which one is in force at an instant, and whom any of them up to an instant names.
 
 use std::sync::Arc;
 
-use units::{CatalogVersion, EpochMs};
+use units::{AdvertiserId, CatalogVersion, EpochMs, OfferId, PartnerId};
 
-use crate::model::Catalog;
+use crate::model::{Catalog, Coupon, coupon_code};
+
+/// Who has a coupon, by some version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Holder {
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// For what.
+    pub offer: OfferId,
+    /// Whether it wins over a click.
+    pub is_exclusive: bool,
+}
 
 /// Every version read so far: a set that only grows. A later version with an earlier `effective_at` changes the past.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// Invariant: ascending by version, each version once.
     versions: Vec<Arc<Catalog>>,
+}
+
+impl From<&Coupon> for Holder {
+    fn from(coupon: &Coupon) -> Self {
+        Self { partner: coupon.partner, offer: coupon.offer, is_exclusive: coupon.exclusive }
+    }
 }
 
 impl History {
@@ -50,6 +67,38 @@ impl History {
         self.versions.iter()
     }
 
+    /// Everyone who has this coupon of the advertiser's by a version effective at or before `until`, each once, ascending. A version that takes effect
+    /// later can say nothing of an order of `until`, which is not decided again for it.
+    #[must_use]
+    pub fn holders(&self, advertiser: AdvertiserId, coupon: &str, until: EpochMs) -> Vec<Holder> {
+        let key = (advertiser, coupon_code(coupon));
+        let found = self.until(until).filter_map(|it| it.coupons.get(&key));
+        let mut holders: Vec<Holder> = found.map(Holder::from).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        holders
+    }
+
+    /// What an order is for that is declared to be a partner's, by any version effective at or before `until`: each offer once, ascending.
+    #[must_use]
+    pub fn declared(
+        &self,
+        advertiser: AdvertiserId,
+        partner: PartnerId,
+        offer: Option<OfferId>,
+        until: EpochMs,
+    ) -> Vec<OfferId> {
+        let found = self.until(until).filter_map(|it| it.program(advertiser, partner, offer));
+        let mut offers: Vec<OfferId> = found.collect();
+        offers.sort_unstable();
+        offers.dedup();
+        offers
+    }
+
+    fn until(&self, until: EpochMs) -> impl Iterator<Item = &Catalog> {
+        self.versions.iter().map(AsRef::as_ref).filter(move |it: &&Catalog| it.effective_at <= until)
+    }
+
     /// The longest window of any version: how far back a timeline is asked.
     #[must_use]
     pub fn longest_window_ms(&self) -> u64 {
@@ -81,5 +130,34 @@ mod tests {
             [None, Some(1), Some(1), Some(3), Some(3), Some(3)]
         );
         assert_eq!(history.iter().count(), 3);
+    }
+
+    #[test]
+    fn whom_versions_name_is_told_up_to_an_instant() {
+        let advertiser = AdvertiserId(1);
+        let of = |number, effective_at, partner, offer, exclusive| {
+            let mut it = Catalog::clone(&version(number, effective_at));
+            let (partner, offer) = (PartnerId(partner), OfferId(offer));
+            let coupon = Coupon { code: "X".into(), partner, offer, exclusive };
+            it.coupons.insert((advertiser, "X".into()), coupon);
+            it.programs.insert((advertiser, partner), offer);
+            Arc::new(it)
+        };
+        let mut history = History::default();
+        for it in
+            [of(1, 0, 7, 10, false), of(2, 50, 5, 10, true), of(3, 20, 7, 9, false), of(4, 60, 7, 10, false)]
+        {
+            history.insert(it);
+        }
+        let holders = |until| {
+            let found = history.holders(advertiser, " x", EpochMs(until));
+            found.into_iter().map(|it| (it.partner.0, it.offer.0, it.is_exclusive)).collect::<Vec<_>>()
+        };
+        assert_eq!(holders(19), [(7, 10, false)]);
+        assert_eq!(holders(20), [(7, 9, false), (7, 10, false)]);
+        assert_eq!(holders(60), [(5, 10, true), (7, 9, false), (7, 10, false)]);
+        assert_eq!(history.declared(advertiser, PartnerId(7), None, EpochMs(60)), [OfferId(9), OfferId(10)]);
+        assert_eq!(history.declared(advertiser, PartnerId(5), None, EpochMs(49)), []);
+        assert_eq!(history.holders(AdvertiserId(2), "X", EpochMs(60)), []);
     }
 }

@@ -12,6 +12,7 @@ mod history;
 mod host;
 mod model;
 mod parse;
+mod precedence;
 mod sharing;
 mod template;
 
@@ -21,16 +22,17 @@ pub use dialect::{
 };
 pub use diff::diff;
 pub use explain::{RuleLine, explain};
-pub use history::History;
+pub use history::{History, Holder};
 pub use host::is_local;
 pub use model::{
     Advertiser, Catalog, Coupon, Link, Offer, OrderIdentity, Override, OverrideFor, Overrides, Partner,
     PixelRole, RuleChanges, RuleKey, RuleLevel, Rules, Secret, Status,
 };
 pub use parse::{
-    CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, LINKS_MAX, MINIMUM_TIME_MS_MAX,
-    SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, built_in_dialects, load, merge_text, parse, resolve_secrets,
-    split_text, webhook_key,
+    CatalogError, DUPLICATE_WINDOW_MS_MAX, ERRORS_MAX, ErrorCode, HIJACK_WINDOW_MS_MAX, LINKS_MAX,
+    MINIMUM_TIME_MS_MAX, SecretSource, TEXT_BYTES_MAX, WINDOW_MS_MAX, built_in_dialects, load, merge_text,
+    parse, resolve_secrets, split_text, webhook_key,
 };
+pub use precedence::{Key, Precedence};
 pub use sharing::{Model, PositionWeights};
 pub use template::{DESTINATION_BYTES_MAX, Macro, Part, SUBS_MAX, Template, Values, encode};

@@ -37,6 +37,9 @@ pub struct Catalog {
     pub links_by_code: HashMap<Box<str>, LinkId>,
     /// By advertiser and upper-case code: two advertisers may both have a `SUMMER10`.
     pub coupons: HashMap<(AdvertiserId, Box<str>), Coupon>,
+    /// What an order is for that a report declares to be a partner's: the lowest offer of its advertiser that he has a link to or a coupon for. Who
+    /// has neither does not promote him.
+    pub programs: HashMap<(AdvertiserId, PartnerId), OfferId>,
     /// Rules that replace an offer's for a partner type or a partner, by offer: a decision looks at one offer's.
     pub overrides: BTreeMap<OfferId, Overrides>,
     /// Links and postbacks of other systems that are understood, by name.
@@ -169,6 +172,11 @@ pub struct Coupon {
     pub exclusive: bool,
 }
 
+/// A coupon's code as the catalog keeps it.
+pub(crate) fn coupon_code(named: &str) -> Box<str> {
+    named.trim().to_uppercase().into()
+}
+
 impl Catalog {
     /// Where a click on this link goes: the link's own destination, else the offer's.
     #[must_use]
@@ -187,6 +195,39 @@ impl Catalog {
             None => return None,
         };
         self.links.get(found)
+    }
+
+    /// A coupon of an advertiser's as a report names it: without blanks around it, in any case. Letters that only look alike are others.
+    #[must_use]
+    pub fn coupon(&self, advertiser: AdvertiserId, named: &str) -> Option<&Coupon> {
+        self.coupons.get(&(advertiser, coupon_code(named)))
+    }
+
+    /// What an order of the advertiser's is for that a report declares to be this partner's: the offer that it names, if that is the advertiser's, else
+    /// the lowest that he promotes. `None` where he promotes none.
+    #[must_use]
+    pub fn program(
+        &self,
+        advertiser: AdvertiserId,
+        partner: PartnerId,
+        offer: Option<OfferId>,
+    ) -> Option<OfferId> {
+        let lowest = self.programs.get(&(advertiser, partner))?;
+        let is_own = |it: &OfferId| self.offers.get(it).is_some_and(|it| it.advertiser == advertiser);
+        Some(offer.filter(is_own).unwrap_or(*lowest))
+    }
+
+    /// Fills [`Catalog::programs`] from links and coupons.
+    #[must_use]
+    pub fn with_programs(mut self) -> Self {
+        let links = self.links.values().map(|it| (it.partner, it.offer));
+        let coupons = self.coupons.values().map(|it| (it.partner, it.offer));
+        for (partner, offer) in links.chain(coupons) {
+            let Some(advertiser) = self.offers.get(&offer).map(|it| it.advertiser) else { continue };
+            let lowest = self.programs.entry((advertiser, partner)).or_insert(offer);
+            *lowest = offer.min(*lowest);
+        }
+        self
     }
 
     /// The rules of an offer for a partner: the partner's override, else its type's, else the offer's own, else built in, each value by itself.

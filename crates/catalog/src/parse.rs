@@ -7,6 +7,7 @@
 mod build;
 mod dialects;
 mod error;
+mod precedence;
 mod reader;
 mod rows;
 mod secrets;
@@ -19,7 +20,7 @@ pub use dialects::built_in_dialects;
 pub use error::{CatalogError, ERRORS_MAX, ErrorCode};
 pub use rows::LINKS_MAX;
 pub use secrets::{SecretSource, resolve_secrets, webhook_key};
-pub use values::{DUPLICATE_WINDOW_MS_MAX, MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX};
+pub use values::{DUPLICATE_WINDOW_MS_MAX, HIJACK_WINDOW_MS_MAX, MINIMUM_TIME_MS_MAX, WINDOW_MS_MAX};
 
 use self::{
     error::{Errors, Spot},

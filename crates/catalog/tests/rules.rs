@@ -1,6 +1,9 @@
 //! Rules by level: partner, then partner type, then offer, then built in, each value by itself.
 
-use catalog::{Catalog, Model, OverrideFor, RuleChanges, RuleKey, RuleLevel, Rules, diff, explain, parse};
+use catalog::{
+    Catalog, Key, Model, OverrideFor, Precedence, RuleChanges, RuleKey, RuleLevel, Rules, diff, explain,
+    parse,
+};
 use proptest::prelude::*;
 use units::{HOUR_MS, MINUTE_MS, OfferId, PartnerId};
 
@@ -9,7 +12,7 @@ const PROGRAM: &str = "[[advertiser]]\nid = 1\nname = \"A\"\n\
     [[partner]]\nid = 100\nname = \"P\"\ntype = \"content\"\n\
     [[partner]]\nid = 101\nname = \"Q\"\ntype = \"coupon\"\n\
     [[partner]]\nid = 102\nname = \"R\"\ntype = \"coupon\"\n\
-    [[override]]\noffer = 10\npartner_type = \"coupon\"\nclick_window = \"7d\"\nduplicate_window = \"10m\"\n\
+    [[override]]\noffer = 10\npartner_type = \"coupon\"\nclick_window = \"7d\"\nduplicate_window = \"10m\"\nhijack_window = \"10m\"\n\
     [[override]]\noffer = 10\npartner = 102\nduplicate_window = \"0s\"\nmodel = \"last\"\n";
 
 fn program() -> Catalog {
@@ -31,19 +34,23 @@ fn each_rule_is_explained_with_its_value_and_its_level() {
             row("click_window 20d", Offer),
             row("view_window 0s", BuiltIn),
             row("minimum_time 0s", BuiltIn),
+            row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
+            row("hijack_window 0s", BuiltIn),
             row("model last", BuiltIn),
             row("hold 30d", Offer),
             row("duplicate_window 1h", BuiltIn),
         ]
     );
     assert_eq!(explained(101)[0], row("click_window 7d", PartnerType));
-    assert_eq!(explained(101)[5], row("duplicate_window 10m", PartnerType));
+    assert_eq!(explained(101)[7], row("duplicate_window 10m", PartnerType));
     assert_eq!(
         explained(102),
         [
             row("click_window 7d", PartnerType),
             row("view_window 0s", BuiltIn),
             row("minimum_time 0s", BuiltIn),
+            row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
+            row("hijack_window 10m", PartnerType),
             row("model last", Partner),
             row("hold 30d", Offer),
             row("duplicate_window 0s", Partner),
@@ -77,11 +84,15 @@ fn a_changed_override_is_told_by_its_rules() {
 
 fn changes() -> impl Strategy<Value = RuleChanges> {
     let ms = || proptest::option::of(1..100_u64);
-    (ms(), ms(), ms(), proptest::option::of(Just(Model::Last)), ms(), ms()).prop_map(
-        |(click, view, minimum, model, hold, duplicate)| RuleChanges {
+    let model = proptest::option::of(Just(Model::Last));
+    let precedence = proptest::option::of(Just(Precedence::default()));
+    (ms(), ms(), ms(), (precedence, ms(), model), ms(), ms()).prop_map(
+        |(click, view, minimum, (precedence, hijack, model), hold, duplicate)| RuleChanges {
             click_window_ms: click,
             view_window_ms: view,
             minimum_time_ms: minimum,
+            precedence,
+            hijack_window_ms: hijack,
             model,
             hold_ms: hold,
             duplicate_window_ms: duplicate,
@@ -89,9 +100,10 @@ fn changes() -> impl Strategy<Value = RuleChanges> {
     )
 }
 
-/// What a level says about the rules that have a duration, in the order of [`RuleKey::ALL`] without the model.
-fn durations(it: &RuleChanges) -> [Option<u64>; 5] {
-    [it.click_window_ms, it.view_window_ms, it.minimum_time_ms, it.hold_ms, it.duplicate_window_ms]
+/// What a level says about the rules that have a duration, in the order of [`RuleKey::ALL`] without the others.
+fn durations(it: &RuleChanges) -> [Option<u64>; 6] {
+    let hijack = it.hijack_window_ms;
+    [it.click_window_ms, it.view_window_ms, it.minimum_time_ms, hijack, it.hold_ms, it.duplicate_window_ms]
 }
 
 proptest! {
@@ -118,7 +130,7 @@ proptest! {
         let rules = catalog.rules(OfferId(10), PartnerId(102)).unwrap();
         let found = durations(&RuleChanges::from(rules));
         let lines = explain(&catalog, OfferId(10), PartnerId(102)).unwrap();
-        let timed = lines.iter().filter(|it| it.key != RuleKey::Model);
+        let timed = lines.iter().filter(|it| !matches!(it.key, RuleKey::Model | RuleKey::Precedence));
         for (index, line) in timed.enumerate() {
             let said = |(level, changes): &(RuleLevel, Option<RuleChanges>)| Some((*level, durations(changes.as_ref()?)[index]?));
             let (level, value) = levels.iter().find_map(said).unwrap();
@@ -126,4 +138,80 @@ proptest! {
             prop_assert_eq!(catalog::duration::parse(&line.value), Some(value));
         }
     }
+}
+
+#[test]
+fn an_order_of_keys_is_read_whole_or_refused() {
+    let with = |line: &str| {
+        let text = PROGRAM.replace("hold = \"30d\"", line);
+        parse(&[("a.toml", &text)])
+    };
+    let catalog = with("precedence = [\"coupon\", \"click\"]").unwrap();
+    let rules = catalog.rules(OfferId(10), PartnerId(100)).unwrap();
+    assert_eq!(rules.precedence.keys().collect::<Vec<_>>(), [Key::Coupon, Key::Click]);
+    assert_eq!(
+        diff(&program(), &catalog)[0],
+        "offer 10: precedence exclusive_coupon, click, coupon, partner, view -> coupon, click"
+    );
+    for wrong in ["[]", "[\"click\", \"click\"]", "[\"clicks\"]", "[\"customer\"]"] {
+        let errors = with(&format!("precedence = {wrong}")).unwrap_err();
+        assert_eq!(
+            errors.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(),
+            ["bad_precedence"],
+            "{wrong}"
+        );
+    }
+    let errors = with("hijack_window = \"25h\"").unwrap_err();
+    assert_eq!(errors[0].code.as_str(), "out_of_range");
+}
+
+/// A coupon is found in any case and between blanks, of its own advertiser alone, and letters that look alike are others.
+#[test]
+fn a_coupon_is_found_as_customers_type_it() {
+    let text = format!("{PROGRAM}[[coupon]]\ncode = \"Sommer-\u{e4}\u{441}\"\npartner = 100\noffer = 10\n");
+    let catalog = parse(&[("a.toml", &text)]).unwrap();
+    let of =
+        |advertiser, named| catalog.coupon(units::AdvertiserId(advertiser), named).map(|it| it.partner.0);
+    assert_eq!(of(1, "SOMMER-\u{c4}\u{421}"), Some(100));
+    assert_eq!(of(1, "  sommer-\u{e4}\u{441}\u{a0}"), Some(100));
+    assert_eq!(of(1, "SOMMER-\u{c4}C"), None, "a Latin letter is not a Cyrillic one");
+    assert_eq!(of(2, "SOMMER-\u{c4}\u{421}"), None);
+}
+
+/// Who has a link to or a coupon for an offer promotes its advertiser; of several offers the lowest speaks.
+#[test]
+fn a_partner_promotes_whom_he_has_a_link_or_a_coupon_for() {
+    let more = "[[advertiser]]\nid = 2\nname = \"B\"\n\
+        [[offer]]\nid = 9\nadvertiser = 1\nname = \"O\"\ndestination = \"https://shop.example/\"\n\
+        [[offer]]\nid = 20\nadvertiser = 2\nname = \"O\"\ndestination = \"https://shop.example/\"\n\
+        [[link]]\nid = 1\ncode = \"a\"\npartner = 100\noffer = 10\n\
+        [[coupon]]\ncode = \"x\"\npartner = 100\noffer = 9\n\
+        [[coupon]]\ncode = \"x\"\npartner = 101\noffer = 20\n";
+    let catalog = parse(&[("a.toml", &format!("{PROGRAM}{more}"))]).unwrap();
+    let mut programs: Vec<_> = catalog
+        .programs
+        .iter()
+        .map(|((advertiser, partner), offer)| (advertiser.0, partner.0, offer.0))
+        .collect();
+    programs.sort_unstable();
+    assert_eq!(programs, [(1, 100, 9), (2, 101, 20)]);
+}
+
+/// The table that people read says what the code does.
+#[test]
+fn the_map_lists_every_key_at_its_place() {
+    let map = include_str!("../../README.md");
+    let rows: Vec<&str> = map.lines().filter(|it| Key::ALL.iter().any(|key| is_row_of(it, *key))).collect();
+    let built_in = Precedence::default();
+    let want = Key::ALL.map(|key| {
+        let place = built_in.rank(key).map_or_else(|| "-".to_owned(), |it| (it + 1).to_string());
+        let takes = if key.finds_touches() { "by model" } else { "all" };
+        let takes = if place == "-" { "" } else { takes };
+        format!("| {place} | `{}` | {} | {} | {takes} |", key.as_str(), key.found_by(), key.candidates())
+    });
+    assert_eq!(rows, want);
+}
+
+fn is_row_of(line: &str, key: Key) -> bool {
+    line.split('|').nth(2).is_some_and(|cell| cell.trim() == format!("`{}`", key.as_str()))
 }

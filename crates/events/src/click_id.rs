@@ -15,9 +15,11 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 use units::{
-    EpochMs, LinkId, VisitorId,
+    EpochMs, LinkId, OfferId, PartnerId, VisitorId,
     planted::{Bug, planted},
 };
+
+use crate::outcome::MatchedKey;
 
 /// Characters of a click id: the most that CAKE's `s1` takes (field.md 6.3).
 pub const CLICK_ID_CHARS: usize = 50;
@@ -36,8 +38,32 @@ pub struct ClickId([u8; BYTES]);
 
 /// Sixteen bytes that name a click or view in ClickHouse: time, unique part and six bytes of the MAC. Derived from the id, so
 /// that an order decided before its click's record arrived names the same touch as afterwards.
+///
+/// Who is credited without a touch, by a coupon or because a report named him, has a name too ([`TouchId::of_key`]), which no touch can have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TouchId(pub [u8; 16]);
+
+impl TouchId {
+    /// The time of a name of this kind. Touches are from this century: none has it.
+    const NO_TIME: [u8; 6] = [0; 6];
+
+    /// The name of a partner who may earn without a touch: the key that found him, himself and the offer. So what a row of credits is about never
+    /// changes under its name.
+    #[must_use]
+    pub fn of_key(found: MatchedKey, partner: PartnerId, offer: OfferId) -> Self {
+        let mut bytes = [0; 16];
+        bytes[6] = found.code();
+        bytes[8..12].copy_from_slice(&partner.0.to_be_bytes());
+        bytes[12..].copy_from_slice(&offer.0.to_be_bytes());
+        Self(bytes)
+    }
+
+    /// Whether it names a touch, and not who was found by a key alone.
+    #[must_use]
+    pub fn is_touch(&self) -> bool {
+        !self.0.starts_with(&Self::NO_TIME)
+    }
+}
 
 /// A secret under which ids are signed, with its number (0 to 15).
 #[derive(Clone)]

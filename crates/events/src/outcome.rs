@@ -38,7 +38,7 @@ coded! {
 }
 
 coded! {
-    /// The key by which the winning touch was found.
+    /// The key by which a candidate was found.
     MatchedKey {
         /// A report named the click.
         ClickId = 0 "click_id",
@@ -46,6 +46,20 @@ coded! {
         Visitor = 1 "visitor",
         /// The click is of a visitor whom other orders of the same customer named.
         CustomerVisitor = 2 "customer_visitor",
+        /// A report named a coupon that wins over clicks.
+        ExclusiveCoupon = 3 "exclusive_coupon",
+        /// A report named another coupon.
+        Coupon = 4 "coupon",
+        /// A report named the partner himself.
+        Partner = 6 "partner",
+    }
+}
+
+impl MatchedKey {
+    /// Whether there is a touch behind it. Where there is none, the candidate is named by [`TouchId::of_key`].
+    #[must_use]
+    pub const fn is_touch(self) -> bool {
+        matches!(self, Self::ClickId | Self::Visitor | Self::CustomerVisitor)
     }
 }
 
@@ -54,17 +68,21 @@ coded! {
     Unattributed {
         /// No catalog version was in force at the order's time.
         NoCatalog = 0 "no_catalog",
-        /// No report named a click, visitor or customer.
+        /// No report named a click, visitor, customer, coupon or partner.
         NoKey = 1 "no_key",
         /// Keys, but no touch of this advertiser's offers behind them.
         NoTouch = 2 "no_touch",
         /// Touches, but none that may be credited; each one's verdict is in the trace.
         NoneEligible = 3 "none_eligible",
+        /// No touch, and a coupon that is nobody's with this advertiser.
+        UnknownCoupon = 4 "unknown_coupon",
+        /// No touch, and a partner who does not promote this advertiser.
+        UnknownPartner = 5 "unknown_partner",
     }
 }
 
 coded! {
-    /// What became of a candidate touch.
+    /// What became of a candidate: a touch, or who was named by a coupon or by himself.
     CandidateVerdict {
         /// It is credited, whole or with a share.
         Won = 0 "won",
@@ -94,6 +112,16 @@ coded! {
         NotShared = 12 "not_shared",
         /// Eligible, but the model credits the oldest one.
         Newer = 13 "newer",
+        /// Eligible, but a key that comes before its own decided.
+        LowerKey = 14 "lower_key",
+        /// Its key earns nothing by the rules of its offer and partner.
+        KeyOff = 15 "key_off",
+        /// By another version of the catalog the coupon is his, or he promotes this offer; by the one in force he is not.
+        FormerHolder = 16 "former_holder",
+        /// Eligible, but a report before its own named another one by the same key.
+        NamedLater = 17 "named_later",
+        /// Eligible, but within its hijack window behind a click of another partner.
+        HijackGuarded = 18 "hijack_guarded",
     }
 }
 
@@ -108,13 +136,13 @@ coded! {
         Introducer = 2 "introducer",
         /// Between the first and the last one.
         Influencer = 3 "influencer",
-        /// It could have earned, but another key came before it.
+        /// It could have earned, but another key or rule came before it.
         Assist = 4 "assist",
     }
 }
 
 impl CandidateVerdict {
-    /// Whether the touch could have earned by itself, and only others decided what it got.
+    /// Whether the candidate could have earned by itself, and only others decided what it got.
     #[must_use]
     pub const fn is_eligible(self) -> bool {
         match self {
@@ -124,14 +152,19 @@ impl CandidateVerdict {
             | Self::BeyondCap
             | Self::Duplicate
             | Self::NotShared
-            | Self::Newer => true,
+            | Self::Newer
+            | Self::LowerKey
+            | Self::NamedLater
+            | Self::HijackGuarded => true,
             Self::OutOfWindow
             | Self::AfterOrder
             | Self::TooSoon
             | Self::NotValid
             | Self::PartnerInactive
             | Self::CrossTenant
-            | Self::UnknownOffer => false,
+            | Self::UnknownOffer
+            | Self::KeyOff
+            | Self::FormerHolder => false,
         }
     }
 }

@@ -194,7 +194,7 @@ pub(crate) fn version(
     number: u32,
     effective_at: EpochMs,
     [click_window_ms, view_window_ms, minimum_time_ms]: [u64; 3],
-) -> Arc<Catalog> {
+) -> Catalog {
     let mut catalog = plain.clone();
     (catalog.version, catalog.effective_at) = (CatalogVersion(number), effective_at);
     if let Some(offer) = catalog.offers.get_mut(&OfferId(1)) {
@@ -202,7 +202,7 @@ pub(crate) fn version(
         (rules.click_window_ms, rules.view_window_ms) = (Some(click_window_ms), Some(view_window_ms));
         rules.minimum_time_ms = Some(minimum_time_ms);
     }
-    Arc::new(catalog)
+    catalog
 }
 
 /// A click on the link of that partner.

@@ -141,10 +141,11 @@ fn story(plain: &Catalog, is_apart: bool, rng: &mut Rng) -> Story {
     };
     let half = HOUR_MS / 2;
     let mut window = || [rng.below(HOURS) * HOUR_MS + half, 0, 0];
-    let mut catalogs = vec![version(plain, 1, EpochMs(0), window())];
+    let mut catalogs = vec![Arc::new(version(plain, 1, EpochMs(0), window()))];
     let later = window();
     if rng.chance(40) {
-        catalogs.push(version(plain, 2, START.forth(rng.below(HOURS) * HOUR_MS + half), later));
+        let at = START.forth(rng.below(HOURS) * HOUR_MS + half);
+        catalogs.push(Arc::new(version(plain, 2, at, later)));
     }
     let mut events = Vec::new();
     for hour in hours.iter().take(1 + rng.index(4)) {

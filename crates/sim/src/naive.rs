@@ -23,6 +23,8 @@ use crate::{
     world::signed,
 };
 
+#[path = "../../attribution/tests/naive/keys.rs"]
+mod keys;
 mod reporting;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
@@ -147,18 +149,16 @@ fn decide(
         |click: &&ClickHead| visitors.contains(&click.visitor()) || followed.contains(&click.visitor());
     let touches = clicks.iter().filter(named).map(Touch::from).chain(own.iter().copied());
     let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
-    let path_of = |kind: TouchKind| {
-        let mut path: Vec<Touch> = touches.clone().filter(|it| it.kind == kind).filter(eligible).collect();
-        path.sort();
-        path.dedup_by_key(|it| it.id);
-        path
-    };
-    let clicked = path_of(TouchKind::Click);
-    let views = path_of(TouchKind::View);
-    let (path, beside) = if clicked.is_empty() { (views, Vec::new()) } else { (clicked, views) };
+    let mut eligible: Vec<Touch> = touches.filter(eligible).collect();
+    eligible.sort();
+    eligible.dedup_by_key(|it| it.id);
     let rules_of = |it: &Touch| rules(catalog?, it.offer, it.partner);
-    let model = path.last().and_then(rules_of).map(|it| it.model).unwrap_or_default();
-    let credited = sharing::credited(model, &path);
+    let named: Vec<&Report> = reports.iter().collect();
+    let shared = catalog.map(|it| {
+        let rules = |offer, partner| rules(it, offer, partner);
+        keys::shared((key.advertiser, at), &named, &eligible, it, rules)
+    });
+    let keys::Shared { credited, path, beside, model } = shared.unwrap_or_default();
     // Of the greatest shares the newest.
     let lead = credited.iter().max_by_key(|(_, share)| *share).map(|(touch, _)| *touch);
     let hold_ms = credited.iter().filter_map(|(touch, _)| rules_of(touch)).map(|it| it.hold_ms).max();
@@ -167,14 +167,13 @@ fn decide(
         || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
     let reporting = reporting::told(worth.revenue_minor, worth.currency, catalog);
-    let matched = |touch: Touch| {
-        if own.iter().any(|it| it.id == touch.id) {
-            MatchedKey::ClickId
-        } else if visitors.contains(&touch.visitor) {
-            MatchedKey::Visitor
-        } else {
-            MatchedKey::CustomerVisitor
-        }
+    let matched = |touch: Touch| match touch.id.0 {
+        [0, 0, 0, 0, 0, 0, 3, ..] => MatchedKey::ExclusiveCoupon,
+        [0, 0, 0, 0, 0, 0, 4, ..] => MatchedKey::Coupon,
+        [0, 0, 0, 0, 0, 0, 6, ..] => MatchedKey::Partner,
+        id if own.iter().any(|it| it.id.0 == id) => MatchedKey::ClickId,
+        _ if visitors.contains(&touch.visitor) => MatchedKey::Visitor,
+        _ => MatchedKey::CustomerVisitor,
     };
     let order = OrderRow {
         at: at.0,
@@ -189,7 +188,7 @@ fn decide(
         matched: lead.map_or("", |it| matched(it).as_str()).to_owned(),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         payable_at: at.forth(hold_ms.unwrap_or(0)).0,
-        model: lead.map_or("", |_| model.as_str()).to_owned(),
+        model: model.map_or("", catalog::Model::as_str).to_owned(),
         path_touches: sharing::steps(&path).len().try_into().unwrap_or(u32::MAX),
         reporting_e4: reporting.as_ref().map_or(0, |(minor, into)| in_e4(*minor, into.as_str())),
         hold: reporting::hold(worth.revenue_minor, worth.currency, catalog).to_owned(),
@@ -222,8 +221,12 @@ fn parts_of(
     if let Some(closer) = have_role.last() {
         parts.entry(*closer).or_default().path_touches = steps.len().try_into().unwrap_or(u32::MAX);
     }
-    have_role.extend(beside);
+    // Who has no touch comes after all who have.
+    let (named, touched): (Vec<Touch>, Vec<Touch>) =
+        beside.iter().partition(|it| it.id.0.starts_with(&[0; 6]));
+    have_role.extend(touched);
     have_role.sort();
+    have_role.extend(named);
     let newest: BTreeMap<PartnerId, Touch> = have_role.iter().map(|it| (it.partner, *it)).collect();
     for (partner, touch) in newest {
         if !credited.iter().any(|(it, _)| it.partner == partner) {
@@ -303,6 +306,8 @@ pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Op
         minimum_time_ms: said(|it| it.minimum_time_ms).unwrap_or(built_in.minimum_time_ms),
         hold_ms: said(|it| it.hold_ms).unwrap_or(built_in.hold_ms),
         model: levels().find_map(|it| it.model).unwrap_or(built_in.model),
+        precedence: levels().find_map(|it| it.precedence).unwrap_or(built_in.precedence),
+        hijack_window_ms: said(|it| it.hijack_window_ms).unwrap_or(built_in.hijack_window_ms),
         ..built_in
     })
 }

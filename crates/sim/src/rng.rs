@@ -23,6 +23,11 @@ impl Rng {
         Self(self.next())
     }
 
+    /// A stream beside this one, which does not notice: what is drawn there leaves every world of a seed as it was.
+    pub(crate) const fn beside(&self, what: u64) -> Self {
+        Self(self.0 ^ what)
+    }
+
     /// From 0 to one less than `end`; 0 where that is 0. The slight bias does not matter here.
     pub(crate) const fn below(&mut self, end: u64) -> u64 {
         if end == 0 { 0 } else { self.next() % end }

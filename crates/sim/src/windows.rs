@@ -4,9 +4,13 @@
 //! least time, the order's own instant, the clocks' tolerance and the catalog's beginning, each by a millisecond to either side, on ordinary days and
 //! on those that calendars are known to get wrong; clocks step by an hour between two clicks. Start at [`windows`].
 
-use events::{ClickKey, ClickMint, TouchKind};
+use std::sync::Arc;
+
+use catalog::{Catalog, Coupon, Key, OverrideFor, Precedence, RuleChanges};
+use events::{ClickKey, ClickMint, MatchedKey, TouchKind};
 use units::{
-    DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Origin, QUARTER_MS, SECOND_MS, VisitorId, WriterId,
+    AdvertiserId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, OfferId, Origin, PartnerId, QUARTER_MS,
+    SECOND_MS, VisitorId, WriterId,
 };
 
 use crate::{
@@ -56,7 +60,7 @@ fn about(at: EpochMs, rng: &mut Rng) -> EpochMs {
 }
 
 /// What is heard, in the order in which it is.
-fn sequence(plain: &catalog::Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
+fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
     let (date, at) = rng.of(DATES);
     let ordinary = EpochMs(1_760_000_000_000 + rng.below(400 * DAY_MS));
     let (date, at) = if rng.chance(50) { (date, EpochMs(at)) } else { (Row::OrdinaryDay, ordinary) };
@@ -68,15 +72,20 @@ fn sequence(plain: &catalog::Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<N
     };
     let versions = [windows(), windows()];
     let [[window, _, minimum], [other_window, ..]] = versions;
-    let mut news = vec![News::Catalog(version(plain, 1, EpochMs(0), versions[0]))];
+    let mut keyed = rng.beside(0x6b65_7973);
+    let guard = keyed.of([0, 1, SECOND_MS, MINUTE_MS, HOUR_MS]);
+    let mut news =
+        vec![News::Catalog(with_keys(version(plain, 1, EpochMs(0), versions[0]), guard, &mut keyed))];
     if rng.chance(40) {
-        news.push(News::Catalog(version(plain, 2, about(at, rng), versions[1])));
+        let second = version(plain, 2, about(at, rng), versions[1]);
+        news.push(News::Catalog(with_keys(second, guard, &mut keyed)));
     }
     let mut mint = ClickMint::new(ClickKey::new(1, b"the simulation's"), 0);
     let mut origin = origins();
     let mut ids = Vec::new();
     for _ in 0..=rng.below(3) {
         let near = rng.of([at, at.back(window), at.back(minimum), at.back(other_window), at.forth(DAY_MS)]);
+        let near = if keyed.chance(20) { at.back(guard) } else { near };
         // The clock of one edge is an hour ahead or behind, and then it is not.
         let stepped = match rng.below(8) {
             0 => near.back(HOUR_MS),
@@ -98,6 +107,8 @@ fn sequence(plain: &catalog::Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<N
         let mut it = report(rng.of(["o", "o", "p"]), received_at, origin(rng), named);
         it.visitor = rng.chance(50).then(|| VisitorId(1 + rng.below(VISITORS)));
         it.reported_at = rng.chance(40).then(|| about(rng.of([at, at.back(DAY_MS), at.forth(HOUR_MS)]), rng));
+        it.coupons.extend(keyed.chance(15).then(|| keyed.of(["A", "b "]).into()));
+        it.partner = keyed.chance(8).then(|| PartnerId(keyed.of([1, 3, 9])));
         news.push(News::Report(Box::new(it)));
     }
     let again: Vec<News> = news.iter().filter(|_| rng.chance(15)).cloned().collect();
@@ -108,6 +119,29 @@ fn sequence(plain: &catalog::Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<N
     rng.shuffle(&mut news);
     ascending(&mut news);
     news
+}
+
+/// Partner 3 is guarded. In some versions there are coupons, and other orders of keys.
+fn with_keys(mut catalog: Catalog, hijack_window_ms: u64, rng: &mut Rng) -> Arc<Catalog> {
+    let orders = [
+        [Key::Coupon, Key::Click, Key::View],
+        [Key::View, Key::Click, Key::Partner],
+        [Key::Click, Key::ExclusiveCoupon, Key::Coupon],
+    ];
+    if let Some(offer) = catalog.offers.get_mut(&OfferId(1)) {
+        offer.rules.precedence = if rng.chance(20) { Precedence::of(&rng.of(orders)) } else { None };
+    }
+    let changes = RuleChanges { hijack_window_ms: Some(hijack_window_ms), ..RuleChanges::default() };
+    let overrides = catalog.overrides.entry(OfferId(1)).or_default();
+    overrides.insert(OverrideFor::Partner(PartnerId(3)), changes);
+    for code in ["A", "B"] {
+        if rng.chance(70) {
+            let (partner, offer) = (PartnerId(rng.of([1, 2, 3])), OfferId(1));
+            let coupon = Coupon { code: code.into(), partner, offer, exclusive: rng.chance(50) };
+            catalog.coupons.insert((AdvertiserId(1), code.into()), coupon);
+        }
+    }
+    Arc::new(catalog)
 }
 
 /// Versions of the catalog come late, but never before older ones: everybody reads them in order.
@@ -161,10 +195,16 @@ fn count(play: &Play, news: &[News], tally: &mut Tally) {
             tally.note_if(is_at(at.back(window).back(1)), Row::Beyond);
             tally.note_if(is_at(at), Row::SameInstant);
             tally.note_if(is_at(at.forth(1)), Row::OneAfter);
+            let guard = rules.hijack_window_ms;
+            tally.note_if(guard > 0 && is_at(at.back(guard)), Row::GuardEnd);
+            tally.note_if(guard > 0 && is_at(at.back(guard).forth(1)), Row::LastGuarded);
             let minimum = rules.minimum_time_ms;
             tally.note_if(minimum > 0 && is_at(at.back(minimum)), Row::Minimum);
             tally.note_if(minimum > 0 && is_at(at.back(minimum).forth(1)), Row::BelowMinimum);
         }
+        tally.note_if(row.matched == MatchedKey::ExclusiveCoupon.as_str(), Row::ByExclusiveCoupon);
+        tally.note_if(row.matched == MatchedKey::Coupon.as_str(), Row::ByCoupon);
+        tally.note_if(row.matched == MatchedKey::Partner.as_str(), Row::ByPartner);
         let said =
             reports.iter().map(|it| it.received_at.min(it.reported_at.unwrap_or(it.received_at))).min();
         for id in reports.iter().filter_map(|it| it.click.signed()) {

@@ -3,6 +3,8 @@
 //! In: chance. Out: inputs, as people and shops make them, before any machine of ours has seen them. Times are whole minutes of five hours, so that
 //! ties, window ends and edges of quarters are hit often; edges' clocks may differ, and a part may lie long before the rest. Not here: what goes wrong on the way (`run`). Start at [`World::new`].
 
+mod keys;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use catalog::{Catalog, load};
@@ -15,6 +17,7 @@ use units::{
     Origin, VisitorId,
 };
 
+pub(crate) use self::keys::{beside, name_someone};
 use crate::{
     faults::{Hit, Swarm},
     rng::Rng,
@@ -210,7 +213,7 @@ impl Sent<'_> {
             _ => received_at.back(rng.below(60) * MINUTE_MS),
         });
         let key = OrderKey::by_id(advertiser, rng.of(self.names));
-        let report = Report {
+        let mut report = Report {
             reported_at,
             event: rng.of(["sale", "sale", "lead"]).into(),
             click: named.map_or(ReportedClick::None, |it| ReportedClick::Signed(it.id)),
@@ -228,6 +231,7 @@ impl Sent<'_> {
             catalog: CatalogVersion(1),
             ..Report::bare(key, received_at, Origin::default())
         };
+        keys::name_someone(&mut report, &mut keys::beside(rng));
         (edge, report)
     }
 }
@@ -265,6 +269,7 @@ const fn reporting_of(version: u64) -> &'static str {
 /// A version as a user would write it, read by the real parser. Links may move to another partner, partners pause, windows change.
 pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = reporting_of(version).to_owned();
+    let mut keyed = keys::beside(rng);
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
     }
@@ -277,10 +282,11 @@ pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Cata
             &mut text,
             format_args!(
                 "[[offer]]\nid = {id}\nadvertiser = {advertiser}\nname = \"O{id}\"\ndestination = \"https://shop.example/\"\ncurrency = \"{currency}\"\n\
-                 click_window = \"{window}m\"\nview_window = \"{view}m\"\nminimum_time = \"{minimum}m\"\nhold = \"{}d\"\n{}",
+                 click_window = \"{window}m\"\nview_window = \"{view}m\"\nminimum_time = \"{minimum}m\"\nhold = \"{}d\"\n{}\n{}",
                 rng.of([0, 30]),
                 // By what was drawn already: another draw would make every seed another world.
-                model_of(window + view + minimum + version + id)
+                model_of(window + view + minimum + version + id),
+                keys::of_offer(&mut keyed)
             ),
         );
     }
@@ -311,9 +317,14 @@ pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Cata
     for whom in ["partner = 1", "partner_type = \"coupon\""] {
         if rng.chance(40) {
             let window = rng.of([10, 20, 120]);
-            add(&mut text, format_args!("[[override]]\noffer = 1\n{whom}\nclick_window = \"{window}m\""));
+            let keys = keys::of_override(&mut keyed);
+            add(
+                &mut text,
+                format_args!("[[override]]\noffer = 1\n{whom}\nclick_window = \"{window}m\"\n{keys}"),
+            );
         }
     }
+    keys::add_coupons(&mut text, &mut keyed);
     let effective_at = match (version, rng.below(4)) {
         (1, 0) | (2.., 1..) => minute(rng),
         (_, _) => EpochMs(0),

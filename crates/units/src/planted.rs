@@ -100,6 +100,10 @@ bugs! {
     FollowTills "follow-tills",
     /// Where another visitor of a customer becomes known, orders that asked about him before are not told.
     AnswerAskerAlone "answer-asker-alone",
+    /// A coupon is his who has it now, not his who had it at the order's time.
+    NewestHolder "newest-holder",
+    /// The end of a hijack window is inside it.
+    GuardEnd "guard-end-inside",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

@@ -136,7 +136,8 @@ impl Warehouse {
                  ) AS v USING (advertiser_id, order_id, touch_id) LEFT JOIN (\
                  SELECT advertiser_id, order_id, max(ver) AS newest FROM orders_log WHERE {mine} GROUP BY advertiser_id, order_id\
                  ) AS o USING (advertiser_id, order_id) \
-                 WHERE c.touched_at < toDateTime64({before}, 3, 'UTC') AND c.ver >= o.newest AND {mine} GROUP BY advertiser_id, order_id, touch_id \
+                 WHERE c.touched_at < toDateTime64({before}, 3, 'UTC') AND NOT startsWith(c.touch_id, unhex('000000000000')) AND c.ver >= o.newest \
+                 AND {mine} GROUP BY advertiser_id, order_id, touch_id \
                  SETTINGS {READ_SETTINGS}",
             ))
             .await?;

@@ -1,25 +1,34 @@
-//! What becomes of each touch: may it be credited, and what is its part.
+//! What becomes of each candidate: may it be credited, and what is its part.
 //!
-//! In: touches in order of time, the order's time and the catalog in force then. Out: a verdict for each, and shares that make the whole. The path is
-//! every eligible click, or every eligible view where no click is; the model of its newest touch shares the order along it (`share`).
+//! In: touches in order of time, who is named without a touch, the order's time and the catalog in force then. Out: a verdict for each, and shares that
+//! make the whole. Of the keys that found somebody who may earn, the first by its place decides. Where that is a click or view, the path is every
+//! eligible one of that place, and the model of its newest touch shares the order along it (`share`); else the first one named takes all.
+//! Start at [`all`].
 
-use catalog::{Catalog, Model, Rules, Status};
-use events::{Candidate, CandidateVerdict, Role, Touch, TouchKind};
+use catalog::{Catalog, Key, Model, Rules, Status};
+use events::{Candidate, CandidateVerdict, MatchedKey, Role, Touch, TouchKind};
 use units::{
-    AdvertiserId, EpochMs, PPM_WHOLE, Ppm,
+    AdvertiserId, EpochMs, PPM_WHOLE, PartnerId, Ppm,
     planted::{Bug, planted},
     shares,
 };
 
-use super::{roles, share};
+use super::{
+    guard,
+    named::{self, Named},
+    roles, share,
+};
 
 /// Touches of one path that are shared among: the first one and the latest. As many as a trace shows; beyond it only robots and people who click
 /// for money are.
 pub const PATH_MAX: usize = events::Trace::CANDIDATES_MAX;
 
-/// A touch with its verdict.
+/// A candidate with its verdict.
 pub(crate) struct Weighed<'a> {
+    /// Or what stands in its place.
     pub(crate) touch: &'a Touch,
+    /// The key that found it, where there is no touch.
+    pub(crate) named: Option<MatchedKey>,
     pub(crate) verdict: CandidateVerdict,
     /// The rules that applied to it, where the catalog knows its offer.
     pub(crate) rules: Option<Rules>,
@@ -28,37 +37,48 @@ pub(crate) struct Weighed<'a> {
     /// What it did for the order, with a share or without.
     pub(crate) role: Role,
     /// From the touch to the order; negative when it came after.
-    age_ms: i64,
+    pub(crate) age_ms: i64,
 }
 
-/// Weighs `touches`, which ascend by (time, writer, sequence); so do the results.
+/// Weighs `touches`, which ascend by (time, writer, sequence), and then those who are named; the results come in that order.
 pub(super) fn all<'a>(
     touches: &'a [Touch],
-    advertiser: AdvertiserId,
-    order_at: EpochMs,
+    named: &'a Named,
+    (advertiser, order_at): (AdvertiserId, EpochMs),
     catalog: Option<&Catalog>,
 ) -> Vec<Weighed<'a>> {
+    let touches = touches.iter().map(|touch| Weighed::touch(touch, advertiser, order_at, catalog));
     let mut weighed: Vec<Weighed<'a>> =
-        touches.iter().map(|touch| Weighed::alone(touch, advertiser, order_at, catalog)).collect();
-    let click = weighed.iter().rposition(|it| it.is_eligible() && it.touch.kind == TouchKind::Click);
-    let Some(newest) = click.or_else(|| weighed.iter().rposition(Weighed::is_eligible)) else {
+        touches.chain(named.candidates.iter().map(|it| Weighed::named(it, catalog))).collect();
+    guard::mark(&mut weighed);
+    let Some(first) = weighed.iter().filter(|it| it.is_eligible()).map(Weighed::place).min() else {
         return weighed;
     };
-    if click.is_some() {
-        let views = weighed.iter_mut().filter(|it| it.is_eligible() && it.touch.kind == TouchKind::View);
-        views.for_each(|it| it.verdict = CandidateVerdict::ViewBehindClick);
+    let is_lower = |it: &&mut Weighed<'_>| it.is_eligible() && it.place() != first;
+    for it in weighed.iter_mut().filter(is_lower) {
+        let is_view_behind_click = first.1 == Key::Click && it.key() == Key::View;
+        it.verdict =
+            if is_view_behind_click { CandidateVerdict::ViewBehindClick } else { CandidateVerdict::LowerKey };
     }
-    let model = weighed.get(newest).and_then(|it| it.rules).map_or(Model::Last, |it| it.model);
-    match model {
-        Model::Last => all_to(newest, &mut weighed, CandidateVerdict::Older),
-        Model::First => {
-            let oldest = weighed.iter().position(Weighed::is_eligible).unwrap_or(newest);
-            all_to(oldest, &mut weighed, CandidateVerdict::Newer);
-        }
-        Model::Linear | Model::Position(_) | Model::TimeDecay { .. } => share_along(model, &mut weighed),
-    }
+    share_among_eligible(&mut weighed);
     roles::give(&mut weighed);
     weighed
+}
+
+/// All that are eligible were found by one key.
+fn share_among_eligible(weighed: &mut [Weighed<'_>]) {
+    let Some(newest) = weighed.iter().rposition(Weighed::is_eligible) else { return };
+    let is_named = weighed.get(newest).is_some_and(|it| it.named.is_some());
+    let model = weighed.get(newest).and_then(|it| it.rules).map_or(Model::Last, |it| it.model);
+    match model {
+        _ if is_named => all_to(newest, weighed, CandidateVerdict::NamedLater),
+        Model::Last => all_to(newest, weighed, CandidateVerdict::Older),
+        Model::First => {
+            let oldest = weighed.iter().position(Weighed::is_eligible).unwrap_or(newest);
+            all_to(oldest, weighed, CandidateVerdict::Newer);
+        }
+        Model::Linear | Model::Position(_) | Model::TimeDecay { .. } => share_along(model, weighed),
+    }
 }
 
 /// One touch gets the whole, and all others on the path get `verdict`.
@@ -103,11 +123,12 @@ fn leave_out_repeats(weighed: &mut [Weighed<'_>]) {
     }
 }
 
-/// The model that shared: of the newest touch that could be credited, which every path keeps among the credited or the repeats.
+/// The model that shared, where there is a path: of the newest touch that could be credited, which every path keeps among the credited or the repeats.
 pub(super) fn model(weighed: &[Weighed<'_>]) -> Option<Model> {
     use CandidateVerdict::{Duplicate, Newer, NotShared, Won};
     let is_on_path = |it: &&Weighed<'_>| matches!(it.verdict, Won | Newer | NotShared | Duplicate);
-    weighed.iter().rev().find(is_on_path)?.rules.map(|it| it.model)
+    let newest = weighed.iter().rev().find(is_on_path).filter(|it| it.named.is_none())?;
+    newest.rules.map(|it| it.model)
 }
 
 /// The one that speaks for the order: of the greatest shares the newest.
@@ -117,7 +138,7 @@ pub(super) fn lead<'a, 'b>(weighed: &'b [Weighed<'a>]) -> Option<&'b Weighed<'a>
 
 impl<'a> Weighed<'a> {
     /// Before shares are given: it may be credited.
-    fn is_eligible(&self) -> bool {
+    pub(super) fn is_eligible(&self) -> bool {
         self.verdict == CandidateVerdict::Won
     }
 
@@ -126,8 +147,37 @@ impl<'a> Weighed<'a> {
         self.share > Ppm(0)
     }
 
-    /// By itself: `Won` is given to every touch that may be credited, until they are compared.
-    fn alone(
+    pub(super) fn key(&self) -> Key {
+        let by_touch = match self.touch.kind {
+            TouchKind::Click => Key::Click,
+            TouchKind::View => Key::View,
+        };
+        self.named.and_then(named::key).unwrap_or(by_touch)
+    }
+
+    /// What keys are compared by: the place by its own rules, then the built-in one.
+    fn place(&self) -> (u8, Key) {
+        let rank = self.rules.and_then(|it| it.precedence.rank(self.key()));
+        (rank.unwrap_or(u8::MAX), self.key())
+    }
+
+    /// Who is named without a touch, by himself.
+    fn named(it: &'a named::Candidate, catalog: Option<&Catalog>) -> Self {
+        let (touch, found) = (&it.touch, it.found);
+        let rules = catalog.and_then(|it| it.rules(touch.offer, touch.partner));
+        let is_on = |it: &Rules| named::key(found).is_some_and(|key| it.precedence.rank(key).is_some());
+        let verdict = match rules {
+            _ if !it.holds => CandidateVerdict::FormerHolder,
+            None => CandidateVerdict::UnknownOffer,
+            Some(rules) if !is_on(&rules) => CandidateVerdict::KeyOff,
+            Some(_) if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
+            Some(_) => CandidateVerdict::Won,
+        };
+        Self { touch, named: Some(found), verdict, rules, share: Ppm(0), role: Role::None, age_ms: 0 }
+    }
+
+    /// A touch by itself: `Won` is given to every one that may be credited, until they are compared.
+    fn touch(
         touch: &'a Touch,
         advertiser: AdvertiserId,
         order_at: EpochMs,
@@ -135,22 +185,24 @@ impl<'a> Weighed<'a> {
     ) -> Self {
         let rules = catalog.and_then(|it| it.rules(touch.offer, touch.partner));
         let age_ms = signed_difference(order_at, touch.at);
-        let is_active = catalog
-            .and_then(|it| it.partners.get(&touch.partner))
-            .is_some_and(|it| it.status == Status::Active);
+        let key = match touch.kind {
+            TouchKind::Click => Key::Click,
+            TouchKind::View => Key::View,
+        };
         let verdict = match (rules, order_at.ms_since(touch.at)) {
             _ if touch.advertiser != advertiser && touch.offer.0 != 0 => CandidateVerdict::CrossTenant,
             _ if !touch.verdict.is_valid() => CandidateVerdict::NotValid,
             (None, _) => CandidateVerdict::UnknownOffer,
+            (Some(rules), _) if rules.precedence.rank(key).is_none() => CandidateVerdict::KeyOff,
             (Some(_), None) => CandidateVerdict::AfterOrder,
             (Some(rules), Some(age)) if !is_inside(age, window_ms(&rules, touch.kind)) => {
                 CandidateVerdict::OutOfWindow
             }
             (Some(rules), Some(age)) if age < rules.minimum_time_ms => CandidateVerdict::TooSoon,
-            _ if !is_active => CandidateVerdict::PartnerInactive,
+            _ if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
             _ => CandidateVerdict::Won,
         };
-        Self { touch, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
+        Self { touch, named: None, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
     }
 
     /// As the trace tells it. Another advertiser's partner and offer are not told to this one.
@@ -164,7 +216,10 @@ impl<'a> Weighed<'a> {
             offer: shown.offer,
             verdict: self.verdict,
             age_ms: self.age_ms,
-            window_ms: self.rules.map_or(0, |it| window_ms(&it, shown.kind)),
+            window_ms: match (self.named, self.rules) {
+                (None, Some(rules)) => window_ms(&rules, shown.kind),
+                (Some(_), _) | (None, None) => 0,
+            },
         }
     }
 
@@ -181,6 +236,11 @@ impl<'a> Weighed<'a> {
             *self.touch
         }
     }
+}
+
+fn is_active(partner: PartnerId, catalog: Option<&Catalog>) -> bool {
+    let found = catalog.and_then(|it| it.partners.get(&partner));
+    found.is_some_and(|it| it.status == Status::Active)
 }
 
 fn is_inside(age_ms: u64, window_ms: u64) -> bool {

@@ -1,5 +1,6 @@
 //! The decision as one would say it aloud, over everything at once: what the machines must end in.
 
+pub(crate) mod keys;
 pub(crate) mod sharing;
 
 use std::collections::BTreeSet;
@@ -37,7 +38,8 @@ pub(crate) fn decide(
     let at = time(order, clicks, &reports);
     let in_force = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
     let (status, amount_minor, revenue_minor) = worth(&reports);
-    let credited = in_force.map(|it| credited(order, clicks, &visitors, it, at)).unwrap_or_default();
+    let credited =
+        in_force.map(|it| credited(order, clicks, (&reports, &visitors), it, at)).unwrap_or_default();
     let partner = credited.iter().max_by_key(|(_, share)| *share).map_or(0, |(touch, _)| touch.partner.0);
     let money =
         sharing::parts(revenue_minor, &credited.iter().map(|it| u128::from(it.1)).collect::<Vec<_>>());
@@ -81,7 +83,7 @@ fn is_signed(click: &ClickHead, reports: &[&Report]) -> bool {
 fn credited(
     order: &OrderKey,
     clicks: &[ClickHead],
-    visitors: &BTreeSet<VisitorId>,
+    (reports, visitors): (&[&Report], &BTreeSet<VisitorId>),
     catalog: &Catalog,
     at: EpochMs,
 ) -> Vec<(Touch, u32)> {
@@ -102,10 +104,9 @@ fn credited(
         touches.sort_by_key(|it| (it.at, it.origin));
         touches
     };
-    let clicked = eligible(TouchKind::Click);
-    let path = if clicked.is_empty() { eligible(TouchKind::View) } else { clicked };
-    let model = path.last().and_then(|it| catalog.rules(it.offer, it.partner)).map(|it| it.model);
-    sharing::credited(model.unwrap_or_default(), &path)
+    let touches = [eligible(TouchKind::View), eligible(TouchKind::Click)].concat();
+    let rules = |offer, partner| catalog.rules(offer, partner);
+    keys::shared((order.advertiser, at), reports, &touches, catalog, rules).credited
 }
 
 fn worth(reports: &[&Report]) -> (OrderStatus, Option<i64>, i64) {

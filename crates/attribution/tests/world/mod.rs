@@ -7,7 +7,7 @@ pub(crate) mod deciding;
 use std::{collections::HashMap, sync::Arc};
 
 use catalog::{
-    Catalog, History, Link, Model, Offer, OverrideFor, Partner, RuleChanges, Rules, Status, Template,
+    Catalog, Coupon, History, Link, Offer, OverrideFor, Partner, RuleChanges, Rules, Status, Template,
 };
 use events::{
     ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
@@ -46,9 +46,9 @@ pub(crate) fn rules(click_window_ms: u64) -> Rules {
         click_window_ms,
         view_window_ms: click_window_ms / 10,
         minimum_time_ms: 0,
-        model: Model::Last,
         hold_ms: 500,
         duplicate_window_ms: 0,
+        ..Rules::default()
     }
 }
 
@@ -81,6 +81,14 @@ pub(crate) fn catalog(version: u32, effective_at: u64, window_ms: u64) -> Catalo
             .collect::<HashMap<_, _>>(),
         ..Catalog::default()
     }
+    .with_programs()
+}
+
+/// The same with a coupon of the shop's, for offer 10.
+pub(crate) fn with_coupon(mut catalog: Catalog, code: &str, partner: u32, exclusive: bool) -> Catalog {
+    let coupon = Coupon { code: code.into(), partner: PartnerId(partner), offer: OfferId(10), exclusive };
+    catalog.coupons.insert((SHOP, code.into()), coupon);
+    catalog
 }
 
 pub(crate) fn override_of(whom: OverrideFor, click_window_ms: u64) -> (OverrideFor, RuleChanges) {
@@ -159,6 +167,8 @@ pub(crate) trait ReportWords {
     fn of(self, visitor: u64) -> Self;
     fn said_at(self, at: u64) -> Self;
     fn of_customer(self, customer: u8) -> Self;
+    fn with(self, coupon: &str) -> Self;
+    fn declaring(self, partner: u32) -> Self;
 }
 
 impl ReportWords for Report {
@@ -176,5 +186,13 @@ impl ReportWords for Report {
 
     fn of_customer(self, customer: u8) -> Self {
         Self { customer: Some(CustomerId([customer; 16])), ..self }
+    }
+
+    fn with(self, coupon: &str) -> Self {
+        Self { coupons: vec![coupon.into()], ..self }
+    }
+
+    fn declaring(self, partner: u32) -> Self {
+        Self { partner: Some(PartnerId(partner)), ..self }
     }
 }

@@ -7,7 +7,7 @@ mod owners;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::{Catalog, Model, OverrideFor, PositionWeights, RuleChanges, Status};
+use catalog::{Catalog, Key, Model, OverrideFor, PositionWeights, Precedence, RuleChanges, Status};
 use events::{
     ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TouchId,
     TouchKind, Verdict,
@@ -17,7 +17,7 @@ use units::{OfferId, PartnerId, Quarter, Stamp};
 use self::owners::{OrdersOwner, OrdersSaved, Owner, TimelinesOwner, TimelinesSaved};
 use crate::{
     naive,
-    world::{ReportWords, catalog, click_on, euros, refund, report},
+    world::{ReportWords, catalog, click_on, euros, refund, report, with_coupon},
 };
 
 /// A mistake planted in the protocol around the machines.
@@ -89,6 +89,9 @@ struct Inputs {
 }
 
 fn inputs(random: &mut Random) -> Inputs {
+    // By numbers of their own, and in half of the worlds: what has no coupons is the same world as without them.
+    let mut keyed = Random(random.0 ^ 0x6b65_7973);
+    let is_keyed = keyed.one_in(2);
     // Small numbers, so that times tie and windows end at clicks: a step is five minutes, a quarter three steps.
     let step = 5 * MINUTE_MS;
     let base = 1_000 * step;
@@ -112,6 +115,9 @@ fn inputs(random: &mut Random) -> Inputs {
                 .entry(OfferId(10))
                 .or_default()
                 .insert(OverrideFor::Partner(PartnerId(2)), changes);
+        }
+        if is_keyed {
+            catalog = keys(catalog, step, &mut keyed);
         }
         catalogs.push(catalog);
     }
@@ -149,6 +155,14 @@ fn inputs(random: &mut Random) -> Inputs {
         if random.one_in(4) {
             report = report.said_at(at - random.below(20) * step);
         }
+        if is_keyed && keyed.one_in(3) {
+            let names = ["a ", "B", "b", "C"];
+            report.coupons = (0..=keyed.below(2)).map(|_| names[usize_below(&mut keyed, 4)].into()).collect();
+        }
+        if is_keyed && keyed.one_in(4) {
+            report = report.declaring(1 + u32::try_from(keyed.below(5)).expect("small"));
+            report.offer = [None, Some(OfferId(10)), Some(OfferId(20))][usize_below(&mut keyed, 3)];
+        }
         reports.push(report);
     }
     Inputs { clicks, reports, catalogs, has_till: false }
@@ -173,6 +187,37 @@ fn name_customers(inputs: &mut Inputs, seed: u64) {
             inputs.reports.push(report("o4", at, 200 + visitor).of(visitor).of_customer(1));
         }
     }
+}
+
+/// Coupons, and orders of keys and hijack windows of the offer and of a partner.
+fn keys(mut catalog: Catalog, step: u64, random: &mut Random) -> Catalog {
+    for code in ["A", "B"] {
+        if !random.one_in(4) {
+            let partner = 1 + u32::try_from(random.below(4)).expect("small");
+            catalog = with_coupon(catalog, code, partner, random.one_in(3));
+        }
+    }
+    let mut changes = || RuleChanges {
+        precedence: random.one_in(4).then(|| precedence(random)),
+        hijack_window_ms: random.one_in(3).then(|| random.below(6) * step),
+        ..RuleChanges::default()
+    };
+    let (offer, partner) = (changes(), changes());
+    for it in catalog.offers.values_mut() {
+        (it.rules.precedence, it.rules.hijack_window_ms) = (offer.precedence, offer.hijack_window_ms);
+    }
+    let partner = if random.one_in(2) { partner } else { RuleChanges::default() };
+    catalog.overrides.entry(OfferId(10)).or_default().insert(OverrideFor::Partner(PartnerId(3)), partner);
+    catalog
+}
+
+fn precedence(random: &mut Random) -> Precedence {
+    let mut keys = Key::EARNING.to_vec();
+    for index in 1..keys.len() {
+        keys.swap(index, usize_below(random, index + 1));
+    }
+    keys.truncate(2 + usize_below(random, 4));
+    Precedence::of(&keys).expect("each is there once")
 }
 
 fn model(random: &mut Random, step: u64) -> Model {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use units::{DAY_MS, HOUR_MS, OfferId, PartnerId};
 
-use crate::{duration, sharing::Model};
+use crate::{duration, precedence::Precedence, sharing::Model};
 
 /// All rules that hold between an offer and a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +19,11 @@ pub struct Rules {
     pub view_window_ms: u64,
     /// And its age is at least this.
     pub minimum_time_ms: u64,
+    /// Which key is weighed before which, and which are off.
+    pub precedence: Precedence,
+    /// A click nearer to the order than this does not take it from an older click of another partner without such a rule. 0: it does. Half-open, in
+    /// ms; for partners who wait at the checkout, such as those of type coupon.
+    pub hijack_window_ms: u64,
     /// How credit is shared.
     pub model: Model,
     /// From order to payable, in ms.
@@ -35,6 +40,8 @@ impl Default for Rules {
             click_window_ms: 30 * DAY_MS,
             view_window_ms: 0,
             minimum_time_ms: 0,
+            precedence: Precedence::default(),
+            hijack_window_ms: 0,
             model: Model::Last,
             hold_ms: 30 * DAY_MS,
             duplicate_window_ms: HOUR_MS,
@@ -50,6 +57,8 @@ impl Rules {
             click_window_ms: changes.click_window_ms.unwrap_or(self.click_window_ms),
             view_window_ms: changes.view_window_ms.unwrap_or(self.view_window_ms),
             minimum_time_ms: changes.minimum_time_ms.unwrap_or(self.minimum_time_ms),
+            precedence: changes.precedence.unwrap_or(self.precedence),
+            hijack_window_ms: changes.hijack_window_ms.unwrap_or(self.hijack_window_ms),
             model: changes.model.unwrap_or(self.model),
             hold_ms: changes.hold_ms.unwrap_or(self.hold_ms),
             duplicate_window_ms: changes.duplicate_window_ms.unwrap_or(self.duplicate_window_ms),
@@ -63,6 +72,8 @@ impl Rules {
             RuleKey::ClickWindow => duration::show(self.click_window_ms),
             RuleKey::ViewWindow => duration::show(self.view_window_ms),
             RuleKey::MinimumTime => duration::show(self.minimum_time_ms),
+            RuleKey::Precedence => self.precedence.to_string(),
+            RuleKey::HijackWindow => duration::show(self.hijack_window_ms),
             RuleKey::Model => self.model.to_string(),
             RuleKey::Hold => duration::show(self.hold_ms),
             RuleKey::DuplicateWindow => duration::show(self.duplicate_window_ms),
@@ -79,6 +90,10 @@ pub struct RuleChanges {
     pub view_window_ms: Option<u64>,
     /// [`Rules::minimum_time_ms`].
     pub minimum_time_ms: Option<u64>,
+    /// [`Rules::precedence`].
+    pub precedence: Option<Precedence>,
+    /// [`Rules::hijack_window_ms`].
+    pub hijack_window_ms: Option<u64>,
     /// [`Rules::model`].
     pub model: Option<Model>,
     /// [`Rules::hold_ms`].
@@ -95,6 +110,8 @@ impl RuleChanges {
             RuleKey::ClickWindow => self.click_window_ms.is_some(),
             RuleKey::ViewWindow => self.view_window_ms.is_some(),
             RuleKey::MinimumTime => self.minimum_time_ms.is_some(),
+            RuleKey::Precedence => self.precedence.is_some(),
+            RuleKey::HijackWindow => self.hijack_window_ms.is_some(),
             RuleKey::Model => self.model.is_some(),
             RuleKey::Hold => self.hold_ms.is_some(),
             RuleKey::DuplicateWindow => self.duplicate_window_ms.is_some(),
@@ -109,6 +126,8 @@ impl From<Rules> for RuleChanges {
             click_window_ms: Some(rules.click_window_ms),
             view_window_ms: Some(rules.view_window_ms),
             minimum_time_ms: Some(rules.minimum_time_ms),
+            precedence: Some(rules.precedence),
+            hijack_window_ms: Some(rules.hijack_window_ms),
             model: Some(rules.model),
             hold_ms: Some(rules.hold_ms),
             duplicate_window_ms: Some(rules.duplicate_window_ms),
@@ -125,6 +144,10 @@ pub enum RuleKey {
     ViewWindow,
     /// [`Rules::minimum_time_ms`].
     MinimumTime,
+    /// [`Rules::precedence`].
+    Precedence,
+    /// [`Rules::hijack_window_ms`].
+    HijackWindow,
     /// [`Rules::model`].
     Model,
     /// [`Rules::hold_ms`].
@@ -135,10 +158,12 @@ pub enum RuleKey {
 
 impl RuleKey {
     /// Every rule, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ClickWindow,
         Self::ViewWindow,
         Self::MinimumTime,
+        Self::Precedence,
+        Self::HijackWindow,
         Self::Model,
         Self::Hold,
         Self::DuplicateWindow,
@@ -154,6 +179,8 @@ impl RuleKey {
             Self::ClickWindow => "click_window",
             Self::ViewWindow => "view_window",
             Self::MinimumTime => "minimum_time",
+            Self::Precedence => "precedence",
+            Self::HijackWindow => "hijack_window",
             Self::Model => "model",
             Self::Hold => "hold",
             Self::DuplicateWindow => "duplicate_window",

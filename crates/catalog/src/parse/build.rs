@@ -51,7 +51,7 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     super::dialects::build(draft.dialects, draft.aliases, &mut catalog, errors);
     catalog.reporting_currency = draft.reporting_currency.map(|(it, _)| it);
     rates(draft.rates, &mut catalog, errors);
-    catalog
+    catalog.with_programs()
 }
 
 fn fallback((text, spot): &Located<'_>, allow_local: bool, errors: &mut Errors) -> Option<Box<str>> {

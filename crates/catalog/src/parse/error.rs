@@ -83,6 +83,8 @@ codes! {
     EmptyWindow "empty_window",
     /// An override that replaces nothing, or is for nobody or for two.
     BadOverride "bad_override",
+    /// Keys of attribution that are unknown, named twice or none.
+    BadPrecedence "bad_precedence",
     /// Weights of a model that are not the whole together.
     BadWeights "bad_weights",
     /// A key that belongs to another model than the one named beside it, or a rate without a reporting currency.

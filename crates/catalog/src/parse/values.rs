@@ -6,6 +6,7 @@ use units::{Currency, DAY_MS};
 
 use super::{
     error::ErrorCode,
+    precedence,
     reader::{Row, shown, suggestion},
     sharing,
 };
@@ -15,6 +16,8 @@ use crate::model::{RuleChanges, RuleKey};
 pub const WINDOW_MS_MAX: u64 = 365 * DAY_MS;
 /// The longest minimum time between click and order. Installs and fraud are a matter of seconds; a day is an error.
 pub const MINIMUM_TIME_MS_MAX: u64 = DAY_MS;
+/// The longest hijack window. Who waits at the checkout comes minutes before the order; what is a day old led to it.
+pub const HIJACK_WINDOW_MS_MAX: u64 = DAY_MS;
 /// The longest duplicate window: the edge remembers recent clicks this long (Everflow advises a day).
 pub const DUPLICATE_WINDOW_MS_MAX: u64 = DAY_MS;
 
@@ -27,6 +30,8 @@ pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
         minimum_time_ms: duration(RuleKey::MinimumTime, MINIMUM_TIME_MS_MAX),
         hold_ms: duration(RuleKey::Hold, WINDOW_MS_MAX),
         duplicate_window_ms: duration(RuleKey::DuplicateWindow, DUPLICATE_WINDOW_MS_MAX),
+        hijack_window_ms: duration(RuleKey::HijackWindow, HIJACK_WINDOW_MS_MAX),
+        precedence: precedence::precedence(row),
         model: sharing::model(row),
     }
 }

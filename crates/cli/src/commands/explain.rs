@@ -200,11 +200,16 @@ fn show_candidates(trace: &Value, clicks: &[ExplainedClick], output: Output) {
     let row = |it: &Value| {
         let touch = text(it, "touch");
         let click = clicks.iter().find(|click| click.touch_id == touch);
-        let name = click.map_or_else(|| touch.clone(), |click| click.click_id.clone());
+        let key = words::key_of(&touch);
+        let name = match (click, key) {
+            (Some(click), _) => click.click_id.clone(),
+            (None, Some(_)) => String::new(),
+            (None, None) => touch,
+        };
         let window = u64::try_from(number(it, "window_ms")).unwrap_or(0);
         vec![
             text(it, "at"),
-            text(it, "kind"),
+            key.map_or_else(|| text(it, "kind"), |it| it.replace('_', " ")),
             name,
             number(it, "partner").to_string(),
             number(it, "offer").to_string(),

@@ -56,7 +56,7 @@ fn an_order_that_nobody_earned_says_why() {
         batch.decided(&decision, &[]);
     });
     let text = stage.tributary(&["explain", "4712"]).expect(0).out;
-    assert!(text.contains("nobody's: none of the touches below may be credited"), "{text}");
+    assert!(text.contains("nobody's: none of those below may be credited"), "{text}");
 }
 
 #[test]

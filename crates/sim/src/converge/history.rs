@@ -22,7 +22,7 @@ use units::{
 use crate::{
     log::Topic,
     rng::Rng,
-    world::{LINKS, START, record, signed, version_of},
+    world::{LINKS, START, beside, name_someone, record, signed, version_of},
 };
 
 /// Clicks for each report.
@@ -134,7 +134,7 @@ impl History {
         let key = before.unwrap_or_else(|| OrderKey::by_id(advertiser, &format!("o{}", self.reports.len())));
         let minor = i64::try_from(100 + rng.below(10_000)).unwrap_or(100);
         let amount = Some(Money { minor, currency: Currency::EUR });
-        let report = Report {
+        let mut report = Report {
             reported_at: rng.chance(40).then(|| match rng.below(8) {
                 0 => received_at.back(rng.below(26) * HOUR_MS),
                 1 => received_at.forth(rng.below(60) * MINUTE_MS),
@@ -155,6 +155,7 @@ impl History {
             catalog: CatalogVersion(1),
             ..Report::bare(key, received_at, origin)
         };
+        name_someone(&mut report, &mut beside(rng));
         let mut bytes = Vec::new();
         report.clone().encode(&mut bytes).expect("a report fits its limit");
         self.inputs.push((Topic::Reports, report.key.log_key().into(), bytes.into()));

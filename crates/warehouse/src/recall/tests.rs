@@ -1,8 +1,8 @@
 //! Against the real engine: what is read back is what was written.
 
 use events::{
-    Channel, ClickKey, ClickMint, Consent, Item, RefundKind, RejectReason, ReportedClick, ReportedStatus,
-    Statement,
+    Channel, ClickKey, ClickMint, Consent, Item, MatchedKey, RefundKind, RejectReason, ReportedClick,
+    ReportedStatus, Statement, TouchId,
 };
 use units::{CatalogVersion, Currency, CustomerId, DAY_MS, MINUTE_MS, Money};
 
@@ -191,7 +191,10 @@ fn of_dropped_clicks_their_orders_keep_what_was_weighed() {
         let (old, new) = (click(1, NOON.back(40 * DAY_MS)), click(2, NOON));
         batch.click(&old);
         batch.click(&new);
-        let (mut decision, credits) = order("A-1", 5, later(1), &old, &[]);
+        let (mut decision, mut credits) = order("A-1", 5, later(1), &old, &[]);
+        // Who was found by a key alone has no touch that could be recalled.
+        let by_key = TouchId::of_key(MatchedKey::Coupon, old.head.partner, old.head.offer);
+        credits.extend(credits.first().cloned().map(|it| events::Credit { touch: by_key, ..it }));
         decision.trace.candidates.push(events::Candidate {
             kind: TouchKind::View,
             partner: old.head.partner,

@@ -34,6 +34,7 @@ const STATES: Catcher = Catcher { target: "attribution::states", filter: "" };
 const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" };
 const CUSTOMERS: Catcher = Catcher { target: "attribution::customers", filter: "" };
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
+const KEYS: Catcher = Catcher { target: "attribution::decide_keys", filter: "" };
 const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
 const DEEP_LINKS: Catcher = Catcher { target: "edge", filter: "deep_link" };
 const MONEY: Catcher = Catcher { target: "units", filter: "money" };
@@ -78,4 +79,6 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "forget-left-quarters", catchers: &[STATES, WORLDS] },
     Plant { bug: "follow-tills", catchers: &[CUSTOMERS] },
     Plant { bug: "answer-asker-alone", catchers: &[CUSTOMERS] },
+    Plant { bug: "newest-holder", catchers: &[KEYS, WORLDS] },
+    Plant { bug: "guard-end-inside", catchers: &[KEYS, WORLDS] },
 ];

@@ -292,15 +292,23 @@ mod tests {
     fn a_key_under_which_nothing_can_earn_has_no_place() {
         let rules = Rules { click_window_ms: HOUR_MS, view_window_ms: DAY_MS, ..Rules::default() };
         let cases = [
-            (0, [Some(1), Some(2)]),
-            (HOUR_MS - 1, [Some(1), Some(2)]),
-            (HOUR_MS, [None, Some(1)]),
-            (DAY_MS, [None, None]),
+            (0, vec![1, 2, 3, 5, 6]),
+            (HOUR_MS - 1, vec![1, 2, 3, 5, 6]),
+            (HOUR_MS, vec![1, 3, 5, 6]),
+            (DAY_MS, vec![1, 3, 5]),
         ];
         for (minimum_time_ms, want) in cases {
             let steps = ladder::steps(&Rules { minimum_time_ms, ..rules });
-            let places: Vec<_> = steps.iter().map(|it| it.as_json()["place"].as_u64()).collect();
-            assert_eq!(places, [want.as_slice(), &[None; 3]].concat(), "{minimum_time_ms}");
+            let places: Vec<_> = steps.iter().filter_map(|it| it.as_json()["place"].as_u64()).collect();
+            assert_eq!((steps.len(), places), (6, want), "{minimum_time_ms}");
         }
+        let coupons = catalog::Precedence::of(&[catalog::Key::Coupon]).unwrap();
+        let steps = ladder::steps(&Rules { precedence: coupons, ..rules });
+        let first = steps[0].as_json();
+        assert_eq!(
+            (first["key"].as_str(), first["place"].as_u64()),
+            (Some("coupon"), Some(3)),
+            "it keeps its place"
+        );
     }
 }

@@ -10,9 +10,11 @@ pub(super) fn unattributed(code: &str, has_refused: bool) -> &str {
         Unattributed::NoKey if has_refused => {
             "every click id that was reported is refused, and no visitor was named"
         }
-        Unattributed::NoKey => "no report named a click or a visitor",
+        Unattributed::NoKey => "no report named a click, a visitor, a coupon or a partner",
         Unattributed::NoTouch => "nobody's link of this advertiser was followed by the visitors named",
-        Unattributed::NoneEligible => "none of the touches below may be credited",
+        Unattributed::NoneEligible => "none of those below may be credited",
+        Unattributed::UnknownCoupon => "the coupon that was reported is nobody's with this advertiser",
+        Unattributed::UnknownPartner => "the partner whom a report names does not promote this advertiser",
     }
 }
 
@@ -22,7 +24,17 @@ pub(super) fn matched(code: &str) -> &str {
         MatchedKey::ClickId => "the click id that a report named",
         MatchedKey::Visitor => "the visitor's clicks",
         MatchedKey::CustomerVisitor => "clicks of the customer's other visitors",
+        MatchedKey::ExclusiveCoupon => "an exclusive coupon",
+        MatchedKey::Coupon => "a coupon",
+        MatchedKey::Partner => "the report, which names the partner",
     }
+}
+
+/// What a candidate is that has no touch behind it, by its name; `None` for touches.
+pub(super) fn key_of(touch_hex: &str) -> Option<&'static str> {
+    let code = touch_hex.strip_prefix("000000000000")?.get(..2)?;
+    let code = u8::from_str_radix(code, 16).ok()?;
+    MatchedKey::from_code(code).filter(|it| !it.is_touch()).map(MatchedKey::as_str)
 }
 
 pub(super) fn time_source(code: &str) -> &str {
@@ -51,6 +63,11 @@ pub(super) fn candidate(code: &str) -> &str {
         CandidateVerdict::Duplicate => "repeats an older touch, which counts for both",
         CandidateVerdict::NotShared => "on the path, but the model gives its place nothing",
         CandidateVerdict::Newer => "eligible, but the model credits the oldest touch",
+        CandidateVerdict::LowerKey => "eligible, but another key comes before this one",
+        CandidateVerdict::KeyOff => "this key is left out of `precedence`",
+        CandidateVerdict::FormerHolder => "holds it by another version, not by the one in force",
+        CandidateVerdict::NamedLater => "eligible, but another one was named before",
+        CandidateVerdict::HijackGuarded => "within its hijack window, behind a click of another partner",
     }
 }
 
@@ -73,6 +90,10 @@ pub(super) fn note(code: &str) -> &str {
             "reports name several currencies: the latest counts, refunds in another one do not"
         }
         "refund_exceeds_order" => "more was refunded than the order was worth: counted up to its amount",
+        "unknown_coupon" => "a coupon that was reported is nobody's at the order's time",
+        "unknown_partner" => {
+            "a partner whom a report names does not promote this advertiser at the order's time"
+        }
         "model_first" => "the oldest touch of the path gets all (model `first`)",
         "model_linear" => "all touches of the path get the same (model `linear`)",
         "model_position" => "a touch gets its part by its place on the path (model `position`)",
@@ -115,6 +136,12 @@ mod tests {
     fn every_code_is_told_in_words_and_a_later_one_as_it_is() {
         for it in CandidateVerdict::ALL {
             assert!(candidate(it.as_str()) != it.as_str(), "{}", it.as_str());
+        }
+        for it in Unattributed::ALL {
+            assert!(unattributed(it.as_str(), false) != it.as_str(), "{}", it.as_str());
+        }
+        for it in MatchedKey::ALL {
+            assert!(matched(it.as_str()) != it.as_str(), "{}", it.as_str());
         }
         assert_eq!(candidate("of_tomorrow"), "of_tomorrow");
         assert!(unattributed(Unattributed::NoKey.as_str(), false).contains("no report"));

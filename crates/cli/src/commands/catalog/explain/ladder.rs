@@ -1,8 +1,8 @@
 //! The order in which the keys of an order are weighed, as `attribution` does it, with the rules that apply.
 //!
-//! In: rules of an offer for a partner. Out: the keys, first those that may earn, then those that are recorded and not weighed. Start at [`steps`].
+//! In: rules of an offer for a partner. Out: the keys, first those that may earn, then those that earn nothing. Start at [`steps`].
 
-use catalog::{Rules, duration::show};
+use catalog::{Key, Rules, duration::show};
 use serde_json::{Value, json};
 
 /// The heads of the table.
@@ -10,63 +10,68 @@ pub(super) const HEADS: [&str; 5] = ["place", "key", "found by", "may earn", "ta
 
 /// One key.
 pub(super) struct Step {
-    /// From 1; `None`: it earns nothing.
-    place: Option<usize>,
-    key: &'static str,
-    found_by: &'static str,
+    /// From 1, as it is compared with other partners' places; `None`: it earns nothing.
+    place: Option<u8>,
+    key: Key,
     /// What may earn by it, in words.
     may_earn: String,
+    /// How much, in words.
+    takes: String,
 }
 
-/// Every key, in the order in which they are weighed. A click is never beaten by a view, however old it is, and of several the newest takes all.
+/// Every key, in the order in which they are weighed.
 pub(super) fn steps(rules: &Rules) -> Vec<Step> {
-    let aged = |window_ms: u64| {
-        let (from, to) = (show(rules.minimum_time_ms), show(window_ms));
-        let least = if rules.minimum_time_ms == 0 { String::new() } else { format!("at least {from} and ") };
-        (rules.minimum_time_ms < window_ms).then(|| format!("{least}less than {to} old"))
-    };
-    let (click, view) = (aged(rules.click_window_ms), aged(rules.view_window_ms));
-    let off = || "off: nothing is young enough".to_owned();
-    let mut steps = vec![
-        Step {
-            place: click.is_some().then_some(1),
-            key: "click",
-            found_by: "click id or visitor",
-            may_earn: click.as_ref().map_or_else(off, |aged| format!("the newest click, {aged}")),
-        },
-        Step {
-            place: view.is_some().then_some(1 + usize::from(click.is_some())),
-            key: "view",
-            found_by: "visitor",
-            may_earn: view.map_or_else(off, |aged| format!("the newest view, {aged}, where no click may")),
-        },
-    ];
-    let unweighed = [
-        ("coupon", "a reported coupon, exclusive or not"),
-        ("customer", "earlier orders of the customer"),
-        ("partner", "a partner named by the report"),
-    ];
-    steps.extend(unweighed.map(|(key, found_by)| Step {
-        place: None,
-        key,
-        found_by,
-        may_earn: "nothing: recorded, not weighed".to_owned(),
-    }));
+    let mut steps: Vec<Step> = Key::ALL.map(|key| step(key, rules)).into();
+    steps.sort_by_key(|it| it.place.map_or((true, 0), |place| (false, place)));
     steps
+}
+
+fn step(key: Key, rules: &Rules) -> Step {
+    let place = rules.precedence.rank(key).map(|it| it + 1);
+    let (place, may_earn) = match (place, key) {
+        (None, Key::Customer) => (None, key.candidates().to_owned()),
+        (None, _) => (None, "off: left out of `precedence`".to_owned()),
+        (Some(place), Key::Click | Key::View) => match aged(key, rules) {
+            Some(aged) => (Some(place), aged),
+            None => (None, "off: nothing is young enough".to_owned()),
+        },
+        (Some(place), _) => (Some(place), key.candidates().to_owned()),
+    };
+    let takes = match place {
+        None => String::new(),
+        Some(_) if key.finds_touches() => format!("by model {}", rules.model),
+        Some(_) => "all".to_owned(),
+    };
+    Step { place, key, may_earn, takes }
+}
+
+/// Touches that are inside their window; `None` where none can be.
+fn aged(key: Key, rules: &Rules) -> Option<String> {
+    let window_ms = if key == Key::Click { rules.click_window_ms } else { rules.view_window_ms };
+    let least = match rules.minimum_time_ms {
+        0 => String::new(),
+        least => format!("at least {} and ", show(least)),
+    };
+    let guard = match rules.hijack_window_ms {
+        ms @ 1.. if key == Key::Click => format!("; in the last {} none behind another's", show(ms)),
+        _ => String::new(),
+    };
+    let aged = || format!("{} {least}less than {} old{guard}", key.candidates(), show(window_ms));
+    (rules.minimum_time_ms < window_ms).then(aged)
 }
 
 impl Step {
     pub(super) fn as_row(&self) -> Vec<String> {
         let place = self.place.map_or_else(|| "-".to_owned(), |it| it.to_string());
-        let takes = if self.place.is_some() { "all" } else { "" };
-        let row = [self.key, self.found_by, &self.may_earn, takes];
+        let row = [self.key.as_str(), self.key.found_by(), &self.may_earn, &self.takes];
         std::iter::once(place).chain(row.map(str::to_owned)).collect()
     }
 
     pub(super) fn as_json(&self) -> Value {
+        let takes = (!self.takes.is_empty()).then_some(&self.takes);
         json!({
-            "place": self.place, "key": self.key, "found_by": self.found_by, "may_earn": self.may_earn,
-            "takes": self.place.map(|_| "all"),
+            "place": self.place, "key": self.key.as_str(), "found_by": self.key.found_by(),
+            "may_earn": self.may_earn, "takes": takes,
         })
     }
 }
