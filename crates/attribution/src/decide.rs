@@ -121,7 +121,8 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         model: model.map(shared_by),
         path_touches: lead.map_or(0, |_| roles::path_touches(&weighed)),
         reporting: told.reporting,
-        hold: told.hold,
+        hold: told.hold.or(worth.hold),
+        reason: worth.reason,
         void_quarters,
         trace: trace(
             (reports, known.followed),

@@ -2,7 +2,9 @@
 
 mod world;
 
-use events::{OrderStatus as S, Report, ReportedStatus, Statement};
+use events::{
+    Channel, Hold, Item, OrderStatus as S, RefundKind, RejectReason, Report, ReportedStatus, Statement,
+};
 use units::{Currency, Money};
 use world::{deciding::*, *};
 
@@ -94,9 +96,139 @@ fn distinct_refunds_add_up_to_the_order_at_most() {
             Some(500),
             0,
             500,
-            "currency_changed",
+            "refund_other_currency",
         ),
     ]);
+}
+
+/// Fault 106: of a refund whose currency is not the order's nobody knows what is left.
+#[test]
+fn a_refund_in_another_currency_is_not_counted_and_holds_the_credit() {
+    let click = touch(1, 1, 7, 9);
+    let foreign = refund("o", T + 1, 2, "r", Some(dollars(100)));
+    let sold = stated(T, 1, Some(euros(500)), Some(ReportedStatus::Approved)).of(7);
+    let held = decided(&[sold.clone(), foreign.clone()], &[touch(T - 1, 1, 7, 9), click]);
+    assert_eq!(held.decision.hold, Some(Hold::RefundOtherCurrency));
+    let paid: Vec<_> = held.credits.iter().filter(|it| it.share.0 > 0).collect();
+    assert!(paid.iter().all(|it| it.hold == Some(Hold::RefundOtherCurrency)) && paid.len() == 1);
+    assert_eq!(paid[0].revenue_minor, 500, "on hold, never to zero");
+    // Restated in the order's currency it counts, and nothing is held.
+    let restated = refund("o", T + 2, 3, "r", Some(euros(100)));
+    let free = decided(&[sold, foreign, restated], &[touch(T - 1, 1, 7, 9)]);
+    assert_eq!((free.decision.hold, free.decision.refunded_minor), (None, 100));
+}
+
+fn taken(at: u64, id: &str, minor: impl Into<Option<i64>>) -> Report {
+    let statement = Statement::Refund {
+        refund: id.into(),
+        amount: minor.into().map(euros),
+        kind: RefundKind::Chargeback,
+    };
+    Report { statement, ..back(at, id, None) }
+}
+
+/// Faults 101, 102: what a bank takes is worth what a refund is, and is told apart.
+#[test]
+fn a_chargeback_is_told_from_a_refund_and_worth_the_same() {
+    let and = |more: Vec<Report>| [vec![sale(1, 500)], more].concat();
+    let rejected = stated(9, 9, None, Some(ReportedStatus::Rejected));
+    assert_worth([
+        ("all of it", and(vec![taken(2, "c", None)]), S::ChargedBack, Some(500), 500, 0, ""),
+        ("some of it", and(vec![taken(2, "c", 100)]), S::ChargedBack, Some(500), 100, 400, ""),
+        (
+            "told twice",
+            and(vec![taken(2, "c", 100), taken(3, "c", 100)]),
+            S::ChargedBack,
+            Some(500),
+            100,
+            400,
+            "",
+        ),
+        (
+            "beside a refund",
+            and(vec![back(2, "r", 100), taken(3, "c", 100)]),
+            S::ChargedBack,
+            Some(500),
+            200,
+            300,
+            "",
+        ),
+        (
+            "more than is left",
+            and(vec![back(2, "r", 100), taken(3, "c", None)]),
+            S::ChargedBack,
+            Some(500),
+            500,
+            0,
+            "refund_exceeds_order",
+        ),
+        (
+            "given back after all",
+            and(vec![taken(2, "c", 100), back(3, "c", 100)]),
+            S::PartlyRefunded,
+            Some(500),
+            100,
+            400,
+            "",
+        ),
+        (
+            "lost by the bank",
+            and(vec![taken(2, "c", 100), taken(3, "c", 0)]),
+            S::Approved,
+            Some(500),
+            0,
+            500,
+            "",
+        ),
+        ("of a rejected order", and(vec![taken(2, "c", 100), rejected]), S::Rejected, Some(500), 100, 0, ""),
+        ("before its sale", vec![taken(1, "c", 100), sale(2, 500)], S::ChargedBack, Some(500), 100, 400, ""),
+        ("alone, held", vec![taken(1, "c", 100)], S::Pending, None, 0, 0, "refund_held"),
+        ("of nothing", vec![sale(1, 0), taken(2, "c", None)], S::Approved, Some(0), 0, 0, ""),
+    ]);
+}
+
+/// Fault 100: whose word is the latest, his is the reason.
+#[test]
+fn a_rejection_has_a_reason_by_the_latest_status() {
+    use ReportedStatus::{Approved, Rejected};
+    let said = |at, status, reason| Report { reason, ..stated(at, at, None, Some(status)) };
+    let fraud = Some(RejectReason::Fraud);
+    let rows = [
+        ("unsaid", vec![said(2, Rejected, None)], Some(RejectReason::Unsaid)),
+        ("said", vec![said(2, Rejected, fraud)], fraud),
+        (
+            "said again otherwise",
+            vec![said(2, Rejected, fraud), said(3, Rejected, Some(RejectReason::Test))],
+            Some(RejectReason::Test),
+        ),
+        ("taken back", vec![said(2, Rejected, fraud), said(3, Approved, None)], None),
+        (
+            "by an earlier word",
+            vec![said(2, Approved, None), said(3, Rejected, fraud), stated(4, 4, None, None)],
+            fraud,
+        ),
+    ];
+    for (name, reports, want) in rows {
+        let reports = [vec![sale(1, 500)], reports].concat();
+        assert_eq!(decided(&reports, &[]).decision.reason, want, "{name}");
+    }
+}
+
+#[test]
+fn lines_that_do_not_add_up_are_noted_and_the_amount_counts() {
+    let item = |minor| Item { product: "T".into(), quantity: 1, minor };
+    let with = |items: Vec<Item>, channel| Report { items, channel, ..sale(1, 500) };
+    let rows = [
+        (vec![item(300), item(200)], Channel::Batch, ""),
+        (vec![item(300), item(100)], Channel::Batch, "items_differ"),
+        (vec![item(300)], Channel::Shopify, ""),
+        (vec![item(1); Report::ITEMS_MAX], Channel::Batch, ""),
+        (vec![], Channel::Batch, ""),
+    ];
+    for (items, channel, want) in rows {
+        let name = format!("{} lines by {channel:?}", items.len());
+        assert_worth([(&*name.leak(), vec![with(items, channel)], S::Approved, Some(500), 0, 500, want)]);
+    }
 }
 
 #[test]

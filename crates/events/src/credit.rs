@@ -31,6 +31,8 @@ coded! {
         /// What it is worth in the reporting currency is not known: the catalog of the order's time has no rate for its currency, or the
         /// amount is beyond the greatest one.
         RateMissing = 1 "rate_missing",
+        /// Money went back in a currency that is not the order's: it is not counted, and nobody knows what is left.
+        RefundOtherCurrency = 2 "refund_other_currency",
     }
 }
 

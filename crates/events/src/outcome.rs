@@ -6,7 +6,7 @@ use crate::{
     click::{TouchKind, coded},
     click_id::TouchId,
     credit::{Hold, Reporting, SharedBy},
-    report::OrderKey,
+    report::{OrderKey, RejectReason},
 };
 
 coded! {
@@ -22,6 +22,8 @@ coded! {
         PartlyRefunded = 3 "partly_refunded",
         /// All of it was.
         Refunded = 4 "refunded",
+        /// The customer's bank took some or all of it.
+        ChargedBack = 5 "charged_back",
     }
 }
 
@@ -259,6 +261,8 @@ pub struct Decision {
     pub reporting: Option<Reporting>,
     /// Why credits of it are held back, if they are.
     pub hold: Option<Hold>,
+    /// Why it is rejected, if it is.
+    pub reason: Option<RejectReason>,
     /// Other quarters that reports or clicks could place the order in: each gets a void row.
     pub void_quarters: Vec<Quarter>,
     /// Why.
@@ -310,6 +314,7 @@ impl Decision {
             path_touches: 0,
             reporting: None,
             hold: None,
+            reason: None,
             void_quarters: Vec::new(),
             trace: Trace::default(),
         }

@@ -10,8 +10,8 @@ use std::{
 
 use catalog::{Catalog, Rules, Status};
 use events::{
-    ClickHead, ClickId, Credit, MatchedKey, OrderKey, OrderStatus, Report, ReportedStatus, Statement,
-    TimeSource, Touch, TouchId, TouchKind, Verdict,
+    ClickHead, ClickId, Credit, MatchedKey, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus,
+    Statement, TimeSource, Touch, TouchId, TouchKind, Verdict,
 };
 use units::{Currency, CustomerId, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
 
@@ -191,7 +191,10 @@ fn decide(
         model: model.map_or("", catalog::Model::as_str).to_owned(),
         path_touches: sharing::steps(&path).len().try_into().unwrap_or(u32::MAX),
         reporting_e4: reporting.as_ref().map_or(0, |(minor, into)| in_e4(*minor, into.as_str())),
-        hold: reporting::hold(worth.revenue_minor, worth.currency, catalog).to_owned(),
+        hold: match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
+            "" if worth.is_held => "refund_other_currency".to_owned(),
+            hold => hold.to_owned(),
+        },
     };
     (order, parts_of(&worth, reporting, &credited, &path, &beside))
 }
@@ -317,17 +320,19 @@ struct Worth {
     refunded_minor: i64,
     revenue_minor: i64,
     currency: Currency,
+    /// Something went back in another currency.
+    is_held: bool,
 }
 
 fn worth(reports: &[Report], fallback: impl FnOnce() -> Currency) -> Worth {
     let (mut amount, mut status) = (None, None);
-    let mut refunds: BTreeMap<&str, Option<units::Money>> = BTreeMap::new();
+    let mut refunds: BTreeMap<&str, (Option<units::Money>, RefundKind)> = BTreeMap::new();
     for report in reports {
         status = report.status.or(status);
         match &report.statement {
             Statement::Order { amount: stated } => amount = stated.or(amount),
-            Statement::Refund { refund, amount, .. } => {
-                refunds.insert(refund, *amount);
+            Statement::Refund { refund, amount, kind } => {
+                refunds.insert(refund, (*amount, *kind));
             }
         }
     }
@@ -343,14 +348,25 @@ fn worth(reports: &[Report], fallback: impl FnOnce() -> Currency) -> Worth {
             }
         }
     };
-    let refunded_minor = refunds.values().map(back).sum::<i64>().min(whole);
+    let refunded_minor = refunds.values().map(|(it, _)| back(it)).sum::<i64>().min(whole);
+    let is_taken = |(it, kind): &(_, RefundKind)| *kind == RefundKind::Chargeback && back(it) > 0;
+    let is_charged_back = refunded_minor > 0 && refunds.values().any(is_taken);
+    let is_foreign = |it: &units::Money| amount.is_some_and(|amount| amount.currency != it.currency);
+    let is_held = refunds.values().any(|(it, _)| it.as_ref().is_some_and(is_foreign));
     let status = match status {
         Some(ReportedStatus::Rejected) => OrderStatus::Rejected,
+        _ if is_charged_back => OrderStatus::ChargedBack,
         _ if refunded_minor > 0 && refunded_minor == whole => OrderStatus::Refunded,
         _ if refunded_minor > 0 => OrderStatus::PartlyRefunded,
         Some(ReportedStatus::Approved) => OrderStatus::Approved,
         _ => OrderStatus::Pending,
     };
     let revenue_minor = if status == OrderStatus::Rejected { 0 } else { whole - refunded_minor };
-    Worth { status, refunded_minor, revenue_minor, currency: amount.map_or_else(fallback, |it| it.currency) }
+    Worth {
+        status,
+        refunded_minor,
+        revenue_minor,
+        is_held,
+        currency: amount.map_or_else(fallback, |it| it.currency),
+    }
 }

@@ -10,7 +10,8 @@ use std::{fmt::Write as _, sync::Arc};
 use catalog::{Catalog, load};
 use events::{
     Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix, LandingChoice,
-    OrderKey, Os, Report, ReportedClick, ReportedStatus, Statement, TouchKind, VERDICT_VERSION, Verdict,
+    OrderKey, Os, RefundKind, Report, ReportedClick, ReportedStatus, Statement, TouchKind, VERDICT_VERSION,
+    Verdict,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, CustomerId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money,
@@ -346,7 +347,9 @@ fn statement(rng: &mut Rng) -> Statement {
         Statement::Order { amount: rng.chance(85).then_some(money(minor)) }
     } else {
         let amount = rng.chance(80).then_some(money(minor / 2 + 50));
-        Statement::refund(rng.of(["r1", "r2"]), amount)
+        // Of two statements of one refund the later one says who took the money.
+        let kind = if minor >= 300 { RefundKind::Chargeback } else { RefundKind::Refund };
+        Statement::Refund { refund: rng.of(["r1", "r2"]).into(), amount, kind }
     }
 }
 

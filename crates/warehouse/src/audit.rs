@@ -294,7 +294,7 @@ fn mismatches(from: u32, to: u32) -> String {
     let is_click = "kind = 'click' AND verdict NOT IN ('prefetch', 'head')";
     let is_valid = "kind = 'click' AND verdict IN ('valid', 'duplicate')";
     let none = "CAST(arrayWithConstant(16, 0) AS Array(Int64))";
-    let share = |status: &str| format!("sumIf(share, status = '{status}')");
+    let share = |statuses: &str| format!("sumIf(share, status IN ('{statuses}'))");
     format!(
         "SELECT toUInt32(quarter) AS quarter, \"group\", facts, cell, toUInt64(count() OVER ()) AS of FROM (\
          SELECT quarter, \"group\", sumForEach(fact) AS facts, sumForEach(kept) AS cell FROM (\
@@ -319,7 +319,7 @@ fn mismatches(from: u32, to: u32) -> String {
         approved = share("approved"),
         rejected = share("rejected"),
         partly = share("partly_refunded"),
-        refunded = share("refunded"),
+        refunded = share("refunded', 'charged_back"),
         scale = scale("reporting_in"),
     )
 }

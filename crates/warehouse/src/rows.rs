@@ -176,6 +176,7 @@ pub(crate) fn order(out: &mut Columns, quarter_seconds: u32, void: bool, decisio
     out.fixed(decision.path_touches.to_le_bytes());
     reporting(out, decision.reporting);
     out.text(decision.hold.map_or("", events::Hold::as_str));
+    out.text(decision.reason.map_or("", events::RejectReason::as_str));
     out.u64(if planted(Bug::NoVersion) { 0 } else { decision.stamp.to_u64() });
     out.end_row();
 }

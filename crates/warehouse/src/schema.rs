@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 9] = [
+pub(crate) const MIGRATIONS: [Migration; 10] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: [Migration; 9] = [
         name: "quarantine_replayed",
         text: include_str!("schema/0009_quarantine_replayed.sql"),
     },
+    Migration { number: 10, name: "reasons", text: include_str!("schema/0010_reasons.sql") },
 ];
 
 const VIEWS: &str = include_str!("schema/views.sql");

@@ -191,6 +191,7 @@ const ORDERS: &[Column] = &[
     text("reporting_currency"),
     u64("rate_e12"),
     text("hold"),
+    text("reason"),
     u64("ver"),
 ];
 

@@ -62,7 +62,7 @@ const QUOTED_BY_HAND: [(&str, usize, &str); 6] = [
     ("crates/warehouse/src/retention.rs", 1, "the database, of letters, digits and underscores"),
     (
         "crates/warehouse/src/roller/sql.rs",
-        6,
+        5,
         "a zone that the engine knows, escaped, and statuses from a constant",
     ),
     ("crates/warehouse/src/schema.rs", 4, "names of this crate and a zone that the engine knows"),

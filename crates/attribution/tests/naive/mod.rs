@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use catalog::{Catalog, Status};
 use events::{
-    ClickHead, OrderKey, OrderStatus, Report, ReportedStatus, Statement, Touch, TouchId, TouchKind,
+    ClickHead, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus, Statement, Touch, TouchId,
+    TouchKind,
 };
 use units::{CustomerId, EpochMs, Quarter, VisitorId};
 
@@ -117,16 +118,19 @@ fn worth(reports: &[&Report]) -> (OrderStatus, Option<i64>, i64) {
         match &report.statement {
             Statement::Order { amount: Some(it) } => amount = Some(it.minor),
             Statement::Order { amount: None } => {}
-            Statement::Refund { refund, amount, .. } => {
-                refunds.insert(refund, amount.map(|it| it.minor));
+            Statement::Refund { refund, amount, kind } => {
+                refunds.insert(refund, (amount.map(|it| it.minor), kind));
             }
         }
         said = report.status.or(said);
     }
     let whole = amount.unwrap_or(0);
-    let back: i64 = refunds.values().map(|it| it.unwrap_or(whole)).sum::<i64>().min(whole);
+    let back: i64 = refunds.values().map(|it| it.0.unwrap_or(whole)).sum::<i64>().min(whole);
+    let by_bank = refunds.values().filter(|it| *it.1 == RefundKind::Chargeback);
+    let charged: i64 = by_bank.map(|it| it.0.unwrap_or(whole)).sum();
     let status = match said {
         Some(ReportedStatus::Rejected) => return (OrderStatus::Rejected, amount, 0),
+        _ if whole > 0 && charged > 0 => OrderStatus::ChargedBack,
         _ if whole > 0 && back == whole => OrderStatus::Refunded,
         _ if back > 0 => OrderStatus::PartlyRefunded,
         Some(ReportedStatus::Approved) => OrderStatus::Approved,

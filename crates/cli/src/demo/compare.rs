@@ -152,7 +152,7 @@ impl Found {
 }
 
 fn status(word: &str) -> &'static str {
-    ["pending", "approved", "rejected", "partly_refunded", "refunded"]
+    ["pending", "approved", "rejected", "partly_refunded", "refunded", "charged_back"]
         .into_iter()
         .find(|it| *it == word)
         .unwrap_or("unknown")

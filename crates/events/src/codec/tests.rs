@@ -116,6 +116,7 @@ fn decision() -> Decision {
         path_touches: 3,
         reporting: Some(reporting()),
         hold: Some(Hold::RateMissing),
+        reason: Some(RejectReason::Fraud),
         void_quarters: vec![Quarter(1_959_800)],
         trace: Trace {
             visitors: vec![VisitorId(5)],

@@ -8,8 +8,8 @@ use super::{
     outcome::{CreditV1, DecisionV1},
 };
 use crate::{
-    CandidateVerdict, Credit, Decision, Hold, MatchedKey, Reporting, SharedBy, Standing, TouchKind,
-    codec::DecodeError,
+    CandidateVerdict, Credit, Decision, Hold, MatchedKey, RejectReason, Reporting, SharedBy, Standing,
+    TouchKind, codec::DecodeError,
 };
 
 #[derive(Encode, Decode)]
@@ -42,6 +42,7 @@ pub(crate) struct DecisionV2 {
     path_touches: u16,
     reporting: Option<ReportingV1>,
     hold: Option<u8>,
+    reason: Option<u8>,
 }
 
 impl From<Decision> for DecisionV2 {
@@ -51,6 +52,7 @@ impl From<Decision> for DecisionV2 {
             path_touches: it.path_touches,
             reporting: it.reporting.map(Into::into),
             hold: it.hold.map(Hold::code),
+            reason: it.reason.map(RejectReason::code),
             first: it.into(),
         }
     }
@@ -65,6 +67,7 @@ impl TryFrom<DecisionV2> for Decision {
             path_touches: it.path_touches,
             reporting: it.reporting.map(TryInto::try_into).transpose()?,
             hold: it.hold.map(hold).transpose()?,
+            reason: it.reason.map(reason).transpose()?,
             ..it.first.try_into()?
         })
     }
@@ -72,6 +75,10 @@ impl TryFrom<DecisionV2> for Decision {
 
 fn model(code: u8) -> Result<SharedBy, DecodeError> {
     Ok(known!(SharedBy, code, "model"))
+}
+
+fn reason(code: u8) -> Result<RejectReason, DecodeError> {
+    Ok(known!(RejectReason, code, "reason"))
 }
 
 fn hold(code: u8) -> Result<Hold, DecodeError> {

@@ -164,6 +164,7 @@ impl TryFrom<DecisionV1> for Decision {
             path_touches: 0,
             reporting: None,
             hold: None,
+            reason: None,
             void_quarters: it.void_quarters.into_iter().map(Quarter).collect(),
             trace: it.trace.try_into()?,
         })

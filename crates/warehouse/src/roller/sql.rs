@@ -131,9 +131,16 @@ fn clicks_fold() -> String {
 
 fn credits_fold() -> String {
     let none = CELL_SUMS.iter().take(4).map(|it| zero(it)).collect::<Vec<_>>().join(", ");
-    let by_status = ["pending", "approved", "rejected", "partly_refunded", "refunded"]
-        .map(|it| format!("sumIf(share_ppm, status = '{it}') AS {it}_ppm"))
-        .join(", ");
+    // What a bank took back counts among what was refunded: `orders` tells the two apart.
+    let by_status = [
+        ("pending", "'pending'"),
+        ("approved", "'approved'"),
+        ("rejected", "'rejected'"),
+        ("partly_refunded", "'partly_refunded'"),
+        ("refunded", "'refunded', 'charged_back'"),
+    ]
+    .map(|(name, statuses)| format!("sumIf(share_ppm, status IN ({statuses})) AS {name}_ppm"))
+    .join(", ");
     // The column by its table's name, or one alias would stand inside another's aggregate.
     format!(
         "quarter, {CELL_KEYS}, {none}, {by_status}, sum(c.revenue_minor) AS revenue_minor, \

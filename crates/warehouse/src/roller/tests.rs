@@ -1,6 +1,6 @@
 //! Cells equal a fold over the distinct facts, after any interleaving of sinks and rollers that die, repeat themselves and come too late.
 
-use events::Click;
+use events::{Click, OrderStatus};
 
 use super::*;
 use crate::{
@@ -99,6 +99,35 @@ fn an_order_that_moves_leaves_no_ghost() {
         }
         // The group is still there, as zeros, so that a stale roller cannot bring it back unseen.
         assert_eq!(value(&warehouse, "SELECT count() FROM cells FINAL").await, "2");
+    });
+}
+
+/// No order vanishes from the rollups by a status that they have no column for: what a bank took back counts among what was refunded.
+#[test]
+fn an_order_of_any_status_is_counted() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut roller = roller(&warehouse);
+        let mut batch = Batch::new();
+        for (&status, claim) in OrderStatus::ALL.iter().zip(1..) {
+            let (mut decision, mut credits) = order(status.as_str(), claim, NOON, &click(1, NOON), &[]);
+            decision.status = status;
+            for credit in &mut credits {
+                credit.status = status;
+            }
+            batch.decided(&decision, &credits);
+        }
+        warehouse.write("a", &batch).await.unwrap();
+        roller.roll_once().await.unwrap();
+        let counted = "SELECT toUInt32(orders), toUInt32(orders_pending), toUInt32(orders_approved), toUInt32(orders_rejected), \
+             toUInt32(orders_partly_refunded), toUInt32(orders_refunded) FROM rollup_quarter";
+        assert_eq!(column(&warehouse, counted).await, ["(6,1,1,1,1,2)"]);
+        let audit = crate::audit::audit(&warehouse, &[], NOON, later(9), later(9)).await.unwrap();
+        assert_eq!(
+            (audit.mismatches.len(), audit.quarters_dirty),
+            (0, 0),
+            "the audit counts as the roller does"
+        );
     });
 }
 

@@ -40,7 +40,7 @@ SELECT
   if(has_amount, {money amount_minor}, NULL) AS amount, {money refunded_minor} AS refunded, {money revenue_minor} AS revenue,
   amount_minor, refunded_minor, revenue_minor, currency, matched, unattributed, report_count, time_source,
   first_received_at, last_received_at, payable_at, catalog_version, trace, ver,
-  model, path_touches, {reporting}, hold
+  model, path_touches, {reporting}, hold, reason
 FROM orders_log FINAL
 WHERE NOT void
 SETTINGS {final};

@@ -16,7 +16,9 @@ use super::words;
 use crate::output::{Output, money};
 
 /// Notes that say nothing about anybody: by the codes that decisions are known to bear. Others are counted.
-const NOTES: [&str; 8] = [
+const NOTES: [&str; 10] = [
+    "refund_other_currency",
+    "items_differ",
     "clock_differs",
     "currency_changed",
     "refund_exceeds_order",

@@ -86,9 +86,11 @@ pub(super) fn refused(code: &str) -> &str {
 pub(super) fn note(code: &str) -> &str {
     match code {
         "clock_differs" => "the shop's clock is behind ours: the order is said to be before its own click",
-        "currency_changed" => {
-            "reports name several currencies: the latest counts, refunds in another one do not"
+        "currency_changed" => "reports name several currencies: the latest counts",
+        "refund_other_currency" => {
+            "money went back in another currency than the order's: it is not counted, and the credits are on hold"
         }
+        "items_differ" => "the lines do not add up to the amount: the amount counts",
         "refund_exceeds_order" => "more was refunded than the order was worth: counted up to its amount",
         "unknown_coupon" => "a coupon that was reported is nobody's at the order's time",
         "unknown_partner" => {
