@@ -47,9 +47,21 @@ pub(super) fn envelope(input: &[u8]) {
     let kind = kind_of(input).expect("it was read");
     let mut bytes = Vec::new();
     written(event.clone(), &mut bytes).unwrap_or_else(|error| panic!("{error}: {event:?}"));
-    assert!(bytes.len() <= input.len(), "bytes of the same kind grow: {} from {}", bytes.len(), input.len());
+    // The third byte is the version: a record of an older one is written as the newest, with the fields that came since.
+    if bytes.get(2) == input.get(2) {
+        assert!(
+            bytes.len() <= input.len(),
+            "bytes of the same kind grow: {} from {}",
+            bytes.len(),
+            input.len()
+        );
+    }
     assert_eq!(kind_of(&bytes), Ok(kind));
-    assert_eq!(Event::decode(&bytes), Ok(event), "what is written is read");
+    let read = Event::decode(&bytes);
+    assert_eq!(read, Ok(event), "what is written is read");
+    let mut again = Vec::new();
+    written(read.expect("it was read"), &mut again).expect("it was written before");
+    assert_eq!(again, bytes, "what was written once is written alike");
 }
 
 fn written(event: Event<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
