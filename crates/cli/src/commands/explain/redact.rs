@@ -6,7 +6,7 @@
 //! touches that are his own, or as a code of a closed list; a text or a number of somebody else's never is. The test below holds it over any
 //! rows. Not here: the words (`words`). Start at [`Redacted::of`].
 
-use events::{CandidateVerdict, Channel, OrderStatus, Role, TimeSource, TouchKind, Unattributed};
+use events::{CandidateVerdict, Channel, MatchedKey, OrderStatus, Role, TimeSource, TouchKind, Unattributed};
 use serde::Serialize;
 use serde_json::Value;
 use units::PPM_WHOLE;
@@ -16,13 +16,15 @@ use super::words;
 use crate::output::{Output, money};
 
 /// Notes that say nothing about anybody: by the codes that decisions are known to bear. Others are counted.
-const NOTES: [&str; 10] = [
+const NOTES: [&str; 12] = [
     "refund_other_currency",
     "items_differ",
     "clock_differs",
     "currency_changed",
     "refund_exceeds_order",
     "refund_held",
+    "unknown_coupon",
+    "unknown_partner",
     "model_first",
     "model_linear",
     "model_position",
@@ -55,6 +57,8 @@ pub(super) struct Redacted {
     time_source: &'static str,
     status: &'static str,
     whose: Whose,
+    /// By which key, where the order is his.
+    matched: &'static str,
     unattributed: &'static str,
     catalog_version: u32,
     payable_at: String,
@@ -145,6 +149,11 @@ impl Redacted {
             time_source: code(&order.time_source, TimeSource::ALL.iter().map(|it| it.as_str())),
             status: code(&order.status, OrderStatus::ALL.iter().map(|it| it.as_str())),
             whose,
+            matched: if order.partner_id == partner {
+                code(&order.matched, MatchedKey::ALL.iter().map(|it| it.as_str()))
+            } else {
+                ""
+            },
             unattributed: code(&order.unattributed, Unattributed::ALL.iter().map(|it| it.as_str())),
             catalog_version: order.catalog_version,
             payable_at: order.payable_at.clone(),
@@ -183,7 +192,7 @@ impl Redacted {
             let own = |text: fn(&OwnTouch) -> String| it.yours.as_ref().map(text).unwrap_or_default();
             vec![
                 it.position.to_string(),
-                it.kind.to_owned(),
+                it.kind.replace('_', " "),
                 words::age(it.age_ms),
                 if it.yours.is_some() { "yours" } else { "another partner's" }.to_owned(),
                 own(|it| it.click_id.clone()),
@@ -208,8 +217,11 @@ impl Redacted {
     }
 
     fn lines(&self) -> Vec<Vec<String>> {
+        let found_by = |it: &str| {
+            if it.is_empty() { String::new() } else { format!(", found by {}", words::matched(it)) }
+        };
         let whose = match self.whose {
-            Whose::Yours => "yours".to_owned(),
+            Whose::Yours => format!("yours{}", found_by(self.matched)),
             Whose::Shared => "yours in part; other partners have the rest".to_owned(),
             Whose::Another => "another partner's".to_owned(),
             Whose::Nobody => format!("nobody's: {}", words::unattributed(self.unattributed, false)),
@@ -276,9 +288,11 @@ fn touch(position: usize, it: &Value, own: &[&ExplainedClick], partner: u32) -> 
             sub1: click.map(|it| it.sub1.clone()).unwrap_or_default(),
         }
     });
+    // A candidate without a touch is named by its key, its partner and its offer; of these only the key's kind is said.
+    let key = words::key_of(text("touch"));
     SeenTouch {
         position,
-        kind: code(text("kind"), TouchKind::ALL.iter().map(|it| it.as_str())),
+        kind: key.unwrap_or_else(|| code(text("kind"), TouchKind::ALL.iter().map(|it| it.as_str()))),
         age_ms: it.get("age_ms").and_then(Value::as_i64).unwrap_or_default(),
         verdict: code(text("verdict"), CandidateVerdict::ALL.iter().map(|it| it.as_str())),
         yours,

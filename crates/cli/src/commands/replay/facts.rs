@@ -31,7 +31,8 @@ use crate::{
     settings::Settings,
 };
 
-/// Reports of orders that may change, held in memory with all that is decided of them: some 4 KiB each.
+/// Reports of orders that may change, held in memory with all that is decided of them: some 3 KiB each (measured with
+/// 20,000 orders of one report).
 const REPORTS_MAX: usize = 300_000;
 /// Touches that such orders may be credited by: 64 bytes each on disk, 40 in memory for each visitor.
 const TOUCHES_MAX: u64 = 50_000_000;

@@ -52,8 +52,12 @@ fn order() -> impl Strategy<Value = ExplainedOrder> {
 /// Of this build, with fields of a later one beside them.
 fn trace() -> impl Strategy<Value = Value> {
     let verdicts: Vec<_> = CandidateVerdict::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
-    let candidate = (any::<bool>(), select(verdicts), -9_i64..9_000_000).prop_map(|(own, verdict, age_ms)| {
-        let (partner, touch) = if own { (OWN, "aa") } else { (OTHER, OTHER_TEXT) };
+    // As a candidate without a touch is named: the key's code, partner, offer.
+    let keyed = |code: u8| format!("000000000000{code:02x}00{OTHER:08x}{OTHER_NUMBER:08x}");
+    let touches = [OTHER_TEXT.to_owned(), keyed(MatchedKey::Coupon.code()), keyed(99)];
+    let drawn = (any::<bool>(), select(verdicts), -9_i64..9_000_000, select(touches.to_vec()));
+    let candidate = drawn.prop_map(|(own, verdict, age_ms, other)| {
+        let (partner, touch) = if own { (OWN, "aa") } else { (OTHER, other.as_str()) };
         let (offer, at) = if own { (5, "2025-11-22T11:00:00.000Z") } else { (OTHER_NUMBER, OTHER_TEXT) };
         let window_ms = if own { 9 } else { OTHER_NUMBER };
         json!({"touch": touch, "kind": if own { "click" } else { OTHER_TEXT }, "at": at, "partner": partner, "offer": offer, "verdict": verdict,
@@ -146,8 +150,9 @@ proptest! {
         let found = Explanation { orders: Vec::new(), credits, reports, clicks };
         let redacted = Redacted::of(&order, &found, OWN);
         let printed = printed(&redacted);
-        for secret in [OTHER_TEXT.to_owned(), OTHER.to_string(), OTHER_NUMBER.to_string()] {
-            prop_assert!(!printed.contains(&secret), "{secret} in {printed}");
+        let numbers = [OTHER, OTHER_NUMBER].map(|it| [it.to_string(), format!("{it:x}")]);
+        for secret in numbers.as_flattened().iter().map(String::as_str).chain([OTHER_TEXT]) {
+            prop_assert!(!printed.contains(secret), "{secret} in {printed}");
         }
 
         let trace: Value = serde_json::from_str(&order.trace).unwrap();
