@@ -12,6 +12,7 @@ mod named;
 mod reporting;
 mod roles;
 mod share;
+mod signed;
 mod time;
 mod weigh;
 
@@ -87,7 +88,10 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let time = OrderTime::of(key.advertiser, reports, &candidates)?;
     let catalog = history.at(time.at).map(AsRef::as_ref);
     let named = Named::of((key.advertiser, time.at), reports, history, catalog);
-    let weighed = weigh::all(&candidates.touches, &named, (key.advertiser, time.at), catalog);
+    // The earliest that any report says: a checkout that was left and begun again began then.
+    let checkout_at = reports.iter().filter_map(|it| it.checkout_at).min();
+    let order = (key.advertiser, time.at, checkout_at);
+    let weighed = weigh::all(&candidates.touches, &named, order, catalog);
     let lead = weigh::lead(&weighed);
     let worth = Worth::of(reports, || currency_of(lead, catalog));
     let model = lead.and(weigh::model(&weighed));
@@ -150,7 +154,7 @@ impl Candidates {
         let Known { reports, touches, history, candidates_max, .. } = *known;
         let reported = reports.iter().map(Report::order_time).min().unwrap_or_default();
         let ids = reports.iter().filter_map(|it| it.click.signed());
-        let signed: Vec<Touch> = ids.map(|id| signed_touch(id, reported, history)).collect();
+        let signed: Vec<Touch> = ids.map(|id| signed::touch(id, reported, history)).collect();
         let evidence = touches.iter().filter(|it| it.advertiser == advertiser);
         let mut touches: Vec<Touch> = evidence.chain(&signed).copied().collect();
         // Of one touch the record is kept, which has an origin, and not what its signed id alone vouches for.
@@ -180,24 +184,6 @@ impl Candidates {
     fn own(&self, advertiser: AdvertiserId) -> impl Iterator<Item = &Touch> {
         self.touches.iter().filter(move |it| it.advertiser == advertiser && self.is_signed(&it.id))
     }
-}
-
-/// What a signed id vouches for while its record is not known: the link's partner and offer by the catalog of that moment, else by the
-/// oldest version that knows the link. A link that none knows is nobody's. Versions that take effect after the latest time the click could
-/// give the order are not asked: an order is decided again only for versions that take effect by then.
-fn signed_touch(id: events::ClickId, reported: units::EpochMs, history: &History) -> Touch {
-    let latest = if time::corrects(reported, id.at()) { id.at() } else { reported };
-    let knows = |catalog: &&std::sync::Arc<Catalog>| {
-        catalog.effective_at <= latest && catalog.links.contains_key(&id.link())
-    };
-    let at_click = history.at(id.at().min(latest)).filter(knows);
-    let catalog = at_click.or_else(|| history.iter().find(knows));
-    let found = catalog.and_then(|it| {
-        let link = it.links.get(&id.link())?;
-        Some((link.partner, link.offer, it.offers.get(&link.offer)?.advertiser))
-    });
-    let (partner, offer, advertiser) = found.unwrap_or_default();
-    Touch::of_signed_id(id, partner, offer, advertiser)
 }
 
 /// The order's currency where no report gave one.

@@ -260,6 +260,25 @@ fn a_guarded_partner_takes_no_order_from_a_live_click() {
     assert_eq!(partner(&decided), 4, "two who wait at the checkout are alike");
 }
 
+/// From the very millisecond on in which the earliest checkout began.
+#[test]
+fn a_guarded_partner_takes_nothing_once_checkout_began() {
+    let guard = RuleChanges { hijack_after_checkout: Some(true), ..RuleChanges::default() };
+    let guarded = overriding(catalog(1, 0, WINDOW_MS), of_partner(4), guard);
+    let by = |checkout_at: &[u64], at| {
+        let began = checkout_at
+            .iter()
+            .zip(1..)
+            .map(|(ms, number)| Report { checkout_at: Some(EpochMs(*ms)), ..report("o", T, number).of(7) });
+        let reports: Vec<Report> = began.chain([report("o", T, 9).of(7)]).collect();
+        partner(&decided_by([guarded.clone()], &reports, &[touch(T - 500, 3, 7, 1), touch(at, 4, 7, 2)]))
+    };
+    assert_eq!(by(&[T - 100], T - 101), 4, "before it");
+    assert_eq!(by(&[T - 100], T - 100), 3, "in its millisecond");
+    assert_eq!(by(&[T - 50, T - 100], T - 99), 3, "the earliest counts");
+    assert_eq!(by(&[], T), 4, "nobody says when it began");
+}
+
 /// A coupon is a word of the customer's: the guard is about clicks.
 #[test]
 fn an_exclusive_coupon_is_not_guarded() {

@@ -178,6 +178,7 @@ const fn words(key: RuleKey) -> &'static str {
         RuleKey::MinimumTime => "minimum time",
         RuleKey::Precedence => "precedence",
         RuleKey::HijackWindow => "hijack window",
+        RuleKey::HijackAfterCheckout => "hijack after checkout",
         RuleKey::Model => "model",
         RuleKey::Hold => "hold",
         RuleKey::DuplicateWindow => "duplicate window",

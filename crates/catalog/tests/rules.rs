@@ -36,13 +36,14 @@ fn each_rule_is_explained_with_its_value_and_its_level() {
             row("minimum_time 0s", BuiltIn),
             row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
             row("hijack_window 0s", BuiltIn),
+            row("hijack_after_checkout false", BuiltIn),
             row("model last", BuiltIn),
             row("hold 30d", Offer),
             row("duplicate_window 1h", BuiltIn),
         ]
     );
     assert_eq!(explained(101)[0], row("click_window 7d", PartnerType));
-    assert_eq!(explained(101)[7], row("duplicate_window 10m", PartnerType));
+    assert_eq!(explained(101)[8], row("duplicate_window 10m", PartnerType));
     assert_eq!(
         explained(102),
         [
@@ -51,6 +52,7 @@ fn each_rule_is_explained_with_its_value_and_its_level() {
             row("minimum_time 0s", BuiltIn),
             row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
             row("hijack_window 10m", PartnerType),
+            row("hijack_after_checkout false", BuiltIn),
             row("model last", Partner),
             row("hold 30d", Offer),
             row("duplicate_window 0s", Partner),
@@ -93,6 +95,7 @@ fn changes() -> impl Strategy<Value = RuleChanges> {
             minimum_time_ms: minimum,
             precedence,
             hijack_window_ms: hijack,
+            hijack_after_checkout: hijack.map(|it| it > 50),
             model,
             hold_ms: hold,
             duplicate_window_ms: duplicate,
@@ -130,7 +133,7 @@ proptest! {
         let rules = catalog.rules(OfferId(10), PartnerId(102)).unwrap();
         let found = durations(&RuleChanges::from(rules));
         let lines = explain(&catalog, OfferId(10), PartnerId(102)).unwrap();
-        let timed = lines.iter().filter(|it| !matches!(it.key, RuleKey::Model | RuleKey::Precedence));
+        let timed = lines.iter().filter(|it| !matches!(it.key, RuleKey::Model | RuleKey::Precedence | RuleKey::HijackAfterCheckout));
         for (index, line) in timed.enumerate() {
             let said = |(level, changes): &(RuleLevel, Option<RuleChanges>)| Some((*level, durations(changes.as_ref()?)[index]?));
             let (level, value) = levels.iter().find_map(said).unwrap();

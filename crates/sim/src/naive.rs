@@ -311,6 +311,9 @@ pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Op
         model: levels().find_map(|it| it.model).unwrap_or(built_in.model),
         precedence: levels().find_map(|it| it.precedence).unwrap_or(built_in.precedence),
         hijack_window_ms: said(|it| it.hijack_window_ms).unwrap_or(built_in.hijack_window_ms),
+        hijack_after_checkout: levels()
+            .find_map(|it| it.hijack_after_checkout)
+            .unwrap_or(built_in.hijack_after_checkout),
         ..built_in
     })
 }

@@ -31,6 +31,8 @@ rows! {
     BelowMinimum "a touch a millisecond below the least time",
     GuardEnd "a guarded partner's click at the end of its hijack window",
     LastGuarded "one in the last millisecond of it",
+    AsCheckoutBegins "one in the millisecond in which checkout begins",
+    BeforeCheckout "one in the millisecond before",
     ByExclusiveCoupon "an order by an exclusive coupon",
     ByCoupon "an order by another coupon",
     ByPartner "an order by a partner named outright",

@@ -108,6 +108,7 @@ fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
         it.visitor = rng.chance(50).then(|| VisitorId(1 + rng.below(VISITORS)));
         it.reported_at = rng.chance(40).then(|| about(rng.of([at, at.back(DAY_MS), at.forth(HOUR_MS)]), rng));
         it.coupons.extend(keyed.chance(15).then(|| keyed.of(["A", "b "]).into()));
+        it.checkout_at = keyed.chance(30).then(|| about(at.back(guard), &mut keyed));
         it.partner = keyed.chance(8).then(|| PartnerId(keyed.of([1, 3, 9])));
         news.push(News::Report(Box::new(it)));
     }
@@ -131,7 +132,11 @@ fn with_keys(mut catalog: Catalog, hijack_window_ms: u64, rng: &mut Rng) -> Arc<
     if let Some(offer) = catalog.offers.get_mut(&OfferId(1)) {
         offer.rules.precedence = if rng.chance(20) { Precedence::of(&rng.of(orders)) } else { None };
     }
-    let changes = RuleChanges { hijack_window_ms: Some(hijack_window_ms), ..RuleChanges::default() };
+    let changes = RuleChanges {
+        hijack_window_ms: Some(hijack_window_ms),
+        hijack_after_checkout: Some(rng.chance(30)),
+        ..RuleChanges::default()
+    };
     let overrides = catalog.overrides.entry(OfferId(1)).or_default();
     overrides.insert(OverrideFor::Partner(PartnerId(3)), changes);
     for code in ["A", "B"] {
@@ -198,6 +203,10 @@ fn count(play: &Play, news: &[News], tally: &mut Tally) {
             let guard = rules.hijack_window_ms;
             tally.note_if(guard > 0 && is_at(at.back(guard)), Row::GuardEnd);
             tally.note_if(guard > 0 && is_at(at.back(guard).forth(1)), Row::LastGuarded);
+            let began = reports.iter().filter_map(|it| it.checkout_at).min();
+            let is_guarded = rules.hijack_after_checkout;
+            tally.note_if(is_guarded && began.is_some_and(is_at), Row::AsCheckoutBegins);
+            tally.note_if(is_guarded && began.is_some_and(|it| is_at(it.back(1))), Row::BeforeCheckout);
             let minimum = rules.minimum_time_ms;
             tally.note_if(minimum > 0 && is_at(at.back(minimum)), Row::Minimum);
             tally.note_if(minimum > 0 && is_at(at.back(minimum).forth(1)), Row::BelowMinimum);

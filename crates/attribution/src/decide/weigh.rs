@@ -44,13 +44,13 @@ pub(crate) struct Weighed<'a> {
 pub(super) fn all<'a>(
     touches: &'a [Touch],
     named: &'a Named,
-    (advertiser, order_at): (AdvertiserId, EpochMs),
+    (advertiser, order_at, checkout_at): (AdvertiserId, EpochMs, Option<EpochMs>),
     catalog: Option<&Catalog>,
 ) -> Vec<Weighed<'a>> {
     let touches = touches.iter().map(|touch| Weighed::touch(touch, advertiser, order_at, catalog));
     let mut weighed: Vec<Weighed<'a>> =
         touches.chain(named.candidates.iter().map(|it| Weighed::named(it, catalog))).collect();
-    guard::mark(&mut weighed);
+    guard::mark(&mut weighed, checkout_at);
     let Some(first) = weighed.iter().filter(|it| it.is_eligible()).map(Weighed::place).min() else {
         return weighed;
     };

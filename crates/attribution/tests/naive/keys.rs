@@ -63,8 +63,11 @@ pub(crate) fn shared(
             other.kind == TouchKind::Click
                 && other.partner != touch.partner
                 && of(other).hijack_window_ms == 0
+                && !of(other).hijack_after_checkout
         };
-        let is_close = at.0 - touch.at.0 < of(touch).hijack_window_ms;
+        let checkout_began = reports.iter().any(|it| it.checkout_at.is_some_and(|began| began <= touch.at));
+        let is_close = at.0 - touch.at.0 < of(touch).hijack_window_ms
+            || (of(touch).hijack_after_checkout && checkout_began);
         let is_guarded = touch.kind == TouchKind::Click && is_close && on.iter().take(index).any(brought);
         if is_guarded {
             guarded.push(*touch);

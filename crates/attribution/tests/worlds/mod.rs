@@ -159,6 +159,9 @@ fn inputs(random: &mut Random) -> Inputs {
             let names = ["a ", "B", "b", "C"];
             report.coupons = (0..=keyed.below(2)).map(|_| names[usize_below(&mut keyed, 4)].into()).collect();
         }
+        if is_keyed && keyed.one_in(3) {
+            report.checkout_at = Some(units::EpochMs(base + keyed.below(60) * step));
+        }
         if is_keyed && keyed.one_in(4) {
             report = report.declaring(1 + u32::try_from(keyed.below(5)).expect("small"));
             report.offer = [None, Some(OfferId(10)), Some(OfferId(20))][usize_below(&mut keyed, 3)];
@@ -200,11 +203,13 @@ fn keys(mut catalog: Catalog, step: u64, random: &mut Random) -> Catalog {
     let mut changes = || RuleChanges {
         precedence: random.one_in(4).then(|| precedence(random)),
         hijack_window_ms: random.one_in(3).then(|| random.below(6) * step),
+        hijack_after_checkout: random.one_in(4).then_some(true),
         ..RuleChanges::default()
     };
     let (offer, partner) = (changes(), changes());
     for it in catalog.offers.values_mut() {
         (it.rules.precedence, it.rules.hijack_window_ms) = (offer.precedence, offer.hijack_window_ms);
+        it.rules.hijack_after_checkout = offer.hijack_after_checkout;
     }
     let partner = if random.one_in(2) { partner } else { RuleChanges::default() };
     catalog.overrides.entry(OfferId(10)).or_default().insert(OverrideFor::Partner(PartnerId(3)), partner);

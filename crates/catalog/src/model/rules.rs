@@ -24,6 +24,8 @@ pub struct Rules {
     /// A click nearer to the order than this does not take it from an older click of another partner without such a rule. 0: it does. Half-open, in
     /// ms; for partners who wait at the checkout, such as those of type coupon.
     pub hijack_window_ms: u64,
+    /// Nor does one from the instant on at which the order's checkout began, where a report says so.
+    pub hijack_after_checkout: bool,
     /// How credit is shared.
     pub model: Model,
     /// From order to payable, in ms.
@@ -42,6 +44,7 @@ impl Default for Rules {
             minimum_time_ms: 0,
             precedence: Precedence::default(),
             hijack_window_ms: 0,
+            hijack_after_checkout: false,
             model: Model::Last,
             hold_ms: 30 * DAY_MS,
             duplicate_window_ms: HOUR_MS,
@@ -50,6 +53,12 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether some click under them takes no order from another partner's.
+    #[must_use]
+    pub const fn guards(&self) -> bool {
+        self.hijack_window_ms > 0 || self.hijack_after_checkout
+    }
+
     /// These, with what a more specific level says instead.
     #[must_use]
     pub fn with(self, changes: &RuleChanges) -> Self {
@@ -59,6 +68,7 @@ impl Rules {
             minimum_time_ms: changes.minimum_time_ms.unwrap_or(self.minimum_time_ms),
             precedence: changes.precedence.unwrap_or(self.precedence),
             hijack_window_ms: changes.hijack_window_ms.unwrap_or(self.hijack_window_ms),
+            hijack_after_checkout: changes.hijack_after_checkout.unwrap_or(self.hijack_after_checkout),
             model: changes.model.unwrap_or(self.model),
             hold_ms: changes.hold_ms.unwrap_or(self.hold_ms),
             duplicate_window_ms: changes.duplicate_window_ms.unwrap_or(self.duplicate_window_ms),
@@ -74,6 +84,7 @@ impl Rules {
             RuleKey::MinimumTime => duration::show(self.minimum_time_ms),
             RuleKey::Precedence => self.precedence.to_string(),
             RuleKey::HijackWindow => duration::show(self.hijack_window_ms),
+            RuleKey::HijackAfterCheckout => self.hijack_after_checkout.to_string(),
             RuleKey::Model => self.model.to_string(),
             RuleKey::Hold => duration::show(self.hold_ms),
             RuleKey::DuplicateWindow => duration::show(self.duplicate_window_ms),
@@ -94,6 +105,8 @@ pub struct RuleChanges {
     pub precedence: Option<Precedence>,
     /// [`Rules::hijack_window_ms`].
     pub hijack_window_ms: Option<u64>,
+    /// [`Rules::hijack_after_checkout`].
+    pub hijack_after_checkout: Option<bool>,
     /// [`Rules::model`].
     pub model: Option<Model>,
     /// [`Rules::hold_ms`].
@@ -112,6 +125,7 @@ impl RuleChanges {
             RuleKey::MinimumTime => self.minimum_time_ms.is_some(),
             RuleKey::Precedence => self.precedence.is_some(),
             RuleKey::HijackWindow => self.hijack_window_ms.is_some(),
+            RuleKey::HijackAfterCheckout => self.hijack_after_checkout.is_some(),
             RuleKey::Model => self.model.is_some(),
             RuleKey::Hold => self.hold_ms.is_some(),
             RuleKey::DuplicateWindow => self.duplicate_window_ms.is_some(),
@@ -128,6 +142,7 @@ impl From<Rules> for RuleChanges {
             minimum_time_ms: Some(rules.minimum_time_ms),
             precedence: Some(rules.precedence),
             hijack_window_ms: Some(rules.hijack_window_ms),
+            hijack_after_checkout: Some(rules.hijack_after_checkout),
             model: Some(rules.model),
             hold_ms: Some(rules.hold_ms),
             duplicate_window_ms: Some(rules.duplicate_window_ms),
@@ -148,6 +163,8 @@ pub enum RuleKey {
     Precedence,
     /// [`Rules::hijack_window_ms`].
     HijackWindow,
+    /// [`Rules::hijack_after_checkout`].
+    HijackAfterCheckout,
     /// [`Rules::model`].
     Model,
     /// [`Rules::hold_ms`].
@@ -158,12 +175,13 @@ pub enum RuleKey {
 
 impl RuleKey {
     /// Every rule, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ClickWindow,
         Self::ViewWindow,
         Self::MinimumTime,
         Self::Precedence,
         Self::HijackWindow,
+        Self::HijackAfterCheckout,
         Self::Model,
         Self::Hold,
         Self::DuplicateWindow,
@@ -181,6 +199,7 @@ impl RuleKey {
             Self::MinimumTime => "minimum_time",
             Self::Precedence => "precedence",
             Self::HijackWindow => "hijack_window",
+            Self::HijackAfterCheckout => "hijack_after_checkout",
             Self::Model => "model",
             Self::Hold => "hold",
             Self::DuplicateWindow => "duplicate_window",

@@ -31,6 +31,7 @@ pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
         hold_ms: duration(RuleKey::Hold, WINDOW_MS_MAX),
         duplicate_window_ms: duration(RuleKey::DuplicateWindow, DUPLICATE_WINDOW_MS_MAX),
         hijack_window_ms: duration(RuleKey::HijackWindow, HIJACK_WINDOW_MS_MAX),
+        hijack_after_checkout: row.bool(RuleKey::HijackAfterCheckout.as_str()),
         precedence: precedence::precedence(row),
         model: sharing::model(row),
     }

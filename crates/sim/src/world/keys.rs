@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use events::Report;
-use units::{OfferId, PartnerId};
+use units::{MINUTE_MS, OfferId, PartnerId};
 
 use crate::rng::Rng;
 
@@ -21,7 +21,8 @@ const PRECEDENCE: [&str; 8] = [
     "precedence = [\"exclusive_coupon\", \"coupon\", \"partner\", \"view\", \"click\"]",
     "precedence = [\"view\", \"click\", \"partner\"]",
 ];
-const GUARDS: [&str; 4] = ["", "", "hijack_window = \"5m\"", "hijack_window = \"60m\""];
+const GUARDS: [&str; 5] =
+    ["", "", "hijack_window = \"5m\"", "hijack_window = \"60m\"", "hijack_after_checkout = true"];
 
 /// Chance for all that is here.
 pub(crate) const fn beside(rng: &Rng) -> Rng {
@@ -54,6 +55,7 @@ pub(super) fn add_coupons(text: &mut String, rng: &mut Rng) {
 pub(crate) fn name_someone(report: &mut Report, rng: &mut Rng) {
     let count = rng.of([0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
     report.coupons = (0..count).map(|_| rng.of(["C1", " c2", "C2", "c3 ", "C4"]).into()).collect();
+    report.checkout_at = rng.chance(20).then(|| report.order_time().back(rng.below(40) * MINUTE_MS));
     report.partner = rng.chance(12).then(|| PartnerId(rng.of([1, 2, 3, 9, 77])));
     report.offer = rng.chance(30).then(|| OfferId(rng.of([1, 2, 3])));
 }

@@ -52,8 +52,11 @@ fn aged(key: Key, rules: &Rules) -> Option<String> {
         0 => String::new(),
         least => format!("at least {} and ", show(least)),
     };
-    let guard = match rules.hijack_window_ms {
-        ms @ 1.. if key == Key::Click => format!("; in the last {} none behind another's", show(ms)),
+    let near = (rules.hijack_window_ms > 0).then(|| format!("in the last {}", show(rules.hijack_window_ms)));
+    let checkout = rules.hijack_after_checkout.then(|| "once checkout began".to_owned());
+    let when: Vec<String> = near.into_iter().chain(checkout).collect();
+    let guard = match key {
+        Key::Click if rules.guards() => format!("; {} none behind another's", when.join(" and ")),
         _ => String::new(),
     };
     let aged = || format!("{} {least}less than {} old{guard}", key.candidates(), show(window_ms));
