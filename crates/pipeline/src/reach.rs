@@ -48,6 +48,12 @@ impl Reach {
         self.positions.get(stream).copied().unwrap_or_else(|| first(stream))
     }
 
+    /// How far each input was read.
+    #[must_use]
+    pub fn positions(&self) -> Vec<Position> {
+        self.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next }).collect()
+    }
+
     /// The next commit covers every input, also those in which nothing new came.
     pub fn commit_all(&mut self) {
         self.moved = self.positions.clone();

@@ -3,7 +3,8 @@
 //! In: how far the state has read, what the log still holds, and how far the warehouse says its facts reach. Out: positions. A log that has
 //! lost what neither the state nor the facts have is refused in words: reading on would lose orders in silence (faults 70, 71). Where
 //! facts have it, the state is rebuilt (fault 76). Where the facts have gone back behind the state (faults 90, 93), reading goes on from
-//! where they end, as far as the log still has it. Not here: the rebuild (`worker`). Start at [`resume`].
+//! where they end, as far as the log still has it. Asking the warehouse is one function; what follows from its answer is plain values, so that
+//! `sim` follows the same rules. Not here: the rebuild (`worker`). Start at [`reads_on`] and [`from_facts`].
 
 use std::collections::BTreeMap;
 
@@ -48,23 +49,24 @@ impl Noted<'_> {
 
 /// One input's beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Beginning {
-    pub(crate) stream: StreamId,
+pub struct Beginning {
+    /// Which.
+    pub stream: StreamId,
     /// Its oldest record.
-    pub(crate) oldest: u64,
+    pub oldest: u64,
     /// Where a reader without state begins.
-    pub(crate) first: u64,
+    pub first: u64,
     /// It holds only what facts imply: questions and answers. What of it is left is read again from its beginning.
-    pub(crate) is_inner: bool,
+    pub is_inner: bool,
 }
 
 /// Where to read on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Resume {
+pub struct Resume {
     /// Streams that are not named are read from their beginning.
-    pub(crate) positions: Vec<Position>,
+    pub positions: Vec<Position>,
     /// The state knows less than what lies before.
-    pub(crate) is_rebuild: bool,
+    pub is_rebuild: bool,
 }
 
 /// `known` are the state's positions. The warehouse is asked only where they do not do.
@@ -74,9 +76,7 @@ pub(crate) fn resume(
     noted: &Noted<'_>,
 ) -> Result<Resume, RunError> {
     let known: BTreeMap<StreamId, u64> = known.into_iter().map(|it| (it.stream, it.next)).collect();
-    let reads_on =
-        |it: &Beginning| it.oldest <= known.get(&it.stream).copied().unwrap_or(it.first).max(it.first);
-    let reads_on = beginnings.iter().all(reads_on);
+    let reads_on = reads_on(&known, beginnings);
     if reads_on && !noted.is_truth {
         return Ok(read_on(known, false));
     }
@@ -86,6 +86,14 @@ pub(crate) fn resume(
     } else {
         from_facts(known, beginnings, noted)
     }
+}
+
+/// Whether the log still holds everything that a state at the positions `known` has not read.
+#[must_use]
+pub fn reads_on(known: &BTreeMap<StreamId, u64>, beginnings: &[Beginning]) -> bool {
+    let is_left =
+        |it: &Beginning| it.oldest <= known.get(&it.stream).copied().unwrap_or(it.first).max(it.first);
+    beginnings.iter().all(is_left)
 }
 
 fn read_on(known: BTreeMap<StreamId, u64>, is_rebuild: bool) -> Resume {
@@ -107,8 +115,9 @@ fn back_to(
     known
 }
 
-/// The facts hold everything before the noted positions, whatever the state has read.
-fn from_facts(
+/// Where to read on behind a rebuild, of a log that no longer holds all that a state at `known` has not read. The facts hold everything before
+/// the `noted` positions, whatever the state has read.
+pub fn from_facts(
     known: BTreeMap<StreamId, u64>,
     beginnings: &[Beginning],
     noted: BTreeMap<StreamId, u64>,

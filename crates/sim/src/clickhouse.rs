@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use events::{Report, Touch};
 use units::{Origin, Quarter};
 use warehouse::Table;
 
@@ -15,9 +16,11 @@ use crate::{
 };
 
 mod counted;
+mod facts;
 mod keys;
 mod rows;
 
+pub(crate) use facts::Note;
 use keys::{cell_of, order_name, order_of, part_of, quarter};
 pub(crate) use rows::{Cell, CellKey, CreditRow, OrderRow, Part, in_e4};
 
@@ -46,7 +49,7 @@ fn replace<K: Ord, V: PartialEq>(
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ClickRow {
     cell: CellKey,
-    at: u64,
+    touch: Touch,
     kind: String,
     verdict: String,
 }
@@ -55,12 +58,14 @@ struct ClickRow {
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     clicks: Versioned<Origin, ClickRow>,
-    reports: Versioned<Origin, u64>,
+    reports: Versioned<Origin, Report>,
     orders: Versioned<(Quarter, OrderName), Option<OrderRow>>,
     credits: Versioned<(Quarter, OrderName, [u8; 16]), CreditRow>,
     marks: BTreeMap<Quarter, u64>,
     cells: BTreeMap<(Quarter, CellKey), (u64, Cell)>,
     rolled: BTreeMap<Quarter, u64>,
+    /// The last note of each partition, and the claim of its owner.
+    notes: BTreeMap<u32, (u64, Note)>,
     /// Quarters of facts that a source has written and not marked yet.
     unmarked: BTreeMap<u64, BTreeSet<Quarter>>,
     /// Inputs first seen since [`Tables::take_fresh`].
@@ -100,16 +105,18 @@ impl Tables {
     fn click(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
         let origin = Origin::from_bytes(row.id("event_id"));
         let at = row.number("at");
-        let click = ClickRow { cell: cell_of(row), at, kind: row.text("kind"), verdict: row.text("verdict") };
+        let touch = facts::touch(row);
+        let click =
+            ClickRow { cell: cell_of(row), touch, kind: row.text("kind"), verdict: row.text("verdict") };
         self.unmarked.entry(source).or_default().insert(Quarter::of(units::EpochMs(at)));
         self.fresh.push((origin, at));
         replace(&mut self.clicks, origin, row.number("ver"), click)
     }
 
     fn report(&mut self, row: &Row) -> Result<bool, ()> {
-        let (origin, at) = (Origin::from_bytes(row.id("event_id")), row.number("received_at"));
-        self.fresh.push((origin, at));
-        replace(&mut self.reports, origin, row.number("ver"), at)
+        let report = facts::report(row);
+        self.fresh.push((report.origin, report.received_at.0));
+        replace(&mut self.reports, report.origin, row.number("ver"), report)
     }
 
     fn order(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
@@ -260,7 +267,7 @@ impl Tables {
             groups.extend(self.cells_of(quarter).map(|(key, _)| (key.clone(), Cell::default())));
         }
         let (from, to) = (quarter.start().0, quarter.start().0 + units::QUARTER_MS);
-        for (_, click) in self.clicks.values().filter(|(_, it)| (from..to).contains(&it.at)) {
+        for (_, click) in self.clicks.values().filter(|(_, it)| (from..to).contains(&it.touch.at.0)) {
             groups.entry(click.cell.clone()).or_default().add_click(&click.kind, &click.verdict);
         }
         let is_guarded = bug != Some(Bug::NoVersionGuard);

@@ -106,8 +106,16 @@ hits! {
     OrderRestored,
     /// State: an order on disk is decided again for a version of the catalog.
     OrderLookedAtAgain,
-    /// State: a state older than the log's beginning is refused.
+    /// State: a state older than what the log and the facts have is refused.
     StateRefused,
+    /// State: an owner is told by facts what the log has lost.
+    RebuiltFromFacts,
+    /// A rebuild from facts is cut off and begun again.
+    RebuildCut,
+    /// State: an order that comes after a rebuild is credited to a touch that facts told of.
+    OrderAfterRebuild,
+    /// State: a touch that comes after a rebuild is credited with an order that facts told of.
+    TouchAfterRebuild,
     /// State: a row loses to a newer stamp.
     StaleRowLoses,
     /// State: a decided order moves to another quarter.

@@ -19,6 +19,7 @@ mod mishaps;
 mod naive;
 mod native;
 mod owner;
+mod rebuilds;
 mod rng;
 mod roller;
 mod rolls;

@@ -56,6 +56,10 @@ impl Log {
         Self { partitions, streams: BTreeMap::new(), is_away: false }
     }
 
+    pub(crate) const fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
     pub(crate) fn partition_of(&self, key: &[u8]) -> u32 {
         partition_of(key, self.partitions)
     }

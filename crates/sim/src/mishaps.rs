@@ -148,7 +148,7 @@ impl Running {
     fn replace_owner(&mut self, how: Hit) {
         let index = self.rng.index(self.owners.len());
         let Some(old) = self.owners.get(index) else { return };
-        let partition = old.partition;
+        let (partition, was_rebuilding) = (old.partition, old.is_rebuilding());
         let is_torn = self.swarm.spoils(Hit::TouchesTorn, &mut self.rng);
         let newest = old.killed(is_torn, &mut self.rng);
         let saved = self.history.get(index).map_or(0, std::collections::VecDeque::len);
@@ -170,6 +170,7 @@ impl Running {
         let next = next.expect("what the owner has committed is kept by every retention");
         next.kept.restored.set(restored);
         self.note(how);
+        self.note_if(was_rebuilding && next.is_rebuilding(), Hit::RebuildCut);
         self.note_if(is_torn && how == Hit::OwnerKilled, Hit::TouchesTorn);
         self.succeed(index, next, how);
     }

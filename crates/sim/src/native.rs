@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+mod fields;
+
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -11,8 +13,8 @@ pub(crate) enum Value {
     Number(u64),
     Text(String),
     Id([u8; 16]),
-    /// A list or a map: no rule depends on what is in it.
-    List,
+    /// Of a map the keys, then the values.
+    List(Vec<String>),
 }
 
 /// One row.
@@ -125,16 +127,20 @@ impl<'a> Input<'a> {
         (0..rows).map(|_| self.number(width)).collect()
     }
 
-    /// Ends of the lists, then their texts; of maps the keys, then the values.
-    fn lists(&mut self, rows: usize, texts_each: u64) -> Option<Vec<Value>> {
-        let ends: Vec<Value> = (0..rows).map(|_| self.number(8)).collect::<Option<_>>()?;
-        let items = match ends.last() {
-            Some(Value::Number(end)) => *end,
-            _ => 0,
-        };
-        for _ in 0..items * texts_each {
-            self.raw()?;
+    /// Ends of the lists, then their texts; of maps all keys, then all values.
+    fn lists(&mut self, rows: usize, texts_each: usize) -> Option<Vec<Value>> {
+        let ends = (0..rows).map(|_| Some(u64::from_le_bytes(*self.take(8)?.as_array()?)));
+        let ends: Vec<usize> = ends.map(|end| usize::try_from(end?).ok()).collect::<Option<_>>()?;
+        let mut lists = vec![Vec::new(); rows];
+        for _ in 0..texts_each {
+            let mut begin = 0;
+            for (list, end) in lists.iter_mut().zip(&ends) {
+                for _ in begin..*end {
+                    list.push(self.text()?);
+                }
+                begin = *end;
+            }
         }
-        Some(vec![Value::List; rows])
+        Some(lists.into_iter().map(Value::List).collect())
     }
 }

@@ -9,11 +9,12 @@ use std::{collections::VecDeque, path::Path, sync::Arc};
 use attribution::{Caps, MemorySlices, Orders, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
-use events::{Claim, Credit, Decision};
+use events::{Credit, Decision};
 use journal::{Position, Record, StreamId, spool};
 use pipeline::{
     partition::{Inner, Message, Outbox, Partition},
     reach::{Pending, Reach, look_again},
+    resume::Resume,
     store::OrderPlace,
 };
 use units::{EpochMs, Stamp};
@@ -21,14 +22,19 @@ use warehouse::Table;
 
 use crate::{
     bugs::Bug,
-    clickhouse::Tables,
+    clickhouse::{Note, Tables},
     log::{Gone, Log, Topic},
     rng::Rng,
     store::Kept,
 };
 
+mod logs;
+mod rebuilding;
 mod spools;
 
+use logs::begin_log;
+pub(crate) use logs::claim_in;
+use rebuilding::Rebuilding;
 use spools::{begin_spool, read_spool};
 
 /// Touches in a slice: few, so that worlds have several.
@@ -54,6 +60,15 @@ pub(crate) enum Road {
 #[derive(Debug)]
 pub(crate) struct Refused;
 
+/// What an owner begins by.
+struct Begun {
+    road: Road,
+    /// Of its claim.
+    number: u64,
+    barrier: Vec<Position>,
+    resume: Resume,
+}
+
 /// The owner of a partition, under one claim.
 #[derive(Debug)]
 pub(crate) struct Owner {
@@ -66,8 +81,15 @@ pub(crate) struct Owner {
     reach: Reach,
     road: Road,
     redecide_from: Option<OrderPlace>,
+    /// Facts that are still to be read before anything else.
+    rebuilding: Option<Rebuilding>,
+    /// Everything before is in the facts.
+    committed: Note,
+    is_note_due: bool,
     /// The newest version it knows.
     pub(crate) catalog: u32,
+    /// Over all versions that it knows.
+    longest_window_ms: u64,
     out: Outbox,
     outbox: VecDeque<Addressed>,
     pending: Option<Pending>,
@@ -96,30 +118,34 @@ impl Owner {
         kept: Kept,
         published: usize,
         source: u64,
-        (log, spool): (&mut Log, Option<&Path>),
+        (log, spool, noted): (&mut Log, Option<&Path>, Note),
         (caps, bug): (Caps, Option<Bug>),
     ) -> Result<Self, Refused> {
-        let (road, number, barrier) = match spool {
-            None => begin_log(partition, &kept, source, log)?,
-            Some(root) => begin_spool(root, &kept, source)?,
+        let partitions = log.partitions();
+        let Begun { road, number, barrier, resume } = match spool {
+            None => begin_log(partition, &kept, source, noted, log)?,
+            Some(root) => begin_spool(root, &kept, source, noted)?,
         };
         let number = if bug == Some(Bug::NoClaim) { 0 } else { number };
         let claim = Stamp::new(1, number).expect("a world has few claims");
         let options = SliceOptions { records_max: SLICE_RECORDS, span_ms: SLICE_SPAN_MS };
         let inner = if spool.is_some() { Inner::Memory } else { Inner::Log };
-        let positions =
-            kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
         let published = u32::try_from(published).unwrap_or(u32::MAX);
+        let committed = resume.positions.iter().map(|it| (it.stream.clone(), it.next)).collect();
         Ok(Self {
             partition,
             source,
             claim,
             machines: machines((claim, caps), &kept, options, inner),
-            reach: Reach::new(positions.collect(), barrier, published),
+            reach: Reach::new(resume.positions, barrier, published),
             kept,
             road,
             redecide_from: None,
+            rebuilding: resume.is_rebuild.then(|| Rebuilding::new(partitions, published)),
+            committed,
+            is_note_due: false,
             catalog: 0,
+            longest_window_ms: 0,
             out: Outbox::default(),
             outbox: VecDeque::new(),
             pending: None,
@@ -135,6 +161,7 @@ impl Owner {
     pub(crate) fn learn(&mut self, catalogs: &[Arc<Catalog>]) -> bool {
         let Some(catalog) = catalogs.get(self.catalog as usize) else { return false };
         self.catalog += 1;
+        self.longest_window_ms = self.longest_window_ms.max(catalog.longest_window_ms());
         self.redecide_from = look_again(self.kept.catalog, catalog, self.redecide_from.take());
         self.has_news = true;
         self.machines
@@ -185,6 +212,9 @@ impl Owner {
     }
 
     fn speak_if_due(&mut self) {
+        if self.is_rebuilding() {
+            return;
+        }
         let road = &self.road;
         let is_over = |stream: &StreamId| match road {
             Road::Log => false,
@@ -263,6 +293,8 @@ impl Owner {
         let is_flushed = self.outbox.is_empty() || self.bug == Some(Bug::CommitEarly);
         let pending = self.pending.take_if(|it| it.is_written() && is_flushed)?;
         let positions = pending.checkpoint.positions.clone();
+        self.committed.extend(positions.iter().map(|it| (it.stream.clone(), it.next)));
+        self.is_note_due |= !positions.is_empty();
         self.kept.commit(pending.checkpoint);
         self.kept.slices = self.machines.touches().slices().clone();
         self.machines.evict(keep_max);
@@ -329,31 +361,6 @@ impl Owner {
             && self.is_live()
             && self.catalog as usize == published
     }
-}
-
-/// Claims in the log, whose place is the number. A state that is older than the log is refused.
-fn begin_log(
-    partition: u32,
-    kept: &Kept,
-    source: u64,
-    log: &mut Log,
-) -> Result<(Road, u64, Vec<Position>), Refused> {
-    let is_left =
-        |end: &Position| kept.positions.get(&end.stream).copied().unwrap_or(0) >= log.oldest(&end.stream);
-    if !log.ends(partition).iter().all(is_left) {
-        return Err(Refused);
-    }
-    let (number, barrier) = claim_in(log, partition, source);
-    Ok((Road::Log, number, barrier))
-}
-
-/// Appends a claim; its place, and how far each input reached then.
-pub(crate) fn claim_in(log: &mut Log, partition: u32, source: u64) -> (u64, Vec<Position>) {
-    let mut bytes = Vec::new();
-    let claim = Claim { partition, nonce: source, at: EpochMs(0), owner: "sim".into() };
-    claim.encode(&mut bytes).expect("a claim fits its limit");
-    let number = log.append_to(Topic::Evidence, partition, bytes.into());
-    (number, log.ends(partition))
 }
 
 /// The machines of an owner that begins from `kept`.

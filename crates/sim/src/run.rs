@@ -70,6 +70,9 @@ const CAPPED_ONE_IN: u64 = 8;
 /// Their limits.
 const SMALL: Caps = Caps { reports: 2, candidates: 2 };
 
+/// In one world in so many the log forgets, and an owner its state, between what is decided and what comes late: rare where only chance leads to it.
+const FORGETFUL_ONE_IN: u64 = 4;
+
 /// Lines of a story that a failure tells by itself; `--seed` tells all.
 const LAST_LINES: usize = 40;
 
@@ -110,9 +113,10 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> Told {
     // Not drawn, so that the other worlds are what they were.
     let is_capped = seed % CAPPED_ONE_IN == CAPPED_ONE_IN - 2;
     let caps = if is_capped { SMALL } else { Caps::default() };
+    let is_forgetful = seed % FORGETFUL_ONE_IN == 1;
     let mut running = Running::new(world, swarm, rng, (caps, bug));
     running.story.splice(0..0, opening);
-    let ended = running.live();
+    let ended = running.live(is_forgetful);
     let ended = ended.and_then(|()| judged(&mut running));
     let ended = ended.and_then(|mut summary| {
         let swept = rolls::run(&mut running.rng, bug)?;
@@ -138,6 +142,7 @@ fn judged(running: &mut Running) -> Result<Summary, String> {
         let named = recorded.reports.iter().map(|it| (it.key.advertiser.0, it.key.order.to_string()));
         running.tables.agree(&named.collect())?;
     }
+    running.note_late_news();
     let mut coverage = running.coverage();
     coverage.note_many(Hit::UnansweredRecorded, recorded.unanswered);
     coverage.note_many(Hit::AnsweredLostWithPower, recorded.lost.min(running.released));

@@ -17,6 +17,7 @@ use crate::{
     log::Log,
     machine::Machine,
     owner::Owner,
+    rebuilds::Rebuilt,
     rng::Rng,
     roller::Roller,
     shipper::Shipper,
@@ -69,6 +70,8 @@ pub(crate) struct Running {
     pub(crate) step: u64,
     /// Until when the log and the engine are away.
     pub(crate) away_until: [u64; 2],
+    /// What facts had told when a rebuild was done.
+    pub(crate) rebuilt: Vec<Rebuilt>,
     /// The old part of the world is settled.
     pub(crate) is_old_settled: bool,
     /// Promises that a fault was allowed to break.
@@ -135,6 +138,7 @@ impl Running {
             claims: 0,
             step: 0,
             away_until: [0, 0],
+            rebuilt: Vec::new(),
             is_old_settled: false,
             released: 0,
             hits: Coverage::default(),
@@ -151,7 +155,7 @@ impl Running {
     pub(crate) fn claimed(&mut self, partition: u32, kept: Kept) -> Option<Owner> {
         let root = self.spool_root();
         self.claims += 1;
-        let inputs = (&mut self.log, root.as_deref());
+        let inputs = (&mut self.log, root.as_deref(), self.tables.note_of(partition));
         Owner::claim(partition, kept, self.published, self.claims, inputs, (self.caps, self.bug)).ok()
     }
 
@@ -188,8 +192,9 @@ impl Running {
         hits
     }
 
-    /// Faults for a while, then everything until nothing moves; the old part of the world first.
-    pub(crate) fn live(&mut self) -> Result<(), String> {
+    /// Faults for a while, then everything until nothing moves; the old part of the world first. Where the log `forgets`, a part of
+    /// the rest is only in facts when the other part comes.
+    pub(crate) fn live(&mut self, forgets: bool) -> Result<(), String> {
         if !self.old.is_empty() {
             let new = std::mem::replace(&mut self.inputs, std::mem::take(&mut self.old));
             self.suffer()?;
@@ -201,6 +206,9 @@ impl Running {
             self.is_old_settled = true;
             self.inputs = new;
             self.tell("long afterwards");
+        }
+        if forgets {
+            self.lose_what_the_log_forgets()?;
         }
         self.suffer()?;
         self.zombies.clear();
@@ -235,7 +243,7 @@ impl Running {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         let Some(catalog) = self.catalogs.get(self.published) else { return };
         let from = catalog.effective_at.0;
         self.published += 1;
@@ -312,7 +320,7 @@ impl Running {
         Ok(())
     }
 
-    fn owner_step(&mut self) -> Result<(), String> {
+    pub(crate) fn owner_step(&mut self) -> Result<(), String> {
         let index = self.rng.index(self.owners.len());
         let mut owner = self.owners.swap_remove(index);
         let turned = self.turn(&mut owner);

@@ -39,7 +39,8 @@ impl Running {
     /// One round of everybody; false when nothing moved.
     fn round(&mut self, awake_percent: u64) -> Result<bool, String> {
         let mut moved = false;
-        while let Some(input) = self.inputs.pop_front() {
+        // Each is tried once: an edge that waits for a sync takes no more before it.
+        for input in std::mem::take(&mut self.inputs) {
             let again = self.machine.take(input, &mut self.ledger)?;
             self.inputs.extend(again);
             moved = true;
@@ -78,6 +79,10 @@ impl Running {
     }
 
     fn drain_owner(&mut self, owner: &mut Owner) -> Result<bool, String> {
+        if owner.is_rebuilding() {
+            self.rebuild_turn(owner, 100);
+            return Ok(true);
+        }
         let mut moved = false;
         // Topics are chosen by chance, so that none is known to be at its end before some tries.
         for _ in 0..16 {
@@ -96,6 +101,7 @@ impl Running {
         while self.sink(owner)? {}
         while owner.produce(&mut self.log, false) {}
         self.commit(owner)?;
+        self.note_beside_facts(owner);
         Ok(moved || looked_at > 0 || !owner.is_live())
     }
 

@@ -60,6 +60,10 @@ impl Running {
     /// One step of an owner, whichever, and what must hold after it.
     pub(crate) fn turn(&mut self, owner: &mut Owner) -> Result<Turned, String> {
         let mut turned = Turned::default();
+        if owner.is_rebuilding() {
+            self.rebuild_turn(owner, owner.learn_percent);
+            return Ok(turned);
+        }
         match self.chosen() {
             Choice::Read => turned.is_refused = owner.read(&self.log, &mut self.rng).is_err(),
             Choice::Send => {
@@ -88,6 +92,7 @@ impl Running {
             Choice::Expire => {}
         }
         turned.has_committed = self.commit(owner)?;
+        self.note_beside_facts(owner);
         if owner.fates_add_up() { Ok(turned) } else { Err("records met no fate, or two".to_owned()) }
     }
 

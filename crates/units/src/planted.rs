@@ -104,6 +104,10 @@ bugs! {
     NewestHolder "newest-holder",
     /// The end of a hijack window is inside it.
     GuardEnd "guard-end-inside",
+    /// A rebuild from facts does not give timelines the touches.
+    RebuildForgetsTouches "rebuild-forgets-touches",
+    /// What a rebuild from facts has kept half-way counts as all of it.
+    RebuildCommitsHalf "rebuild-commits-half",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

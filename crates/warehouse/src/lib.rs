@@ -16,7 +16,7 @@ mod names;
 mod native;
 mod notes;
 mod quarantine;
-mod recall;
+pub mod recall;
 mod retention;
 mod roller;
 mod rows;

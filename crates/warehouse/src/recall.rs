@@ -13,7 +13,7 @@ use units::{
     AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, VisitorId, WriterId,
 };
 
-use self::reports::{ReportRow, report};
+pub use self::reports::{ReportRow, report};
 use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 
 /// Reports of one block, nearly: the orders are dealt out to as many blocks as that takes. A report takes some 500 bytes here.
@@ -176,8 +176,9 @@ struct Hour {
 const TOUCH_COLUMNS: &str = "event_id, touch_id, visitor_id, toString(kind) AS kind, toString(verdict) AS verdict, partner_id, offer_id, \
     advertiser_id, link_id, toString(country) AS country, toString(device) AS device";
 
-#[derive(Row, Deserialize)]
-struct TouchRow {
+/// A row of `clicks_log`, read by the names of its columns: as much of it as its touch needs.
+#[derive(Debug, Row, Deserialize)]
+pub struct TouchRow {
     event_id: [u8; 16],
     touch_id: [u8; 16],
     visitor_id: u64,
@@ -192,7 +193,7 @@ struct TouchRow {
 }
 
 /// What `Touch::from` makes of the click that this row was written from.
-fn touch(row: &TouchRow) -> Result<Touch, RecallError> {
+pub fn touch(row: &TouchRow) -> Result<Touch, RecallError> {
     let bad = |column, value: &str| RecallError::Row { table: "clicks_log", column, value: value.to_owned() };
     let id = TouchId(row.touch_id);
     Ok(Touch {

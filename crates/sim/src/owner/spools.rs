@@ -4,27 +4,25 @@
 
 use std::{path::Path, time::Duration};
 
-use journal::{PollError, Position, Record, spool};
+use journal::{PollError, Record, spool};
+use pipeline::resume::Beginning;
 
-use super::{Kept, Refused, Road};
+use super::{Begun, Kept, Refused, Road, logs::resumed};
+use crate::clickhouse::Note;
 
 /// Claims by a number of its own, and looks how far the spools reach.
-pub(super) fn begin_spool(
-    root: &Path,
-    kept: &Kept,
-    source: u64,
-) -> Result<(Road, u64, Vec<Position>), Refused> {
-    for Position { stream, next } in spool::beginnings(root).map_err(|_| Refused)? {
-        if kept.positions.get(&stream).copied().unwrap_or(1) < next {
-            return Err(Refused);
-        }
-    }
+pub(super) fn begin_spool(root: &Path, kept: &Kept, source: u64, noted: Note) -> Result<Begun, Refused> {
+    let beginnings = spool::beginnings(root).map_err(|_| Refused)?.into_iter().map(|it| Beginning {
+        stream: it.stream,
+        oldest: it.next,
+        first: 1,
+        is_inner: false,
+    });
+    let resume = resumed(kept, &beginnings.collect::<Vec<_>>(), noted)?;
     let mut reader = spool::Reader::open(root);
-    let positions =
-        kept.positions.iter().map(|(stream, next)| Position { stream: stream.clone(), next: *next });
-    reader.seek(&positions.collect::<Vec<_>>());
+    reader.seek(&resume.positions);
     let barrier = reader.ends().map_err(|_| Refused)?;
-    Ok((Road::Spool(Box::new(reader)), source, barrier))
+    Ok(Begun { road: Road::Spool(Box::new(reader)), number: source, barrier, resume })
 }
 
 pub(super) fn read_spool(reader: &mut spool::Reader, records_max: usize) -> Result<Vec<Record>, Refused> {

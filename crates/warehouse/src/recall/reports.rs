@@ -23,8 +23,9 @@ pub(super) const COLUMNS: &str = "event_id, toUnixTimestamp64Milli(reports_log.r
     toString(new_customer) AS new_customer, delivery, catalog_version, email_id, coupons, offer_id, \
     toUnixTimestamp64Milli(reports_log.checkout_at) AS checkout_at, items, toString(reason) AS reason, toString(refund_kind) AS refund_kind";
 
-#[derive(Row, Deserialize)]
-pub(super) struct ReportRow {
+/// A row of `reports_log`, read by the names of its columns.
+#[derive(Debug, Row, Deserialize)]
+pub struct ReportRow {
     event_id: [u8; 16],
     received_at: i64,
     reported_at: i64,
@@ -56,8 +57,8 @@ pub(super) struct ReportRow {
     refund_kind: String,
 }
 
-/// The inverse of `rows::report`.
-pub(super) fn report(row: ReportRow) -> Result<Report, RecallError> {
+/// The report that this row was written from: the inverse of what a [`crate::Batch`] does.
+pub fn report(row: ReportRow) -> Result<Report, RecallError> {
     let bad =
         |column, value: &str| RecallError::Row { table: "reports_log", column, value: value.to_owned() };
     let click = if !row.click_id.is_empty() {

@@ -81,4 +81,6 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "answer-asker-alone", catchers: &[CUSTOMERS] },
     Plant { bug: "newest-holder", catchers: &[KEYS, WORLDS] },
     Plant { bug: "guard-end-inside", catchers: &[KEYS, WORLDS] },
+    Plant { bug: "rebuild-forgets-touches", catchers: &[WORLDS] },
+    Plant { bug: "rebuild-commits-half", catchers: &[WORLDS] },
 ];

@@ -1,0 +1,193 @@
+//! What a silent owner's machines are told by facts, once what they were made of is gone from the log: plain steps, so that `sim` takes the same.
+//!
+//! In: reports, questions and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in the log, and
+//! what of it to keep. Orders get what their visitors touched from here too, whoever owns those visitors and customers, so that none of them
+//! is decided on less than before. Everything is a union, so a rebuild that is cut off is begun again on top of itself. Not here: reading the facts
+//! (`worker`). Start at [`Rebuild`].
+
+use std::collections::{BTreeSet, HashMap};
+
+use attribution::{CUSTOMER_VISITORS_MAX, Slices, questions};
+use events::{Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use journal::partition_of;
+use units::{
+    CustomerId, EpochMs, Stamp, VisitorId,
+    planted::{Bug, planted},
+};
+
+use crate::{
+    partition::{Dirty, Partition, PartitionError, States},
+    reach::Reach,
+    store::Checkpoint,
+};
+
+/// Which keys are this owner's, and what its orders ask. First all reports are told, then all touches.
+#[derive(Debug)]
+pub struct Rebuild {
+    partition: u32,
+    partitions: u32,
+    touches_from: EpochMs,
+    longest_window_ms: u64,
+    /// What this partition's orders asked, by visitor. As large as what a partition that owned all these visitors keeps in memory anyway.
+    asked: HashMap<VisitorId, Vec<Asked>>,
+    /// Whom orders know to be whose, and who of this partition's orders asked about it.
+    customers: HashMap<CustomerId, Customer>,
+}
+
+#[derive(Debug, Default)]
+struct Customer {
+    /// One more than are followed, at most.
+    visitors: BTreeSet<VisitorId>,
+    asked: Vec<Asked>,
+}
+
+#[derive(Debug, Clone)]
+struct Asked {
+    order: OrderKey,
+    from: EpochMs,
+    to: EpochMs,
+}
+
+impl Rebuild {
+    /// Of one of so many partitions. Touches before `touches_from` are in no window any more that a report may still come for;
+    /// `longest_window_ms` is that of all versions of the catalog there were at the claim: how far an order asks back is theirs to say.
+    #[must_use]
+    pub fn new(partition: u32, partitions: u32, touches_from: EpochMs, longest_window_ms: u64) -> Self {
+        Self {
+            partition,
+            partitions,
+            touches_from,
+            longest_window_ms,
+            asked: HashMap::new(),
+            customers: HashMap::new(),
+        }
+    }
+
+    /// Whether a key as the log has it is this partition's.
+    #[must_use]
+    pub fn owns(&self, key: &[u8]) -> bool {
+        partition_of(key, self.partitions) == self.partition
+    }
+
+    /// Reports of anybody's orders, all of an order together.
+    pub fn reports<S: Slices, D: States>(
+        &mut self,
+        reports: &[Report],
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        for order in reports.chunk_by(|left, right| left.key == right.key) {
+            let Some(key) = order.first().map(|it| it.key.clone()) else { continue };
+            let is_ours = self.owns(&key.log_key());
+            for lookup in questions(&key, order, &[], self.longest_window_ms) {
+                self.note(&lookup, is_ours);
+                if self.owns(&lookup.identity.log_key()) {
+                    machines.recall_question(lookup)?;
+                }
+            }
+            for report in order.iter().filter(|_| is_ours) {
+                machines.recall_report(report.clone(), states)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what some order asks; `is_ours` if the order is this owner's.
+    fn note(&mut self, lookup: &Lookup, is_ours: bool) {
+        let asked = || Asked { order: lookup.order.clone(), from: lookup.from, to: lookup.to };
+        match lookup.identity {
+            Identity::Visitor(visitor) if is_ours => self.asked.entry(visitor).or_default().push(asked()),
+            Identity::Visitor(_) => {}
+            Identity::Customer(customer) => {
+                let known = self.customers.entry(customer).or_default();
+                known.visitors.extend(&lookup.visitors);
+                while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
+                    known.visitors.pop_last();
+                }
+                known.asked.extend(is_ours.then(asked));
+            }
+        }
+    }
+
+    /// When all reports are told: tells this partition's orders whom their customers are known by, and notes that they ask about those.
+    pub fn customers<S: Slices, D: States>(
+        &mut self,
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        for (customer, Customer { visitors, asked }) in self.customers.drain() {
+            for Asked { order, .. } in &asked {
+                let identity = Identity::Customer(customer);
+                let visitors = visitors.iter().copied().collect();
+                let known =
+                    Evidence { visitors, ..Evidence::bare(Stamp::default(), order.clone(), identity) };
+                machines.recall_evidence(known, states)?;
+            }
+            if visitors.len() <= CUSTOMER_VISITORS_MAX {
+                for visitor in visitors {
+                    self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left of touches whose clicks were dropped.
+    pub fn candidates<S: Slices, D: States>(
+        &self,
+        candidates: Vec<(OrderKey, Touch)>,
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        for (order, touch) in candidates {
+            if self.owns(&order.log_key()) {
+                machines.recall_evidence(evidence(order, &touch), states)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Touches of anybody's visitors, after all reports.
+    pub fn touches<S: Slices, D: States>(
+        &self,
+        touches: &[Touch],
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        for touch in touches {
+            let identity = Identity::Visitor(touch.visitor);
+            let is_kept = self.touches_from <= touch.at && self.owns(&identity.log_key());
+            if is_kept && !planted(Bug::RebuildForgetsTouches) {
+                machines.recall_touch(touch)?;
+            }
+            for asked in self.asked.get(&touch.visitor).into_iter().flatten() {
+                let is_wanted =
+                    asked.order.advertiser == touch.advertiser && (asked.from..=asked.to).contains(&touch.at);
+                if is_wanted {
+                    machines.recall_evidence(evidence(asked.order.clone(), touch), states)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a block said, without positions: states may leave memory, and whoever finds this rebuild cut off begins it again.
+#[must_use]
+pub fn half_way(reach: &mut Reach, dirty: Dirty, claim: u64, nonce: u64) -> Checkpoint {
+    debug_assert!(!reach.is_live(), "facts are read before anything is said");
+    let mut checkpoint = reach.checkpoint(dirty, claim, nonce, None);
+    if planted(Bug::RebuildCommitsHalf) {
+        checkpoint.positions = reach.positions();
+    }
+    checkpoint
+}
+
+/// One touch as a timeline would answer it. Without a stamp, so that whatever an owner of the timeline says is newer.
+fn evidence(order: OrderKey, touch: &Touch) -> Evidence {
+    Evidence {
+        touches: vec![*touch],
+        partners: vec![touch.partner],
+        ..Evidence::bare(Stamp::default(), order, Identity::Visitor(touch.visitor))
+    }
+}

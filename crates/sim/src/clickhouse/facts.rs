@@ -1,0 +1,72 @@
+//! Facts read back as the inputs they were, by the product's own inverse of its rows; and what owners note beside them.
+//!
+//! In: the tables. Out: reports and touches in blocks, notes. Not here: who rebuilds what from them (`owner`). Start at [`Tables::reports_of`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use events::{Report, Touch};
+use journal::{StreamId, partition_of};
+use units::HOUR_MS;
+use warehouse::recall::{self, ReportRow, TouchRow};
+
+use super::{Row, Tables};
+
+/// How far an owner has read: everything before is in the facts.
+pub(crate) type Note = BTreeMap<StreamId, u64>;
+
+pub(super) fn report(row: &Row) -> Report {
+    let row = row.read::<ReportRow>().expect("the row has the columns of its table");
+    recall::report(row).expect("this build wrote it")
+}
+
+pub(super) fn touch(row: &Row) -> Touch {
+    let row = row.read::<TouchRow>().expect("the row has the columns of its table");
+    recall::touch(&row).expect("this build wrote it")
+}
+
+impl Tables {
+    /// The reports of one of so many blocks, all of an order together.
+    pub(crate) fn reports_of(&self, block: u32, blocks: u32) -> Vec<Report> {
+        let reports = self.reports.values().map(|(_, it)| it);
+        let mut found: Vec<Report> =
+            reports.filter(|it| partition_of(&it.key.log_key(), blocks) == block).cloned().collect();
+        found.sort_by(|left, right| {
+            let of = |it: &Report| (it.received_at, it.origin);
+            left.key.cmp(&right.key).then_with(|| of(left).cmp(&of(right)))
+        });
+        found
+    }
+
+    /// The hours in which there are touches.
+    pub(crate) fn hours(&self) -> BTreeSet<u64> {
+        self.clicks.values().map(|(_, it)| it.touch.at.0 / HOUR_MS).collect()
+    }
+
+    /// The touches of one hour.
+    pub(crate) fn touches_of(&self, hour: u64) -> Vec<Touch> {
+        self.touches().filter(|it| it.at.0 / HOUR_MS == hour).copied().collect()
+    }
+
+    /// All touches.
+    pub(crate) fn touches(&self) -> impl Iterator<Item = &Touch> {
+        self.clicks.values().map(|(_, it)| &it.touch)
+    }
+
+    /// All reports.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.reports.values().map(|(_, it)| it)
+    }
+
+    /// The last note of a partition's owner.
+    pub(crate) fn note_of(&self, partition: u32) -> Note {
+        self.notes.get(&partition).map(|(_, it)| it.clone()).unwrap_or_default()
+    }
+
+    /// Replaces it, unless it is of a later claim: an owner that only seemed dead has older positions.
+    pub(crate) fn set_note(&mut self, partition: u32, claim: u64, note: Note) {
+        let kept = self.notes.entry(partition).or_default();
+        if kept.0 <= claim {
+            *kept = (claim, note);
+        }
+    }
+}
