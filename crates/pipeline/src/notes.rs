@@ -193,6 +193,12 @@ impl Notes {
     }
 }
 
+/// Whether a note is of somebody who claimed the partition later: an owner that only seemed dead must not put its older positions in the
+/// place of newer ones, or the log may have lost what lies between when the next state is lost.
+fn is_of_newer_owner(last: &Note, generation: u8, claim: u64) -> bool {
+    (generation, claim) < (last.generation, last.claim)
+}
+
 /// A note that would hide the loss is not written.
 async fn look_and_note(
     noter: &Noter,
@@ -201,16 +207,33 @@ async fn look_and_note(
     positions: Option<Vec<(String, u64)>>,
 ) -> Result<(), EngineError> {
     let acknowledged = seen.acknowledged.load(Ordering::Acquire);
-    let last = noter.warehouse.note(&noter.source).await?.map_or(0, |it| it.number);
+    let last = noter.warehouse.note(&noter.source).await?.unwrap_or_default();
+    let Noter { generation, claim, nonce, .. } = *noter;
+    let has_newer_owner = is_of_newer_owner(&last, generation, claim);
+    let last = last.number;
     if last < acknowledged && debt == Debt::None {
         seen.went_back.store(true, Ordering::Release);
         return Ok(());
     }
-    let Some(positions) = positions else { return Ok(()) };
-    let Noter { generation, claim, nonce, .. } = *noter;
+    let Some(positions) = positions.filter(|_| !has_newer_owner) else { return Ok(()) };
     let note =
         Note { number: last.max(acknowledged) + 1, generation, claim, nonce, positions, reads_facts: false };
     noter.warehouse.set_note(&noter.source, &note).await?;
     seen.acknowledged.store(note.number, Ordering::Release);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_that_only_seemed_dead_replaces_no_note_of_its_successor() {
+        let last = Note { generation: 2, claim: 7, ..Note::default() };
+        let cases = [(2, 6, true), (2, 7, false), (2, 8, false), (3, 1, false), (1, 9, true)];
+        for (generation, claim, want) in cases {
+            assert_eq!(is_of_newer_owner(&last, generation, claim), want, "{generation} {claim}");
+        }
+        assert!(!is_of_newer_owner(&Note::default(), 1, 0), "nothing was noted yet");
+    }
 }
