@@ -6,7 +6,7 @@
 
 mod ladder;
 
-use catalog::{Catalog, Coupon, Link, Offer, Partner, RuleLevel, RuleLine, Rules, Status};
+use catalog::{AliasOf, Catalog, Coupon, Link, Offer, Partner, RuleLevel, RuleLine, Rules, Status};
 use events::CatalogRecord;
 use serde_json::{Value, json};
 use units::{CatalogVersion, EpochMs, OfferId, PartnerId};
@@ -95,6 +95,31 @@ struct Explained<'a> {
     coupons: Vec<&'a Coupon>,
     /// By number.
     links: Vec<&'a Link>,
+    old_ids: Vec<OldId<'a>>,
+}
+
+/// What another system called one of them; by dialect.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct OldId<'a> {
+    dialect: &'a str,
+    of: AliasOf,
+    old: &'a str,
+    id: u32,
+}
+
+fn old_ids<'a>(catalog: &'a Catalog, offer: &Offer, partner: &Partner, links: &[&Link]) -> Vec<OldId<'a>> {
+    let is_theirs = |of: AliasOf, id: u32| match of {
+        AliasOf::Advertiser => id == offer.advertiser.0,
+        AliasOf::Offer => id == offer.id.0,
+        AliasOf::Partner => id == partner.id.0,
+        AliasOf::Link => links.iter().any(|it| it.id.0 == id),
+    };
+    let all = catalog.dialects.values().flat_map(|dialect| {
+        dialect.aliases.iter().map(|(of, old, id)| OldId { dialect: &dialect.name, of, old, id })
+    });
+    let mut found: Vec<OldId<'_>> = all.filter(|it| is_theirs(it.of, it.id)).collect();
+    found.sort_unstable();
+    found
 }
 
 /// Proposes the nearest numbers there are.
@@ -139,7 +164,8 @@ impl<'a> Explained<'a> {
         let mut links: Vec<&Link> = catalog.links.values().collect();
         links.retain(|it| (it.partner, it.offer) == (partner.id, offer.id));
         links.sort_unstable_by_key(|it| it.id);
-        Ok(Self { catalog, offer, partner, rules, rule_lines, coupons, links })
+        let old_ids = old_ids(catalog, offer, partner, &links);
+        Ok(Self { catalog, offer, partner, rules, rule_lines, coupons, links, old_ids })
     }
 
     /// Why no link of theirs leads to the shop; empty where they do.
@@ -165,7 +191,7 @@ impl<'a> Explained<'a> {
         let advertiser = catalog.advertisers.get(&offer.advertiser);
         let rule =
             |it: &RuleLine| json!({"key": it.key.as_str(), "value": it.value, "level": it.level.as_str()});
-        json!({
+        let mut said = json!({
             "event": "catalog_explain", "at": at.to_string(),
             "version": catalog.version.0, "effective_at": catalog.effective_at.to_string(),
             "next": next.map(|(version, at)| json!({"version": version.0, "effective_at": at.to_string()})),
@@ -177,7 +203,13 @@ impl<'a> Explained<'a> {
             "keys": ladder::steps(&self.rules).iter().map(ladder::Step::as_json).collect::<Vec<_>>(),
             "coupons": self.coupons.iter().map(|it| json!({"code": it.code, "exclusive": it.exclusive})).collect::<Vec<_>>(),
             "links": self.links.iter().map(|it| json!({"id": it.id.0, "code": it.code, "status": word(it.status)})).collect::<Vec<_>>(),
-        })
+        });
+        let old_id =
+            |it: &OldId<'_>| json!({"dialect": it.dialect, "of": it.of.as_str(), "old": it.old, "id": it.id});
+        if let (false, Some(said)) = (self.old_ids.is_empty(), said.as_object_mut()) {
+            said.insert("old_ids".to_owned(), self.old_ids.iter().map(old_id).collect());
+        }
+        said
     }
 
     fn show(&self, next: Option<(CatalogVersion, EpochMs)>, output: Output) {
@@ -230,6 +262,15 @@ impl<'a> Explained<'a> {
             output.text("no link of this partner to this offer: add a [[link]]");
         } else {
             output.table(&["link", "code", "status"], &self.links.iter().map(link).collect::<Vec<_>>());
+        }
+        if !self.old_ids.is_empty() {
+            let row = |it: &OldId<'_>| {
+                vec![it.old.to_owned(), it.dialect.to_owned(), format!("{} {}", it.of.as_str(), it.id)]
+            };
+            output.table(
+                &["old id", "dialect", "stands for"],
+                &self.old_ids.iter().map(row).collect::<Vec<_>>(),
+            );
         }
     }
 }
@@ -286,6 +327,57 @@ mod tests {
             all,
             "its offers next to that are 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, and there are 89 more"
         );
+    }
+
+    const PROGRAM: &str = r#"
+[[advertiser]]
+id = 1
+name = "A"
+[[offer]]
+id = 10
+advertiser = 1
+name = "O"
+destination = "https://shop.example/"
+[[partner]]
+id = 100
+name = "P"
+[[partner]]
+id = 101
+name = "Q"
+[[link]]
+id = 1000
+code = "tea"
+partner = 100
+offer = 10
+[[dialect]]
+name = "tune"
+[[alias]]
+dialect = "tune"
+old = "2002"
+partner = 100
+[[alias]]
+dialect = "tune"
+old = "2003"
+partner = 101
+[[alias]]
+dialect = "tune"
+old = "spring"
+link = 1000
+"#;
+
+    #[test]
+    fn old_ids_are_those_of_the_offer_the_partner_and_their_links() {
+        let catalog = catalog::parse(&[("a.toml", PROGRAM)]).unwrap();
+        let said = |partner| {
+            let explained = Explained::of(&catalog, OfferId(10), PartnerId(partner)).ok().unwrap();
+            explained.as_json(EpochMs(0), None)["old_ids"].clone()
+        };
+        let want = json!([
+            {"dialect": "tune", "of": "partner", "old": "2002", "id": 100},
+            {"dialect": "tune", "of": "link", "old": "spring", "id": 1000},
+        ]);
+        assert_eq!(said(100), want);
+        assert_eq!(said(101), json!([{"dialect": "tune", "of": "partner", "old": "2003", "id": 101}]));
     }
 
     #[test]
