@@ -4,7 +4,7 @@
 //! and its rows. The peer starts from columns in memory, decoded and typed, and finds each order's latest valid
 //! click and whether it is within the window: less work, and what people do without us. Both must credit the same orders.
 
-mod files;
+pub(crate) mod files;
 pub(crate) mod ours;
 mod peer;
 pub(crate) mod world;

@@ -13,6 +13,7 @@ mod report;
 mod restart;
 mod row;
 mod sink;
+mod touches;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ enum Bench {
     Report,
     /// A pipeline's restart with 10 M visitors, from its checkpoint and from the log
     Restart,
+    /// A click's cost and a question's while the window fills to 100 million clicks: 6.4 GB in the folder for temporary files
+    Touches,
     /// A server of a measurement
     #[command(subcommand, hide = true)]
     Serve(redirect::Serve),
@@ -67,13 +70,14 @@ enum Bench {
 type Run = fn(f64) -> Result<Vec<Row>>;
 
 /// What `cargo xtask bench` measures.
-const BENCHES: [Run; 6] = [
+const BENCHES: [Run; 7] = [
     |scale| redirect::run(&redirect::Options::default(), scale),
     |scale| attribution::run(&attribution::Options::default(), scale),
     sink::run,
     freshness::run,
     report::run,
     restart::run,
+    touches::run,
 ];
 
 fn main() -> Result<ExitCode> {
@@ -86,6 +90,7 @@ fn main() -> Result<ExitCode> {
         Some(Bench::Freshness) => rows = freshness::run(cli.scale)?,
         Some(Bench::Report) => rows = report::run(cli.scale)?,
         Some(Bench::Restart) => rows = restart::run(cli.scale)?,
+        Some(Bench::Touches) => rows = touches::run(cli.scale)?,
         Some(Bench::Serve(what)) => {
             redirect::serve(what)?;
             return Ok(ExitCode::SUCCESS);

@@ -7,13 +7,13 @@ use tempfile::TempDir;
 
 /// The slices in order; none is ever dropped here.
 #[derive(Debug)]
-pub(super) struct FileSlices {
+pub(crate) struct FileSlices {
     folder: TempDir,
     files: Vec<(File, u64)>,
 }
 
 impl FileSlices {
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self { folder: tempfile::tempdir()?, files: Vec::new() })
     }
 

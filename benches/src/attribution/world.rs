@@ -16,9 +16,9 @@ const START: u64 = 1_767_225_600_000;
 const MONTH_MS: u64 = 30 * DAY_MS;
 /// A click earns an order for a week, so that some are too old.
 pub(super) const WINDOW_MS: u64 = 7 * DAY_MS;
-pub(super) const PARTNERS: u32 = 40;
-pub(super) const OFFER: OfferId = OfferId(10);
-pub(super) const SHOP: AdvertiserId = AdvertiserId(1);
+pub(crate) const PARTNERS: u32 = 40;
+pub(crate) const OFFER: OfferId = OfferId(10);
+pub(crate) const SHOP: AdvertiserId = AdvertiserId(1);
 /// Of five clicks so many are a new visitor's.
 pub(crate) const NEW_VISITORS: u64 = 2;
 /// The others are of one of the latest so many.
@@ -35,10 +35,14 @@ pub(crate) struct World {
 }
 
 /// Numbers from a seed (splitmix64).
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let a = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -52,12 +56,12 @@ impl Random {
 
 /// The `index`th visitor's id.
 fn visitor(index: u64) -> VisitorId {
-    VisitorId(Random(index).next())
+    VisitorId(Random::new(index).next())
 }
 
 /// Of five clicks, `new_visitors` are a new visitor's.
 pub(crate) fn make(clicks: u64, orders: u64, new_visitors: u64) -> World {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut mint = ClickMint::new(ClickKey::new(0, b"benches"), 1);
     let mut world = World { log: Vec::new(), clicks: Vec::new(), orders: Vec::new() };
     let mut coming: BinaryHeap<Reverse<(u64, u64, ClickId)>> = BinaryHeap::new();
