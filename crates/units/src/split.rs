@@ -12,10 +12,15 @@ use crate::{
 /// opposite is.
 #[must_use]
 pub fn split(whole: i64, weights: &[u64]) -> Vec<i64> {
-    let sum: u128 = weights.iter().map(|it| u128::from(*it)).sum();
-    if sum == 0 {
+    let mut taking = weights.iter().filter(|it| **it > 0);
+    if taking.next().is_none() {
         return vec![0; weights.len()];
     }
+    // Nearly every order is one touch's.
+    if taking.next().is_none() {
+        return weights.iter().map(|it| if *it > 0 { whole } else { 0 }).collect();
+    }
+    let sum: u128 = weights.iter().map(|it| u128::from(*it)).sum();
     let size = u128::from(whole.unsigned_abs());
     // Both factors are below 2^64.
     let products = || weights.iter().map(|it| u128::from(*it) * size);
