@@ -221,7 +221,10 @@ async fn in_dialect(worker: &Worker, peer: IpAddr, request: Request<Incoming>, a
         worker.counters.count(Outcome::Served);
         return reply::not_yet();
     }
-    reports::in_dialect(worker, request, asked).await
+    match reports::not_by_head(worker, &request) {
+        Some(refusal) => refusal,
+        None => reports::in_dialect(worker, request, asked).await,
+    }
 }
 
 fn click_of<'a>(
@@ -305,7 +308,10 @@ async fn pixel(worker: &Worker, peer: IpAddr, request: &Request<Incoming>) -> Re
         return reply::not_yet();
     }
     if !crate::query::names_a_link(visit.query) {
-        return reports::pixel(worker, request).await;
+        return match reports::not_by_head(worker, request) {
+            Some(refusal) => refusal,
+            None => reports::pixel(worker, request).await,
+        };
     }
     let done = settled(worker, follow(worker, &visit, None)).await;
     worker.counters.count(done.outcome);

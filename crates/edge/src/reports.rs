@@ -41,7 +41,10 @@ pub(crate) async fn handle(worker: &Worker, _peer: IpAddr, request: Request<Inco
     let is_post = *request.method() == Method::POST;
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let reply = match path {
-        "/postback" => postback(worker, request).await,
+        "/postback" => match not_by_head(worker, &request) {
+            Some(refusal) => return refusal,
+            None => postback(worker, request).await,
+        },
         "/v1/reports" if is_post => batch(worker, request, Purpose::Record).await,
         "/v1/reports/check" if is_post => batch(worker, request, Purpose::Check).await,
         _ => match path.strip_prefix("/hooks/").and_then(|it| it.split_once('/')) {
@@ -62,6 +65,18 @@ pub(crate) async fn handle(worker: &Worker, _peer: IpAddr, request: Request<Inco
     };
     // A chunked body beside a length is read by its chunks; whoever reads it otherwise must not share the connection (RFC 9112, 6.3).
     if is_chunked { reply::closing(reply) } else { reply }
+}
+
+/// Who asks for the head alone looks whether something is there, as monitors and link checkers do: that reports nothing.
+pub(crate) fn not_by_head(worker: &Worker, request: &Request<Incoming>) -> Option<Reply> {
+    if *request.method() != Method::HEAD {
+        return None;
+    }
+    worker.counters.count(Outcome::BadRequest);
+    Some(reply::closing(reply::text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "a report is sent by GET or POST\n".to_owned(),
+    )))
 }
 
 /// What reports are read with, for one request.

@@ -140,6 +140,17 @@ fn refusals_have_stable_codes_and_record_nothing() {
     assert!(edge.spooled().records.is_empty());
 }
 
+/// Monitors and link checkers ask for the head of any URL that they come by.
+#[test]
+fn who_asks_for_the_head_alone_reports_nothing() {
+    let edge = start();
+    for target in ["/postback?order_id=1&amount=5", "/p.gif?advertiser=1&order_id=A-1&amount=5"] {
+        let answer = edge.send("HEAD", target, &[TOKEN], b"");
+        assert_eq!((answer.status, answer.body.as_str()), (405, ""), "{target}");
+    }
+    assert!(edge.spooled().records.is_empty());
+}
+
 #[test]
 fn a_short_answer_is_given_where_it_is_asked_for() {
     let edge = start();
