@@ -13,7 +13,7 @@ use support::{Answer, NOW, Running, mint, start};
 type Row<'a> = (&'a str, &'a str, &'a str);
 
 /// `CLICK` stands for an id of ours, `TWICE` for the same one with a letter encoded twice over. Values are as they stand in the raw query.
-const ROWS: [Row<'static>; 47] = [
+const ROWS: [Row<'static>; 49] = [
     ("all is well", "order_id=A-1&amount=12.50&click_id=CLICK&coupon=SAVE", "A-1 12.50 click coupon=SAVE"),
     // Macros.
     ("a macro as order id", "order_id={order_id}", "422 order_id_unfilled"),
@@ -51,6 +51,8 @@ const ROWS: [Row<'static>; 47] = [
     ("a point between thousands", "order_id=A&amount=1.234,56", "A 1234.56"),
     ("a comma before three digits", "order_id=A&amount=1,234", "A 1234.00"),
     ("the same in a currency of three decimals", "order_id=A&amount=1,234&currency=KWD", "A 1.234"),
+    ("a point before three digits", "order_id=A&amount=5.999", "422 amount_decimals"),
+    ("a point before three digits that end in nothing", "order_id=A&amount=49.950", "A 49.95"),
     ("blanks between thousands", "order_id=A&amount=1%20234.56", "422 amount_invalid"),
     ("cents twice", "order_id=A&amount=12,50,70", "422 amount_invalid"),
     // Names.

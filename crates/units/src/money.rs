@@ -146,8 +146,9 @@ impl Money {
     /// The greatest amount of one order, in minor units: a sum of nine million such orders still fits 64 bits.
     pub const MINOR_MAX: i64 = 1_000_000_000_000;
 
-    /// Reads a decimal amount: `12`, `12.5`, `12,50`, `1,234.56`, `1.234,56`, a sign, blanks around. A single comma or point with exactly
-    /// three digits behind it is a grouping mark (`1,234`), unless the currency has three decimals.
+    /// Reads a decimal amount: `12`, `12.5`, `12,50`, `1,234.56`, `1.234,56`, a sign, blanks around. A single comma with exactly three digits
+    /// behind it is a grouping mark (`1,234`), unless the currency has three decimals. A single point never is: programs and JSON write
+    /// decimals with it, and `5.999` must not become six thousand.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let text = text.trim();
         let (negative, digits) = match text.as_bytes().first() {
@@ -180,8 +181,15 @@ fn split_decimal(digits: &str, decimals: u8) -> Result<(String, &str), MoneyErro
     };
     let other = if mark == "." { ',' } else { '.' };
     let mark = if mark == "." { '.' } else { ',' };
-    if tail.len() == 3 && !head.contains(other) && decimals != 3 && head != "0" && !head.is_empty() {
-        // `1,234` and `1,234,567`: every mark groups.
+    let may_group = mark == ',' || marks_before > 0;
+    if tail.len() == 3
+        && may_group
+        && !head.contains(other)
+        && decimals != 3
+        && head != "0"
+        && !head.is_empty()
+    {
+        // `1,234`, `1,234,567` and `1.234.567`: every mark groups.
         return if grouped(digits, mark) {
             Ok((digits.replace(mark, ""), ""))
         } else {
@@ -251,7 +259,12 @@ mod tests {
             ("1.234,56", "EUR", Ok(123_456)),
             ("1,234", "USD", Ok(123_400)),
             ("1,234,567", "USD", Ok(123_456_700)),
+            ("1.234.567", "EUR", Ok(123_456_700)),
             ("0.125", "USD", Err(MoneyError::TooManyDecimals { allowed: 2 })),
+            ("5.999", "EUR", Err(MoneyError::TooManyDecimals { allowed: 2 })),
+            ("-3.005", "EUR", Err(MoneyError::TooManyDecimals { allowed: 2 })),
+            ("1.234", "JPY", Err(MoneyError::TooManyDecimals { allowed: 0 })),
+            ("49.950", "EUR", Ok(4_995)),
             ("12.500", "KWD", Ok(12_500)),
             ("1200", "JPY", Ok(1_200)),
             ("12.00", "JPY", Ok(12)),

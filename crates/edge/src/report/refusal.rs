@@ -88,7 +88,7 @@ refusals! {
     /// Before the year 2000: a clock that was never set.
     TimeOutOfRange UNPROCESSABLE_ENTITY "time_out_of_range" "the time is before the year 2000",
     /// No word or number we know.
-    StatusUnknown UNPROCESSABLE_ENTITY "status_unknown" "the status is none of pending, approved, rejected, refunded and their aliases",
+    StatusUnknown UNPROCESSABLE_ENTITY "status_unknown" "the status is none of pending, approved, rejected, refunded, chargeback and their aliases",
     /// Above its limit.
     ValueTooLong UNPROCESSABLE_ENTITY "value_too_long" "a value is longer than its limit",
     /// Missing, not a number, or further from now than [`super::signature::TOLERANCE_SECONDS`].

@@ -101,8 +101,14 @@ pub(crate) fn values(kafka: &KafkaSettings, topic: &str, partitions: i32) -> Vec
     let stream = |partition| StreamId::Topic { topic: topic.into(), partition };
     let oldest: Vec<_> =
         (0..partitions).map(|partition| Position { stream: stream(partition), next: 0 }).collect();
-    source.seek(&oldest).unwrap();
-    let total: u64 = source.ends().unwrap().iter().map(|end| end.next).sum();
+    // A leader that was just elected does not know its end yet (KIP-207).
+    eventually("the leaders know where they end", || source.seek(&oldest).is_ok());
+    let mut total = 0;
+    eventually("the leaders say where they end", || {
+        let ends = source.ends();
+        total = ends.iter().flatten().map(|end| end.next).sum();
+        ends.is_ok()
+    });
     let mut values = Vec::new();
     eventually("the topic is read", || {
         let records = source.poll(1000, Duration::from_millis(200)).unwrap();
