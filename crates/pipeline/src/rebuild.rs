@@ -30,7 +30,7 @@ pub struct Rebuild {
     longest_window_ms: u64,
     /// What this partition's orders asked, by visitor. As large as what a partition that owned all these visitors keeps in memory anyway.
     asked: HashMap<VisitorId, Vec<Asked>>,
-    /// Whom orders know to be whose, and who of this partition's orders asked about it.
+    /// Whom orders know to be whose, and who asked about it.
     customers: HashMap<CustomerId, Customer>,
 }
 
@@ -38,7 +38,10 @@ pub struct Rebuild {
 struct Customer {
     /// One more than are followed, at most.
     visitors: BTreeSet<VisitorId>,
+    /// This partition's orders.
     asked: Vec<Asked>,
+    /// Other partitions' orders that may still be told of touches of visitors here.
+    elsewhere: Vec<Asked>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ struct Asked {
     order: OrderKey,
     from: EpochMs,
     to: EpochMs,
+    at: EpochMs,
 }
 
 impl Rebuild {
@@ -94,7 +98,9 @@ impl Rebuild {
 
     /// Notes what some order asks; `is_ours` if the order is this owner's.
     fn note(&mut self, lookup: &Lookup, is_ours: bool) {
-        let asked = || Asked { order: lookup.order.clone(), from: lookup.from, to: lookup.to };
+        let &Lookup { from, to, at, .. } = lookup;
+        let asked = || Asked { order: lookup.order.clone(), from, to, at };
+        let may_be_told = self.touches_from <= to;
         match lookup.identity {
             Identity::Visitor(visitor) if is_ours => self.asked.entry(visitor).or_default().push(asked()),
             Identity::Visitor(_) => {}
@@ -104,18 +110,23 @@ impl Rebuild {
                 while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
                     known.visitors.pop_last();
                 }
-                known.asked.extend(is_ours.then(asked));
+                if is_ours {
+                    known.asked.push(asked());
+                } else if may_be_told {
+                    known.elsewhere.push(asked());
+                }
             }
         }
     }
 
-    /// When all reports are told: tells this partition's orders whom their customers are known by, and notes that they ask about those.
+    /// When all reports are told: tells this partition's orders whom their customers are known by, and notes that they ask about those. So do other
+    /// partitions' orders, whose owners have asked long ago and will not do so again.
     pub fn customers<S: Slices, D: States>(
         &mut self,
         machines: &mut Partition<S>,
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
-        for (customer, Customer { visitors, asked }) in self.customers.drain() {
+        for (customer, Customer { visitors, asked, elsewhere }) in std::mem::take(&mut self.customers) {
             for Asked { order, .. } in &asked {
                 let identity = Identity::Customer(customer);
                 let visitors = visitors.iter().copied().collect();
@@ -125,6 +136,12 @@ impl Rebuild {
             }
             if visitors.len() <= CUSTOMER_VISITORS_MAX {
                 for visitor in visitors {
+                    let identity = Identity::Visitor(visitor);
+                    if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
+                        for it in &elsewhere {
+                            machines.recall_question(it.about(identity))?;
+                        }
+                    }
                     self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
                 }
             }
@@ -169,6 +186,14 @@ impl Rebuild {
             }
         }
         Ok(())
+    }
+}
+
+impl Asked {
+    /// As its order asks about a visitor whom a customer led to.
+    fn about(&self, identity: Identity) -> Lookup {
+        let Self { order, from, to, at } = self.clone();
+        Lookup { stamp: Stamp::default(), identity, order, from, to, at, visitors: Vec::new() }
     }
 }
 

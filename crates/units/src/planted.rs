@@ -108,6 +108,8 @@ bugs! {
     RebuildForgetsTouches "rebuild-forgets-touches",
     /// What a rebuild from facts has kept half-way counts as all of it.
     RebuildCommitsHalf "rebuild-commits-half",
+    /// A rebuild from facts does not give timelines the questions of orders elsewhere that customers led there.
+    RebuildForgetsFollowed "rebuild-forgets-followed",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

@@ -27,6 +27,7 @@ const READER: Catcher = Catcher { target: "journal", filter: "spool::reader" };
 const WINDOW: Catcher = Catcher { target: "journal", filter: "shipper::window" };
 const REACH: Catcher = Catcher { target: "pipeline", filter: "reach" };
 const PLACES: Catcher = Catcher { target: "pipeline", filter: "partition" };
+const RECALLED: Catcher = Catcher { target: "pipeline::recalled", filter: "" };
 const ROLLER: Catcher = Catcher { target: "warehouse", filter: "roller" };
 const WRITES: Catcher = Catcher { target: "warehouse", filter: "tests::faults" };
 const MACHINES: Catcher = Catcher { target: "attribution::machines", filter: "every_history" };
@@ -83,4 +84,5 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "guard-end-inside", catchers: &[KEYS, WORLDS] },
     Plant { bug: "rebuild-forgets-touches", catchers: &[WORLDS] },
     Plant { bug: "rebuild-commits-half", catchers: &[WORLDS] },
+    Plant { bug: "rebuild-forgets-followed", catchers: &[RECALLED] },
 ];
