@@ -1,5 +1,9 @@
 //! What the machines keep: states' bytes, memory that is dropped, limits, and when something is said.
 
+#[path = "states/answers.rs"]
+mod answers;
+#[path = "states/left_out.rs"]
+mod left_out;
 mod world;
 
 use std::sync::Arc;
@@ -9,6 +13,7 @@ use attribution::{
     SliceOptions, StateError, Timelines, TouchStore, VISITORS_MAX, cap_touches,
 };
 use events::{Decision, Evidence, Identity, Lookup, Report, Touch};
+use left_out::{forgetful, scattered};
 use proptest::{collection::vec, prelude::*};
 use units::{EpochMs, QUARTER_MS, Quarter, Stamp, VisitorId};
 use world::*;
@@ -222,113 +227,6 @@ fn another_visitor_of_an_order_is_asked_too() {
 }
 
 #[test]
-fn timelines_answer_what_was_asked_and_again_when_it_grows() {
-    let mut timelines = timelines(5);
-    let mut out = Vec::new();
-    timelines.on_click(&click(T - 5, 1, 7, 1), &mut out).unwrap();
-    timelines.speak(&mut out).unwrap();
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
-    assert_eq!((out.len(), out[0].touches.len(), out[0].stamp), (1, 1, stamp(5)));
-
-    out.clear();
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
-    timelines.on_click(&click(T - 5, 1, 7, 1), &mut out).unwrap();
-    timelines.on_click(&click(T - 11, 1, 7, 2), &mut out).unwrap();
-    timelines.on_click(&click(T + 1, 1, 7, 3), &mut out).unwrap();
-    timelines.on_click(&click_on(T - 1, 1, 20, 7, 4), &mut out).unwrap();
-    timelines.on_click(&click(T - 1, 1, 8, 5), &mut out).unwrap();
-    assert_eq!(out, [], "repeats, other times, other shops and other visitors add nothing");
-
-    timelines.on_click(&click(T, 2, 7, 6), &mut out).unwrap();
-    assert_eq!((out[0].touches.len(), out[0].stamp.revision()), (2, 1));
-    assert!(out[0].touches.is_sorted());
-
-    out.clear();
-    timelines.on_lookup(lookup("o", 7, T - 11, T - 5), &mut out).unwrap();
-    assert_eq!(out[0].touches.len(), 3, "the range only widens");
-}
-
-#[test]
-fn an_answer_to_come_waits_for_its_click() {
-    let mut timelines = timelines(5);
-    timelines.speak(&mut Vec::new()).unwrap();
-    let mut out = Vec::new();
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
-    assert_eq!(out, [], "an empty answer adds nothing");
-    timelines.on_click(&click(T - 5, 1, 7, 1), &mut out).unwrap();
-    assert_eq!(out.len(), 1);
-}
-
-#[test]
-fn forgotten_questions_are_deleted_from_disk() {
-    let mut timelines = timelines(5);
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut Vec::new()).unwrap();
-    timelines.on_lookup(lookup("p", 8, T - 10, T + 1), &mut Vec::new()).unwrap();
-    timelines.take_dirty();
-    timelines.expire(EpochMs(T + 1)).unwrap();
-    assert_eq!(timelines.take_dirty(), [(Identity::Visitor(VisitorId(7)), Vec::new())]);
-    assert_eq!(timelines.asked_identities(), 1);
-}
-
-#[test]
-fn an_answer_to_a_question_that_was_forgotten_is_a_newer_revision() {
-    let mut timelines = timelines(5);
-    timelines.speak(&mut Vec::new()).unwrap();
-    let mut out = Vec::new();
-    timelines.on_click(&click(T - 5, 1, 7, 1), &mut out).unwrap();
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
-    timelines.expire(EpochMs(T + 1)).unwrap();
-    assert_eq!((out.len(), timelines.asked_identities()), (1, 0));
-    timelines.on_lookup(lookup("o", 7, T - 10, T), &mut out).unwrap();
-    assert_eq!(out.len(), 1, "the same answer is not given twice");
-    timelines.on_click(&click(T - 4, 1, 7, 2), &mut out).unwrap();
-    assert_eq!((out.len(), out[1].stamp), (2, stamp(5).with_revision(1)));
-}
-
-/// Far more than the smallest table of bits has room for, before and after a restart.
-#[test]
-fn every_visitor_asked_about_is_answered_however_many_there_are() {
-    let mut before = timelines(5);
-    for visitor in 0..3_000 {
-        before.on_lookup(lookup("o", visitor, T - 10, T), &mut Vec::new()).unwrap();
-    }
-    let mut after = timelines(6);
-    for (identity, state) in before.take_dirty() {
-        after.restore(identity, &state).unwrap();
-    }
-    for mut machine in [before, after] {
-        machine.speak(&mut Vec::new()).unwrap();
-        let clicks: Vec<_> = (0..6_000).map(|it| click(T - 5, 1, it, it + 1)).collect();
-        let mut out = Vec::new();
-        machine.on_clicks(&clicks, &mut out).unwrap();
-        let answered: Vec<_> = out.iter().map(|it| it.identity).collect();
-        let asked: Vec<_> = (0..3_000).map(|it| Identity::Visitor(VisitorId(it))).collect();
-        assert_eq!(answered, asked);
-    }
-}
-
-#[test]
-fn an_answer_is_capped_and_still_names_every_partner() {
-    let mut timelines = timelines(5);
-    timelines.speak(&mut Vec::new()).unwrap();
-    let count = u64::try_from(EVIDENCE_TOUCHES_MAX).unwrap() + 5;
-    for it in 0..count {
-        let partner = if it == 3 { 2 } else { 1 };
-        timelines.on_click(&click(T + it, partner, 7, it + 1), &mut Vec::new()).unwrap();
-    }
-    let mut out = Vec::new();
-    timelines.on_lookup(lookup("o", 7, T, T + count), &mut out).unwrap();
-    let answer = &out[0];
-    assert_eq!(answer.touches.len(), EVIDENCE_TOUCHES_MAX);
-    assert_eq!((answer.touches[0].at.0, answer.touches[1].at.0), (T, T + 6));
-    assert_eq!(answer.partners.len(), 2);
-    // At its limit it is far below a message of the log.
-    let mut bytes = Vec::new();
-    answer.clone().encode(&mut bytes).unwrap();
-    assert!(bytes.len() < 128 * 1024, "{} bytes", bytes.len());
-}
-
-#[test]
 fn an_order_asks_about_so_many_visitors_and_no_more() {
     let mut orders = speaking(9);
     let mut out = Vec::new();
@@ -373,102 +271,6 @@ proptest! {
         let parts = [capped(set(&a)), capped(set(&b))].concat();
         prop_assert_eq!(capped(parts), capped([set(&a), set(&b)].concat()));
     }
-}
-
-/// Machines that keep the first and the latest report and weigh one touch.
-fn forgetful(claim: u64) -> Orders {
-    let mut orders = Orders::with_caps(stamp(claim), Caps { reports: 2, candidates: 1 });
-    orders.on_catalog(Arc::new(catalog(1, 0, WINDOW_MS)), &mut Vec::new());
-    orders.speak(&mut Vec::new());
-    orders
-}
-
-/// Reports whose middle ones are left out: each names a quarter that no other does, and a click that corrects its time into one more.
-fn scattered() -> Vec<Report> {
-    let quarter = |it: u64| T + it * QUARTER_MS;
-    let by = |it: u32, report: Report| report.by(click_id(quarter(it.into()) + 1, 1, 10, 7, it));
-    vec![
-        report("o", quarter(40), 1),
-        by(21, report("o", quarter(41), 2).said_at(quarter(20))),
-        by(11, report("o", quarter(42), 3).said_at(quarter(10))),
-        report("o", quarter(43), 4),
-    ]
-}
-
-/// An order that was said to be in a quarter is void there for ever, also when the report that placed it is kept no more: no touch and no row
-/// would take it away.
-#[test]
-fn where_an_order_ever_was_it_is_void_or_at_home() {
-    // All the orders in which four reports may come.
-    for turn in 0..24 {
-        let (mut reports, mut left, mut choice) = (Vec::new(), scattered(), turn);
-        while !left.is_empty() {
-            let count = left.len();
-            reports.push(left.remove(choice % count));
-            choice /= count;
-        }
-        let mut orders = forgetful(1);
-        let mut homes = Vec::new();
-        let mut last = None;
-        for report in &reports {
-            // Every other time it comes back from disk in between.
-            if turn % 2 == 0
-                && let Some((of, state)) = orders.take_dirty().pop()
-            {
-                orders = forgetful(2);
-                orders.restore(&of, &state).unwrap();
-            }
-            let mut out = Vec::new();
-            orders.on_report(report.clone(), &mut out);
-            for it in decisions(&out) {
-                homes.push(it.at.quarter());
-                last = Some((it.at, it.void_quarters.clone()));
-            }
-        }
-        let (at, void) = last.unwrap();
-        assert!(void.is_sorted() && !void.contains(&at.quarter()), "turn {turn}");
-        let named = |it: &Quarter| *it == at.quarter() || void.contains(it);
-        assert!(homes.iter().all(named), "turn {turn}: {homes:?} were homes, {at} is, void are {void:?}");
-        // The kept ones and the click of each that is not: in whatever order they came.
-        assert_eq!(void.len(), 5, "turn {turn}: {void:?}");
-    }
-}
-
-#[test]
-fn quarters_of_reports_that_are_left_out_are_bounded_and_the_first_ones_stay() {
-    let count = u64::try_from(QUARTERS_LEFT_MAX).unwrap() + 10;
-    let mut orders = forgetful(1);
-    let mut out = Vec::new();
-    for it in 0..count {
-        out.clear();
-        orders.on_report(report("o", T + it * QUARTER_MS, it + 1), &mut out);
-    }
-    let void = &decisions(&out)[0].void_quarters;
-    let first = EpochMs(T + QUARTER_MS).quarter();
-    assert_eq!(
-        (void.len(), void[0]),
-        (QUARTERS_LEFT_MAX + 1, first),
-        "those left out, and the latest report's"
-    );
-}
-
-/// Its credit is taken away by the order's newer row alone (`warehouse`): this snapshot names it no more.
-#[test]
-fn a_touch_beyond_the_limit_is_not_named_any_more() {
-    let mut orders = forgetful(9);
-    let mut out = Vec::new();
-    orders.on_report(report("o", T, 1).of(7), &mut out);
-    for touch in [touch(T - 9, 2, 7, 8), touch(T - 5, 3, 7, 9)] {
-        orders.on_evidence(evidence("o", 3, 7, vec![touch]), &mut out);
-    }
-    let credited = |it: &OrdersOutput| match it {
-        OrdersOutput::Decided { credits, .. } => {
-            Some(credits.iter().map(|it| (it.partner.0, it.share.0)).collect::<Vec<_>>())
-        }
-        OrdersOutput::Lookup(_) => None,
-    };
-    let credited: Vec<_> = out.iter().filter_map(credited).collect();
-    assert_eq!(credited, [vec![], vec![(2, 1_000_000)], vec![(3, 1_000_000)]]);
 }
 
 /// States outlive the build that wrote them.

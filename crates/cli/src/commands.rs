@@ -7,6 +7,7 @@ mod audit;
 mod catalog;
 mod doctor;
 mod explain;
+mod facts;
 mod log;
 mod orders;
 mod owners;

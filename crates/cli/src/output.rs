@@ -3,6 +3,7 @@
 use std::{process::ExitStatus, time::Duration};
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use units::{Currency, Money};
 
@@ -19,6 +20,14 @@ impl Output {
     /// `--json` or not.
     pub(crate) fn new(json: bool) -> Self {
         if json { Self::Json } else { Self::People }
+    }
+
+    /// How far a long work is, for people; `template` is `indicatif`'s.
+    pub(crate) fn bar(self, total: u64, template: &str) -> ProgressBar {
+        let bar = if self == Self::People { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar
     }
 
     /// One sentence for people; programs do not get it.

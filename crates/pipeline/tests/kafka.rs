@@ -4,6 +4,8 @@ mod common;
 
 #[path = "common/cloud.rs"]
 mod cloud;
+#[path = "kafka/to_clicks.rs"]
+mod to_clicks;
 
 use std::{
     fs,
@@ -16,12 +18,11 @@ use cloud::{Cloud, CloudEdge, PARTITIONS, decided, settings, shows, wanted};
 use common::{Edges, NOON, PATIENCE, Running, Who, World, click, column, content, report, until, write_day};
 use events::{ClickKey, ClickMint};
 use journal::{
-    StreamId,
     kafka::{KafkaSink, KafkaSource},
-    shipper::{self, Route, Shipper},
     spool,
 };
 use pipeline::{KafkaOptions, Log, RunError};
+use to_clicks::shipper;
 use units::{LinkId, Origin, VisitorId, WriterId};
 
 #[test]
@@ -292,31 +293,6 @@ const CHILD_RECORDS: u64 = 2_000;
 fn told_by_parent() -> Option<[String; 3]> {
     let [spool, brokers, topic] = CHILD.map(std::env::var);
     Some([spool.ok()?, brokers.ok()?, topic.ok()?])
-}
-
-/// Clicks, by visitor.
-struct ToClicks(String);
-
-impl Route for ToClicks {
-    fn route(&self, bytes: &[u8], key: &mut Vec<u8>) -> Result<&str, &'static str> {
-        let head = events::ClickHead::peek(bytes).map_err(|error| error.code())?;
-        key.extend_from_slice(&head.visitor().0.to_be_bytes());
-        Ok(&self.0)
-    }
-
-    fn quarantine(&self, _: &StreamId, _: u64, _: &[u8], _: &str, _: &mut Vec<u8>, _: &mut Vec<u8>) -> &str {
-        &self.0
-    }
-}
-
-fn shipper(data: &std::path::Path, brokers: &str, topic: &str) -> Shipper {
-    let settings = shipper::Settings {
-        root: data.join("spool"),
-        cursor: data.join("cursor"),
-        kafka: settings(brokers),
-        records_per_second_max: None,
-    };
-    Shipper::start(settings, ToClicks(topic.to_owned())).expect("a thread")
 }
 
 /// Spools, tells what is answered for, and ships at the same time, until it is killed.

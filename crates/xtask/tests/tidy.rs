@@ -10,12 +10,14 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
-
 #[path = "tidy/promises.rs"]
 mod promises;
 #[path = "tidy/text.rs"]
 mod text;
+#[path = "tidy/workspace.rs"]
+mod workspace;
+
+use self::workspace::{Member, members};
 
 /// What the top level may hold besides dot-files.
 const TOP_LEVEL: [&str; 8] =
@@ -93,16 +95,6 @@ impl Source {
     fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
-}
-
-/// A workspace member, from cargo's metadata.
-struct Member {
-    name: String,
-    layer: Option<u64>,
-    /// Folder from the root, with a slash at the end.
-    folder: String,
-    /// Normal and build dependencies; tests may look anywhere.
-    dependencies: Vec<String>,
 }
 
 #[test]
@@ -362,38 +354,6 @@ fn sources() -> Vec<Source> {
     let ours = files().into_iter().filter(|it| it != "Cargo.lock" && it != "LICENSE");
     ours.filter_map(|path| Some(Source { text: fs::read_to_string(root().join(&path)).ok()?, path }))
         .collect()
-}
-
-fn members() -> Vec<Member> {
-    let manifest = root().join("Cargo.toml").display().to_string();
-    let args = ["metadata", "--no-deps", "--offline", "--format-version=1", "--manifest-path", &manifest];
-    let metadata: Value = serde_json::from_str(&run(env!("CARGO"), &args)).expect("cargo writes JSON");
-    let root = text_at(&metadata, "/workspace_root");
-    list_at(&metadata, "/packages").iter().map(|it| member(it, &root)).collect()
-}
-
-fn member(package: &Value, root: &str) -> Member {
-    let manifest = text_at(package, "/manifest_path");
-    let folder = manifest.trim_start_matches(root).trim_start_matches('/').trim_end_matches("Cargo.toml");
-    let is_shipped = |it: &&Value| it.pointer("/kind").and_then(Value::as_str) != Some("dev");
-    Member {
-        name: text_at(package, "/name"),
-        layer: package.pointer("/metadata/house/layer").and_then(Value::as_u64),
-        folder: folder.to_owned(),
-        dependencies: list_at(package, "/dependencies")
-            .iter()
-            .filter(is_shipped)
-            .map(|it| text_at(it, "/name"))
-            .collect(),
-    }
-}
-
-fn text_at(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).expect("cargo writes text here").to_owned()
-}
-
-fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).expect("cargo writes a list here")
 }
 
 fn run(program: &str, args: &[&str]) -> String {

@@ -8,9 +8,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use events::{Event, INPUT_BYTES_MAX, Quarantined};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use journal::{Position, StreamId, spool::Reader};
 use units::EpochMs;
 use warehouse::{Again, Batch, Warehouse};
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock,
     commands::{
+        facts,
         log::Shipping,
         owners::Asked,
         place::{self, Place},
@@ -30,13 +31,11 @@ use crate::{
     settings::Settings,
 };
 
+const BAR: &str = "{elapsed} {bar:30} {pos} of {len} records looked at {msg}";
 /// Records read at once.
 const RECORDS_MAX: usize = 4_096;
 /// Rows written at once.
 const ROWS_MAX: usize = 50_000;
-/// Tries of one batch; `ClickHouse` may be restarting.
-const TRIES_MAX: u32 = 10;
-const RETRY: Duration = Duration::from_secs(1);
 /// What marks name this by.
 const SOURCE: &str = "repair";
 
@@ -61,7 +60,7 @@ impl<'a> Repair<'a> {
     pub(super) fn carry_out(mut self, plan: &Plan, look: &mut Look, output: Output) -> anyhow::Result<Done> {
         let total = look.spool.streams.iter().map(|it| it.records).sum::<u64>()
             + look.topics.as_ref().map_or(0, |it| it.records);
-        let bar = bar(output, total);
+        let bar = output.bar(total, BAR);
         let wants_records = plan.topics.count() > 0 || plan.facts.count() > 0 || !plan.quarters.is_empty();
         if wants_records {
             self.take_from_spool(plan, look, &bar)?;
@@ -166,21 +165,7 @@ impl<'a> Repair<'a> {
     }
 
     fn write(&mut self) -> anyhow::Result<()> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        let (warehouse, batch) = (&self.warehouse, &self.batch);
-        place::block_on(async {
-            let mut tries = 1;
-            while let Err(error) = warehouse.write(SOURCE, batch).await {
-                ensure!(tries < TRIES_MAX, "ClickHouse does not take the facts: {error:#}");
-                tries += 1;
-                tokio::time::sleep(RETRY).await;
-            }
-            Ok(())
-        })?;
-        self.batch.clear();
-        Ok(())
+        facts::write(&self.warehouse, SOURCE, &mut self.batch)
     }
 }
 
@@ -201,11 +186,4 @@ fn beginnings(plan: &Plan, look: &Look) -> Vec<Position> {
         Position { stream: StreamId::Spool { writer: it.writer, incarnation: it.incarnation }, next }
     };
     look.spool.streams.iter().map(position).collect()
-}
-
-fn bar(output: Output, total: u64) -> ProgressBar {
-    let bar = if output == Output::People { ProgressBar::new(total) } else { ProgressBar::hidden() };
-    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos} of {len} records looked at {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{columns::Columns, name_of, send::Fate};
@@ -25,10 +25,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(file: &Path, output: Output, bytes: u64, only_refused: bool) -> Self {
-        let bar = if output == Output::People { ProgressBar::new(bytes) } else { ProgressBar::hidden() };
-        let style =
-            ProgressStyle::with_template("{elapsed} {bar:30} {bytes} of {total_bytes}, {msg}, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = output.bar(bytes, "{elapsed} {bar:30} {bytes} of {total_bytes}, {msg}, {eta} left");
         Self {
             file: name_of(file),
             output,

@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use warehouse::{Again, Batch, QuarantineKey, QuarantinedRow};
 
@@ -19,6 +18,7 @@ use super::{ask, belongs::Belongs, held::Held, words};
 use crate::{
     clock,
     commands::{
+        facts,
         log::Shipping,
         owners::Asked,
         place::{self, Place},
@@ -27,11 +27,9 @@ use crate::{
     settings::Settings,
 };
 
+const BAR: &str = "{elapsed} {bar:30} {pos} of {len} records looked at";
 /// Records of one replay; the next one takes the others.
 const RECORDS_MAX: usize = 200_000;
-/// Tries of one batch; `ClickHouse` may be restarting.
-const TRIES_MAX: u32 = 10;
-const RETRY: Duration = Duration::from_secs(1);
 /// What marks name this by.
 const SOURCE: &str = "quarantine";
 
@@ -76,7 +74,7 @@ impl<'a> Replay<'a> {
     pub(super) fn run(&self, reason: Option<&str>, dry_run: bool) -> anyhow::Result<bool> {
         let held = Held::open(self.settings, self.output)?;
         let total: u64 = held.sums(reason)?.iter().map(|it| it.waiting).sum();
-        let bar = bar(self.output, total);
+        let bar = self.output.bar(total, BAR);
         let mut done = Done::default();
         let shipping = if dry_run { None } else { Shipping::open(self.settings, "tributary-quarantine")? };
         let is_embedded = Place::new(self.settings).kafka("tributary-quarantine").is_none();
@@ -187,19 +185,7 @@ impl Ways<'_> {
     }
 
     fn write(&mut self) -> anyhow::Result<()> {
-        if !self.batch.is_empty() {
-            let (warehouse, batch) = (&self.held.warehouse, &self.batch);
-            place::block_on(async {
-                let mut tries = 1;
-                while let Err(error) = warehouse.write(SOURCE, batch).await {
-                    ensure!(tries < TRIES_MAX, "ClickHouse does not take the facts: {error:#}");
-                    tries += 1;
-                    tokio::time::sleep(RETRY).await;
-                }
-                Ok(())
-            })?;
-            self.batch.clear();
-        }
+        facts::write(&self.held.warehouse, SOURCE, &mut self.batch)?;
         match &mut self.shipping {
             Some(shipping) => shipping
                 .flush()
@@ -246,11 +232,4 @@ impl Done {
         tally.replayed += 1;
         self.keys.insert(row.key.clone());
     }
-}
-
-fn bar(output: Output, total: u64) -> ProgressBar {
-    let bar = if output == Output::People { ProgressBar::new(total) } else { ProgressBar::hidden() };
-    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos} of {len} records looked at");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }

@@ -16,7 +16,7 @@ use anyhow::{Context as _, ensure};
 use attribution::{SliceOptions, Timelines, TouchStore};
 use catalog::Catalog;
 use events::{Evidence, Identity, OrderKey, Report, Touch};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use pipeline::{
     partition::{Inner, Outbox, Partition, States},
     slices::FileSlices,
@@ -31,6 +31,7 @@ use crate::{
     settings::Settings,
 };
 
+const BAR: &str = "{elapsed} {bar:30} {pos} of {len} facts read {msg}";
 /// Reports of orders that may change, held in memory with all that is decided of them: some 3 KiB each (measured with
 /// 20,000 orders of one report).
 const REPORTS_MAX: usize = 300_000;
@@ -93,7 +94,7 @@ impl<'a> Facts<'a> {
         machines.speak(&InMemory, &mut out)?;
         let recall = place::block_on(async { Ok(self.warehouse.recall().await?) })
             .with_context(|| self.place.no_answer())?;
-        let bar = bar(self.output, recall.reports + recall.touches);
+        let bar = self.output.bar(recall.reports + recall.touches, BAR);
         self.touches(&recall, window_ms, &mut machines, &bar)?;
         self.orders(&recall, &mut machines, compared, &bar)?;
         bar.set_message("deciding again");
@@ -191,11 +192,4 @@ fn by_order(gone: Vec<(OrderKey, Touch)>) -> HashMap<OrderKey, Vec<Evidence>> {
         answers.entry(order).or_default().push(evidence);
     }
     answers
-}
-
-fn bar(output: Output, total: u64) -> ProgressBar {
-    let bar = if output == Output::People { ProgressBar::new(total) } else { ProgressBar::hidden() };
-    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos} of {len} facts read {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }
