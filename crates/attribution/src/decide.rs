@@ -2,9 +2,9 @@
 //!
 //! In: an order's reports, what its visitors touched, every version of the catalog. Out: one [`Decision`] and a [`Credit`] for each pair of a
 //! touch and a quarter that any smaller sets could have led to: the same sets in any order give the same bytes, and larger sets
-//! overwrite whatever smaller ones said. Of touches and reports beyond a limit there are no credits any more: every quarter that they could
-//! have placed the order in is void or its own, and what an older snapshot said there does not count beside a newer row of the order
-//! (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
+//! overwrite whatever smaller ones said. Of touches and reports beyond a limit, and of whom a customer was bound to before another one took his
+//! place, there are no credits any more: every quarter that they could have placed the order in is void or its own, and what an older
+//! snapshot said there does not count beside a newer row of the order (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
 mod guard;
 mod money;
@@ -87,10 +87,9 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let candidates = Candidates::gather(key.advertiser, known);
     let time = OrderTime::of(key.advertiser, reports, &candidates)?;
     let catalog = history.at(time.at).map(AsRef::as_ref);
-    let named = Named::of((key.advertiser, time.at), reports, history, catalog);
-    // The earliest that any report says: a checkout that was left and begun again began then.
-    let checkout_at = reports.iter().filter_map(|it| it.checkout_at).min();
-    let order = (key.advertiser, time.at, checkout_at);
+    let past = known.followed.past();
+    let named = Named::of((key.advertiser, time.at), (reports, past), history, catalog);
+    let order = weigh::Order::of(key.advertiser, time.at, (reports, past));
     let weighed = weigh::all(&candidates.touches, &named, order, catalog);
     let lead = weigh::lead(&weighed);
     let worth = Worth::of(reports, || currency_of(lead, catalog));

@@ -19,7 +19,10 @@ pub use orders::{
     CUSTOMERS_MAX, Orders, OrdersOutput, QUARTERS_LEFT_MAX, REPORTS_MAX, StateError, VISITORS_MAX, questions,
 };
 pub use sent::{SENT_KEYS_MAX, SENT_REVISION_MAX};
-pub use timelines::{CLICKS_AT_A_TIME, CUSTOMER_VISITORS_MAX, EVIDENCE_TOUCHES_MAX, Timelines, cap_touches};
+pub use timelines::{
+    CLICKS_AT_A_TIME, CUSTOMER_ORDERS_MAX, CUSTOMER_VISITORS_MAX, EVIDENCE_TOUCHES_MAX, Timelines,
+    cap_touches, past,
+};
 pub use touches::{
     MemorySlices, RECORD_BYTES, SliceError, SliceOptions, Slices, StoreError, TouchStore, WALK_MAX,
 };

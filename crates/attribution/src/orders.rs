@@ -4,6 +4,7 @@
 //! until [`Orders::speak`]. Not here: where states are kept and when positions are committed: **while it is silent the driver may keep
 //! states but must not commit positions**, since what was read is not said yet. Start at [`Orders::on_report`].
 
+mod bound;
 mod followed;
 mod state;
 
@@ -13,13 +14,13 @@ use std::{
 };
 
 use catalog::{Catalog, History};
-use events::{Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use events::{Bound, Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
 use units::{
     EpochMs, Stamp, VisitorId,
     planted::{Bug, planted},
 };
 
-use self::{followed::customers, state::OrderState};
+use self::{bound::bounds, followed::customers, state::OrderState};
 use crate::{
     caps::Caps,
     decide::{Decided, Known, asked_range, decide_known, visitors},
@@ -41,6 +42,8 @@ pub const VISITORS_MAX: usize = 64;
 pub enum OrdersOutput {
     /// A question to a timeline.
     Lookup(Lookup),
+    /// For the timeline of a customer of the order, beside its snapshot and under the same stamp.
+    Bound(Bound),
     /// A whole snapshot of an order. It replaces every earlier one, row by row.
     Decided {
         /// The order.
@@ -212,13 +215,18 @@ impl Orders {
             };
             let decided = decide_known(&key, &known);
             let Some(Decided { mut decision, mut credits }) = decided else { continue };
-            let content = self.digester.of(&(&decision, &credits));
+            let mut bound = bounds(&decision, held.state.reports());
+            let content = self.digester.of(&(&decision, &credits, &bound));
             let Some(stamp) = self.sent.stamp(&mut held.said.decided, content) else { continue };
             decision.stamp = stamp;
             for credit in &mut credits {
                 credit.stamp = stamp;
             }
+            for it in &mut bound {
+                it.stamp = stamp;
+            }
             out.push(OrdersOutput::Decided { decision, credits });
+            out.extend(bound.into_iter().map(OrdersOutput::Bound));
             // Its place in time is committed together with its state. Until then it stays in memory, or a version of the catalog that comes
             // meanwhile would find it neither here nor there.
             if !held.dirty && !planted(Bug::EvictUnplaced) {

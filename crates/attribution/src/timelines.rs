@@ -2,7 +2,7 @@
 //!
 //! In: clicks and look-ups, in any order, with repeats. Out: evidence under this owner's stamps, again whenever it grows. It is silent until
 //! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions and customers in memory.
-//! Not here: customers' bindings, whose place in [`Evidence`] stays empty. Start at [`Timelines::on_click`].
+//! Not here: what follows from any of it (`decide`). Start at [`Timelines::on_click`].
 
 mod asked_bits;
 mod asks;
@@ -10,7 +10,7 @@ mod customers;
 
 use std::collections::{BTreeSet, HashMap};
 
-use events::{ClickHead, Evidence, Identity, Lookup, Touch};
+use events::{Bound, ClickHead, Evidence, Identity, Lookup, Touch};
 use units::{EpochMs, Stamp, VisitorId};
 
 use self::{
@@ -26,7 +26,7 @@ use crate::{
     touches::{Slices, StoreError, TouchStore, VisitorHash},
 };
 
-pub use self::customers::CUSTOMER_VISITORS_MAX;
+pub use self::customers::{CUSTOMER_ORDERS_MAX, CUSTOMER_VISITORS_MAX, past};
 
 /// Touches in one answer: the first one and the latest others. A person has a handful of one advertiser's in a window; what a robot has more
 /// is left out, the partners are named all the same.
@@ -137,6 +137,19 @@ impl<S: Slices> Timelines<S> {
             touched.insert(identity);
         }
         Ok(())
+    }
+
+    /// Remembers what became of a customer's order, and answers his later ones.
+    pub fn on_bound(&mut self, bound: Bound, out: &mut Vec<Evidence>) {
+        let identity = Identity::Customer(bound.customer);
+        let is_silent = self.is_silent();
+        let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+        if self.customers.on_bound(bound, &mut telling, is_silent, out) {
+            self.dirty.push(identity);
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.insert(identity);
+        }
     }
 
     fn on_visitor(
@@ -336,6 +349,7 @@ impl<S: Slices> Answering<'_, S> {
             partners,
             visitors: Vec::new(),
             bindings: Vec::new(),
+            past: None,
         }))
     }
 }

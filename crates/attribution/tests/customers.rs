@@ -8,8 +8,12 @@ use attribution::{
     CUSTOMER_VISITORS_MAX, CUSTOMERS_MAX, MemorySlices, Orders, OrdersOutput, SliceOptions, StateError,
     Timelines, TouchStore,
 };
-use events::{Decision, Evidence, Identity, Lookup, MatchedKey, Report};
-use units::{CustomerId, EpochMs, Stamp, VisitorId};
+use catalog::{Binding, BindingOwner, Customers};
+use events::{
+    Bound, CandidateVerdict, Decision, Evidence, Identity, Lookup, MatchedKey, Report, ReportedStatus,
+    Statement,
+};
+use units::{CustomerId, EpochMs, OfferId, PartnerId, Stamp, VisitorId};
 use world::*;
 
 const CUSTOMER: Identity = Identity::Customer(CustomerId([1; 16]));
@@ -66,6 +70,7 @@ impl Machines {
                         self.asked.push(lookup.clone());
                         self.timelines.on_lookup(lookup, &mut evidence).expect("memory does not fail");
                     }
+                    OrdersOutput::Bound(bound) => self.timelines.on_bound(bound, &mut evidence),
                     OrdersOutput::Decided { decision, .. } => self.decided.push(*decision),
                 }
             }
@@ -166,6 +171,157 @@ fn customers_beyond_the_limit_of_one_order_are_not_asked() {
     assert_eq!(asked_of(&machines, "o"), first.collect());
 }
 
+fn bound_by(binding: Binding, customers: Customers) -> catalog::Catalog {
+    let mut catalog = catalog(2, 0, WINDOW_MS);
+    for offer in catalog.offers.values_mut() {
+        (offer.rules.binding, offer.rules.customers) = (Some(binding), Some(customers));
+    }
+    catalog
+}
+
+fn machines_under(binding: Binding, customers: Customers) -> Machines {
+    let mut machines = Machines::new();
+    machines.orders.on_catalog(Arc::new(bound_by(binding, customers)), &mut Vec::new());
+    machines
+}
+
+fn lifetime(owner: BindingOwner) -> Binding {
+    Binding::Bound { for_ms: None, orders: None, owner }
+}
+
+/// A sale of customer 1, long after his last click.
+fn later(order: &str, windows: u64, sequence: u64) -> Report {
+    let report = report(order, T + windows * WINDOW_MS, sequence).of_customer(1);
+    let amount = Some(euros(100));
+    Report { statement: Statement::Order { amount }, ..report }
+}
+
+fn led(machines: &Machines, order: &str) -> (u32, Option<MatchedKey>) {
+    let decision = machines.last(order);
+    (decision.partner.0, decision.matched)
+}
+
+#[test]
+fn a_customer_stays_with_who_led_his_first_or_last_order_in_any_order_of_arrival() {
+    for (owner, want) in [(BindingOwner::First, 2), (BindingOwner::Last, 3)] {
+        let reports = [later("a", 0, 1).of(7), later("b", 2, 2).of(7), later("c", 4, 3)];
+        for arrival in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let mut machines = machines_under(lifetime(owner), Customers::All);
+            machines.click(T - 50, 2, 7, 11);
+            machines.click(T + 2 * WINDOW_MS - 50, 3, 7, 12);
+            for index in arrival {
+                machines.report(reports[index].clone());
+            }
+            assert_eq!(led(&machines, "a"), (2, Some(MatchedKey::Visitor)));
+            assert_eq!(led(&machines, "b"), (3, Some(MatchedKey::Visitor)), "a click outranks a binding");
+            assert_eq!(led(&machines, "c"), (want, Some(MatchedKey::Customer)));
+        }
+    }
+}
+
+#[test]
+fn a_binding_ends_by_time_to_the_millisecond_and_by_purchases() {
+    let term = |for_ms, orders| Binding::Bound { for_ms, orders, owner: BindingOwner::First };
+    let cases = [
+        (term(Some(2 * WINDOW_MS), None), [(2, None), (0, Some(CandidateVerdict::BindingEnded))]),
+        (term(Some(2 * WINDOW_MS + 1), None), [(2, None), (2, None)]),
+        (term(None, Some(1)), [(2, None), (0, Some(CandidateVerdict::BindingEnded))]),
+        (term(None, Some(2)), [(2, None), (2, None)]),
+        (Binding::None, [(0, None), (0, None)]),
+    ];
+    for (binding, want) in cases {
+        let mut machines = machines_under(binding, Customers::All);
+        machines.click(T - 50, 2, 7, 11);
+        machines.report(later("a", 0, 1).of(7));
+        machines.report(later("b", 1, 2));
+        machines.report(later("c", 2, 3));
+        for (order, (partner, verdict)) in ["b", "c"].into_iter().zip(want) {
+            let decision = machines.last(order);
+            let verdicts = || decision.trace.candidates.iter().map(|it| it.verdict);
+            assert_eq!(decision.partner.0, partner, "{order} under {binding}");
+            assert!(verdict.is_none_or(|it| verdicts().any(|other| other == it)), "{order} under {binding}");
+        }
+    }
+}
+
+// fault 101
+#[test]
+fn a_rejected_order_binds_nobody_and_a_refunded_one_does() {
+    let mut machines = machines_under(lifetime(BindingOwner::First), Customers::All);
+    machines.click(T - 50, 2, 7, 11);
+    // The refund comes before its sale.
+    machines.report(refund("a", T + 9, 4, "r", None).of_customer(1));
+    machines.report(later("a", 0, 1).of(7));
+    machines.report(later("b", 4, 2));
+    assert_eq!(led(&machines, "b"), (2, Some(MatchedKey::Customer)));
+    machines.report(Report { status: Some(ReportedStatus::Rejected), ..later("a", 0, 5) });
+    assert_eq!(led(&machines, "b"), (0, None));
+}
+
+#[test]
+fn a_partner_who_has_a_customer_by_binding_alone_binds_nobody_anew() {
+    let mut machines = machines_under(lifetime(BindingOwner::Last), Customers::All);
+    machines.click(T - 50, 2, 7, 11);
+    machines.report(later("a", 0, 1).of(7));
+    machines.report(later("b", 2, 2));
+    machines.report(later("c", 4, 3));
+    assert_eq!(led(&machines, "c"), (2, Some(MatchedKey::Customer)));
+    // What bound him is rejected: nobody is bound by what followed from it.
+    machines.report(Report { status: Some(ReportedStatus::Rejected), ..later("a", 0, 5) });
+    assert_eq!((led(&machines, "b"), led(&machines, "c")), ((0, None), (0, None)));
+}
+
+#[test]
+fn who_has_bought_before_is_an_existing_customer_unless_the_shop_says_otherwise() {
+    for (customers, first, second, verdict) in [
+        (Customers::New, 2, 0, CandidateVerdict::ExistingCustomer),
+        (Customers::Existing, 0, 2, CandidateVerdict::NewCustomer),
+    ] {
+        let mut machines = machines_under(Binding::None, customers);
+        machines.click(T - 50, 2, 7, 11);
+        machines.report(later("a", 0, 1).of(7));
+        let second_order = || Report { received_at: EpochMs(T + 10), ..later("b", 0, 2).of(7) };
+        machines.report(second_order());
+        assert_eq!((led(&machines, "a").0, led(&machines, "b").0), (first, second), "{customers}");
+        let refused = if first == 0 { "a" } else { "b" };
+        assert_eq!(machines.last(refused).trace.candidates[0].verdict, verdict);
+        let says = customers == Customers::New;
+        machines.report(Report { new_customer: Some(says), received_at: EpochMs(T + 11), ..second_order() });
+        assert_eq!(led(&machines, "b").0, 2, "the shop knows better");
+    }
+}
+
+fn told(order: &str, claim: u64, partner: u32) -> Bound {
+    Bound {
+        stamp: Stamp::new(1, claim).expect("small"),
+        customer: CustomerId([1; 16]),
+        order: key(order),
+        at: EpochMs(T),
+        partner: Some(PartnerId(partner)),
+        offer: OfferId(10),
+        by_binding: false,
+        is_purchase: true,
+    }
+}
+
+#[test]
+fn the_newest_claims_binding_counts_in_any_order() {
+    for claims in [[(1, 2), (2, 3)], [(2, 3), (1, 2)]] {
+        let mut timelines = timelines();
+        timelines.speak(&mut Vec::new()).unwrap();
+        let mut said = Vec::new();
+        for (claim, partner) in claims {
+            timelines.on_bound(told("o", claim, partner), &mut said);
+        }
+        timelines.on_lookup(question("p", T + 1, &[7]), &mut said).unwrap();
+        timelines.on_lookup(question("o", T, &[7]), &mut said).unwrap();
+        let past = |order: &str| said.iter().rev().find(|it| it.order == key(order)).unwrap().past;
+        let first = past("p").and_then(|it| it.first).map(|it| it.partner);
+        assert_eq!(first, Some(PartnerId(3)), "{claims:?}");
+        assert_eq!(past("o"), None, "no order is before itself");
+    }
+}
+
 fn question(order: &str, to: u64, visitors: &[u64]) -> Lookup {
     Lookup {
         stamp: Stamp::new(1, 1).expect("small"),
@@ -189,8 +345,16 @@ fn a_customers_state_is_golden_and_restored() {
     let mut whole = timelines();
     whole.on_lookup(question("o", T, &[8, 7]), &mut Vec::new()).unwrap();
     whole.on_lookup(question("p", T + 1, &[]), &mut Vec::new()).unwrap();
+    let without = unhex(include_str!("golden/customer_v1.hex"));
+    assert_eq!(whole.take_dirty(), [(CUSTOMER, without.clone())]);
+    whole.on_bound(told("o", 3, 2), &mut Vec::new());
     let (identity, bytes) = whole.take_dirty().remove(0);
-    assert_eq!((identity, &bytes), (CUSTOMER, &unhex(include_str!("golden/customer_v1.hex"))));
+    assert_eq!((identity, &bytes), (CUSTOMER, &unhex(include_str!("golden/customer_v2.hex"))));
+    // On top of what version 1 kept.
+    let mut earlier = timelines();
+    earlier.restore(CUSTOMER, &without).unwrap();
+    earlier.on_bound(told("o", 3, 2), &mut Vec::new());
+    assert_eq!(earlier.take_dirty(), [(CUSTOMER, bytes.clone())]);
 
     let mut restored = timelines();
     restored.restore(CUSTOMER, &bytes).unwrap();

@@ -179,6 +179,8 @@ const fn words(key: RuleKey) -> &'static str {
         RuleKey::Precedence => "precedence",
         RuleKey::HijackWindow => "hijack window",
         RuleKey::HijackAfterCheckout => "hijack after checkout",
+        RuleKey::Binding => "binding",
+        RuleKey::Customers => "customers",
         RuleKey::Model => "model",
         RuleKey::Hold => "hold",
         RuleKey::DuplicateWindow => "duplicate window",

@@ -4,6 +4,7 @@
 //! answers which one is in force at an instant. Not here: files, the log and the swap of a snapshot (`edge`, `cli`); what a rule does to an
 //! order (`attribution`). Start at [`Catalog`].
 
+mod binding;
 mod dialect;
 mod diff;
 pub mod duration;
@@ -16,6 +17,7 @@ mod precedence;
 mod sharing;
 mod template;
 
+pub use binding::{Binding, BindingOwner, Customers};
 pub use dialect::{
     ALIASES_MAX, AliasOf, Aliases, Amounts, ClickField, DIALECTS_MAX, Dialect, DialectReply, DialectStatus,
     PathForm, PathPair, ReportField, Resolved, Taken, decoded, without_tail,

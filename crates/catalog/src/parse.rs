@@ -4,6 +4,7 @@
 //! one behind the other, each under a line with its name and length, and [`load`] reads that text again, so that line numbers stay what they were.
 //! Not here: reading files (`cli`), the log (`journal`). Start at [`parse`].
 
+mod binding;
 mod build;
 mod dialects;
 mod error;

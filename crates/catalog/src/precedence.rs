@@ -28,10 +28,6 @@ impl Key {
     pub const ALL: [Self; 6] =
         [Self::ExclusiveCoupon, Self::Click, Self::Coupon, Self::Customer, Self::Partner, Self::View];
 
-    /// Those that can earn, in the same order.
-    pub const EARNING: [Self; 5] =
-        [Self::ExclusiveCoupon, Self::Click, Self::Coupon, Self::Partner, Self::View];
-
     /// The word in a catalog's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -63,7 +59,7 @@ impl Key {
         match self {
             Self::ExclusiveCoupon | Self::Coupon => "its holder at the order's time",
             Self::Click => "clicks",
-            Self::Customer => "nobody: recorded, not weighed",
+            Self::Customer => "whom he is bound to",
             Self::Partner => "that partner, if he promotes the advertiser then",
             Self::View => "views",
         }
@@ -85,7 +81,7 @@ pub struct Precedence {
 
 impl Default for Precedence {
     fn default() -> Self {
-        Self::of(&Key::EARNING).expect("each of them is there once")
+        Self::of(&Key::ALL).expect("each of them is there once")
     }
 }
 
@@ -140,13 +136,16 @@ mod tests {
             ranks(&[Key::View, Key::ExclusiveCoupon, Key::Click, Key::Partner]),
             [Some(1), Some(4), None, None, Some(5), Some(0)]
         );
-        assert_eq!(Key::ALL.map(|key| Precedence::default().rank(key)).iter().flatten().count(), 5);
+        assert_eq!(Key::ALL.map(|key| Precedence::default().rank(key)).iter().flatten().count(), 6);
     }
 
     #[test]
     fn a_key_twice_or_none_is_no_order() {
         assert_eq!(Precedence::of(&[]), None);
         assert_eq!(Precedence::of(&[Key::Click, Key::View, Key::Click]), None);
-        assert_eq!(Precedence::default().to_string(), "exclusive_coupon, click, coupon, partner, view");
+        assert_eq!(
+            Precedence::default().to_string(),
+            "exclusive_coupon, click, coupon, customer, partner, view"
+        );
     }
 }

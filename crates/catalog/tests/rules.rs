@@ -1,8 +1,8 @@
 //! Rules by level: partner, then partner type, then offer, then built in, each value by itself.
 
 use catalog::{
-    Catalog, Key, Model, OverrideFor, Precedence, RuleChanges, RuleKey, RuleLevel, Rules, diff, explain,
-    parse,
+    Binding, BindingOwner, Catalog, Customers, Key, Model, OverrideFor, Precedence, RuleChanges, RuleKey,
+    RuleLevel, Rules, diff, explain, parse,
 };
 use proptest::prelude::*;
 use units::{HOUR_MS, MINUTE_MS, OfferId, PartnerId};
@@ -34,25 +34,29 @@ fn each_rule_is_explained_with_its_value_and_its_level() {
             row("click_window 20d", Offer),
             row("view_window 0s", BuiltIn),
             row("minimum_time 0s", BuiltIn),
-            row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
+            row("precedence exclusive_coupon, click, coupon, customer, partner, view", BuiltIn),
             row("hijack_window 0s", BuiltIn),
             row("hijack_after_checkout false", BuiltIn),
+            row("binding none", BuiltIn),
+            row("customers all", BuiltIn),
             row("model last", BuiltIn),
             row("hold 30d", Offer),
             row("duplicate_window 1h", BuiltIn),
         ]
     );
     assert_eq!(explained(101)[0], row("click_window 7d", PartnerType));
-    assert_eq!(explained(101)[8], row("duplicate_window 10m", PartnerType));
+    assert_eq!(explained(101)[10], row("duplicate_window 10m", PartnerType));
     assert_eq!(
         explained(102),
         [
             row("click_window 7d", PartnerType),
             row("view_window 0s", BuiltIn),
             row("minimum_time 0s", BuiltIn),
-            row("precedence exclusive_coupon, click, coupon, partner, view", BuiltIn),
+            row("precedence exclusive_coupon, click, coupon, customer, partner, view", BuiltIn),
             row("hijack_window 10m", PartnerType),
             row("hijack_after_checkout false", BuiltIn),
+            row("binding none", BuiltIn),
+            row("customers all", BuiltIn),
             row("model last", Partner),
             row("hold 30d", Offer),
             row("duplicate_window 0s", Partner),
@@ -88,17 +92,23 @@ fn changes() -> impl Strategy<Value = RuleChanges> {
     let ms = || proptest::option::of(1..100_u64);
     let model = proptest::option::of(Just(Model::Last));
     let precedence = proptest::option::of(Just(Precedence::default()));
-    (ms(), ms(), ms(), (precedence, ms(), model), ms(), ms()).prop_map(
-        |(click, view, minimum, (precedence, hijack, model), hold, duplicate)| RuleChanges {
-            click_window_ms: click,
-            view_window_ms: view,
-            minimum_time_ms: minimum,
-            precedence,
-            hijack_window_ms: hijack,
-            hijack_after_checkout: hijack.map(|it| it > 50),
-            model,
-            hold_ms: hold,
-            duplicate_window_ms: duplicate,
+    let binding = proptest::option::of(Just(Binding::None));
+    let customers = proptest::option::of(Just(Customers::New));
+    (ms(), ms(), ms(), (precedence, ms(), binding, customers, model), ms(), ms()).prop_map(
+        |(click, view, minimum, (precedence, hijack, binding, customers, model), hold, duplicate)| {
+            RuleChanges {
+                click_window_ms: click,
+                view_window_ms: view,
+                minimum_time_ms: minimum,
+                precedence,
+                hijack_window_ms: hijack,
+                hijack_after_checkout: hijack.map(|it| it > 50),
+                binding,
+                customers,
+                model,
+                hold_ms: hold,
+                duplicate_window_ms: duplicate,
+            }
         },
     )
 }
@@ -133,7 +143,11 @@ proptest! {
         let rules = catalog.rules(OfferId(10), PartnerId(102)).unwrap();
         let found = durations(&RuleChanges::from(rules));
         let lines = explain(&catalog, OfferId(10), PartnerId(102)).unwrap();
-        let timed = lines.iter().filter(|it| !matches!(it.key, RuleKey::Model | RuleKey::Precedence | RuleKey::HijackAfterCheckout));
+        let is_timed = |key| {
+            let of_words = [RuleKey::Precedence, RuleKey::HijackAfterCheckout, RuleKey::Binding, RuleKey::Customers, RuleKey::Model];
+            !of_words.contains(&key)
+        };
+        let timed = lines.iter().filter(|it| is_timed(it.key));
         for (index, line) in timed.enumerate() {
             let said = |(level, changes): &(RuleLevel, Option<RuleChanges>)| Some((*level, durations(changes.as_ref()?)[index]?));
             let (level, value) = levels.iter().find_map(said).unwrap();
@@ -154,9 +168,9 @@ fn an_order_of_keys_is_read_whole_or_refused() {
     assert_eq!(rules.precedence.keys().collect::<Vec<_>>(), [Key::Coupon, Key::Click]);
     assert_eq!(
         diff(&program(), &catalog)[0],
-        "offer 10: precedence exclusive_coupon, click, coupon, partner, view -> coupon, click"
+        "offer 10: precedence exclusive_coupon, click, coupon, customer, partner, view -> coupon, click"
     );
-    for wrong in ["[]", "[\"click\", \"click\"]", "[\"clicks\"]", "[\"customer\"]"] {
+    for wrong in ["[]", "[\"click\", \"click\"]", "[\"clicks\"]"] {
         let errors = with(&format!("precedence = {wrong}")).unwrap_err();
         assert_eq!(
             errors.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(),
@@ -217,4 +231,42 @@ fn the_map_lists_every_key_at_its_place() {
 
 fn is_row_of(line: &str, key: Key) -> bool {
     line.split('|').nth(2).is_some_and(|cell| cell.trim() == format!("`{}`", key.as_str()))
+}
+
+#[test]
+fn a_binding_is_read_whole_or_refused() {
+    let with = |lines: &str| parse(&[("a.toml", &PROGRAM.replace("hold = \"30d\"", lines))]);
+    let rules = |lines: &str| with(lines).unwrap().rules(OfferId(10), PartnerId(100)).unwrap();
+    let bound = |for_ms, orders, owner| Binding::Bound { for_ms, orders, owner };
+    let cases = [
+        ("binding = \"none\"", Binding::None),
+        ("binding = \"lifetime\"", bound(None, None, BindingOwner::First)),
+        ("binding = \"2h\"\nbinding_owner = \"last\"", bound(Some(2 * HOUR_MS), None, BindingOwner::Last)),
+        ("binding = \"lifetime\"\nbinding_orders = 3", bound(None, Some(3), BindingOwner::First)),
+    ];
+    for (lines, want) in cases {
+        assert_eq!(rules(lines).binding, want, "{lines}");
+    }
+    assert_eq!(rules("customers = \"new\"").customers, Customers::New);
+    assert_eq!(rules("customers = \"existing\"").customers, Customers::Existing);
+    let wrong = [
+        ("binding = \"forever\"", "out_of_range"),
+        ("binding = \"0s\"", "out_of_range"),
+        ("binding = \"3651d\"", "out_of_range"),
+        ("binding_orders = 3", "idle_rule"),
+        ("binding = \"none\"\nbinding_owner = \"last\"", "idle_rule"),
+        ("binding = \"lifetime\"\nbinding_orders = 1001", "out_of_range"),
+        ("binding = \"lifetime\"\nbinding_owner = \"both\"", "unknown_value"),
+        ("customers = \"old\"", "unknown_value"),
+    ];
+    for (lines, want) in wrong {
+        let codes: Vec<_> = with(lines).unwrap_err().iter().map(|it| it.code.as_str()).collect();
+        assert_eq!(codes, [want], "{lines}");
+    }
+    let changed =
+        with("hold = \"30d\"\nbinding = \"365d\"\nbinding_orders = 5\ncustomers = \"new\"").unwrap();
+    assert_eq!(
+        diff(&program(), &changed),
+        ["offer 10: binding none -> 365d, first order, 5 more", "offer 10: customers all -> new"]
+    );
 }

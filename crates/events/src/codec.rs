@@ -6,8 +6,8 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 
 use crate::{
-    Claim, Click, ClickHead, Credit, Decision, Evidence, Lookup, Quarantined, Report, inner::CatalogRecord,
-    wire,
+    Bound, Claim, Click, ClickHead, Credit, Decision, Evidence, Lookup, Quarantined, Report,
+    inner::CatalogRecord, wire,
 };
 
 /// The first byte of every value.
@@ -42,6 +42,8 @@ crate::click::coded! {
         Claim = 8 "claim",
         /// [`Quarantined`].
         Quarantined = 9 "quarantined",
+        /// [`Bound`].
+        Bound = 10 "bound",
     }
 }
 
@@ -66,6 +68,8 @@ pub enum Event<'a> {
     Claim(Claim),
     /// What could not be read.
     Quarantined(Quarantined),
+    /// What became of a customer's order.
+    Bound(Bound),
 }
 
 /// Why bytes are not an event. Callers quarantine the record, count the code and go on.
@@ -170,10 +174,8 @@ impl Kind {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Click | Self::Lookup | Self::Evidence | Self::Catalog | Self::Claim | Self::Quarantined => {
-                1
-            }
-            Self::Report | Self::Decision | Self::Credit => 2,
+            Self::Click | Self::Lookup | Self::Catalog | Self::Claim | Self::Quarantined | Self::Bound => 1,
+            Self::Report | Self::Evidence | Self::Decision | Self::Credit => 2,
         }
     }
 
@@ -188,7 +190,8 @@ impl Kind {
             | Self::Lookup
             | Self::Evidence
             | Self::Claim
-            | Self::Quarantined => INNER_BYTES_MAX,
+            | Self::Quarantined
+            | Self::Bound => INNER_BYTES_MAX,
         }
     }
 }
@@ -242,6 +245,8 @@ impl<'a> Event<'a> {
             (Kind::Catalog, 1) => Self::Catalog(whole::<wire::CatalogV1>(body)?.into()),
             (Kind::Claim, 1) => Self::Claim(whole::<wire::ClaimV1>(body)?.into()),
             (Kind::Quarantined, 1) => Self::Quarantined(whole::<wire::QuarantinedV1>(body)?.into()),
+            (Kind::Evidence, 2) => Self::Evidence(whole::<wire::EvidenceV2>(body)?.try_into()?),
+            (Kind::Bound, 1) => Self::Bound(whole::<wire::BoundV1>(body)?.into()),
             (kind, version) => return Err(unknown_version(kind, version)),
         })
     }
@@ -260,9 +265,9 @@ impl ClickHead {
     }
 }
 
-fn seal(kind: Kind, body: impl bincode::Encode, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn seal(kind: Kind, version: u8, body: impl bincode::Encode, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
-    out.extend_from_slice(&[MAGIC, kind.code(), kind.version(), 0]);
+    out.extend_from_slice(&[MAGIC, kind.code(), version, 0]);
     // Writing to a Vec cannot fail, and no wire struct holds what bincode refuses (a borrowed RefCell, a poisoned lock).
     bincode::encode_into_std_write(body, out, config::<CATALOG_BYTES_MAX>())
         .expect("plain structs always encode");
@@ -279,7 +284,7 @@ macro_rules! encodes {
         impl $event {
             /// Appends the value's bytes to `out`; on error `out` is as it was.
             pub fn encode(self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-                seal(Kind::$kind, <$wire>::from(self), out)
+                seal(Kind::$kind, Kind::$kind.version(), <$wire>::from(self), out)
             }
         }
     )*};
@@ -291,10 +296,21 @@ encodes! {
     Decision => Decision as wire::DecisionV2;
     Credit => Credit as wire::CreditV2;
     Lookup => Lookup as wire::LookupV1;
-    Evidence => Evidence as wire::EvidenceV1;
     CatalogRecord => Catalog as wire::CatalogV1;
     Claim => Claim as wire::ClaimV1;
     Quarantined => Quarantined as wire::QuarantinedV1;
+    Bound => Bound as wire::BoundV1;
+}
+
+impl Evidence {
+    /// Appends the value's bytes to `out`; on error `out` is as it was. Without a past they are what earlier builds read.
+    pub fn encode(self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if self.past.is_none() {
+            seal(Kind::Evidence, 1, wire::EvidenceV1::from(self), out)
+        } else {
+            seal(Kind::Evidence, 2, wire::EvidenceV2::from(self), out)
+        }
+    }
 }
 
 #[cfg(test)]

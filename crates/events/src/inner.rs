@@ -111,6 +111,51 @@ pub struct Binding {
     pub stamp: Stamp,
 }
 
+/// What became of an order, told to the timeline of each customer it names: stamped as the decision is, by the order's owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bound {
+    /// Version of this record: key (customer, order).
+    pub stamp: Stamp,
+    /// Whose order.
+    pub customer: CustomerId,
+    /// Which order.
+    pub order: OrderKey,
+    /// Its time as [`Lookup::at`] says it, which ranks it among the customer's orders.
+    pub at: EpochMs,
+    /// Who leads it, if anyone does and it stands.
+    pub partner: Option<PartnerId>,
+    /// For what; 0 without a partner.
+    pub offer: OfferId,
+    /// He has it because the customer was bound to him: that binds nobody anew.
+    pub by_binding: bool,
+    /// It was not rejected, and has an amount: the customer has bought.
+    pub is_purchase: bool,
+}
+
+/// To whom a customer is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BoundTo {
+    /// By an order of this time.
+    pub at: EpochMs,
+    /// Who led it.
+    pub partner: PartnerId,
+    /// For what.
+    pub offer: OfferId,
+    /// Purchases since, up to the order that asks.
+    pub since: u32,
+}
+
+/// What a customer's orders of before come to, as an order of his sees it: only those earlier by (time, order).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Past {
+    /// By the first order that somebody earned by himself.
+    pub first: Option<BoundTo>,
+    /// By the last such order.
+    pub last: Option<BoundTo>,
+    /// Purchases.
+    pub orders: u32,
+}
+
 /// A timeline's answer. Touches, partners and visitors are true facts and add up by union; bindings are the newest claim's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Evidence {
@@ -126,8 +171,10 @@ pub struct Evidence {
     pub partners: Vec<PartnerId>,
     /// For a customer: all his visitors.
     pub visitors: Vec<VisitorId>,
-    /// For a customer: orders of his that are earlier by (time, order).
+    /// Of earlier builds, which never filled it.
     pub bindings: Vec<Binding>,
+    /// For a customer: what his orders of before come to. Of the newest claim's newest answer, as it is no set that grows.
+    pub past: Option<Past>,
 }
 
 impl Evidence {
@@ -142,6 +189,7 @@ impl Evidence {
             partners: Vec::new(),
             visitors: Vec::new(),
             bindings: Vec::new(),
+            past: None,
         }
     }
 }

@@ -23,7 +23,10 @@ pub use codec::{
     Kind, MAGIC, kind_of,
 };
 pub use credit::{Credit, Hold, Reporting, SharedBy, Standing};
-pub use inner::{Binding, CatalogRecord, Claim, Evidence, Identity, Lookup, Machine, Quarantined, Touch};
+pub use inner::{
+    Binding, Bound, BoundTo, CatalogRecord, Claim, Evidence, Identity, Lookup, Machine, Past, Quarantined,
+    Touch,
+};
 pub use outcome::{
     Candidate, CandidateVerdict, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace, Unattributed,
 };

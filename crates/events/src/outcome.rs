@@ -52,6 +52,8 @@ coded! {
         ExclusiveCoupon = 3 "exclusive_coupon",
         /// A report named another coupon.
         Coupon = 4 "coupon",
+        /// The customer is bound to the partner by an order of before.
+        Customer = 5 "customer",
         /// A report named the partner himself.
         Partner = 6 "partner",
     }
@@ -124,6 +126,12 @@ coded! {
         NamedLater = 17 "named_later",
         /// Eligible, but within its hijack window behind a click of another partner.
         HijackGuarded = 18 "hijack_guarded",
+        /// Its rules pay for new customers alone, and this one has bought before.
+        ExistingCustomer = 19 "existing_customer",
+        /// Its rules pay for customers alone who have bought before.
+        NewCustomer = 20 "new_customer",
+        /// The customer was bound to him, and is no more.
+        BindingEnded = 21 "binding_ended",
     }
 }
 
@@ -166,7 +174,10 @@ impl CandidateVerdict {
             | Self::CrossTenant
             | Self::UnknownOffer
             | Self::KeyOff
-            | Self::FormerHolder => false,
+            | Self::FormerHolder
+            | Self::ExistingCustomer
+            | Self::NewCustomer
+            | Self::BindingEnded => false,
         }
     }
 }

@@ -15,7 +15,7 @@ use units::{AdvertiserId, CatalogVersion, Currency, Money, OfferId, Origin, Part
 pub(crate) use self::{
     decided::{CreditV2, DecisionV2},
     front::click_head,
-    inner::{CatalogV1, ClaimV1, EvidenceV1, LookupV1, QuarantinedV1},
+    inner::{BoundV1, CatalogV1, ClaimV1, EvidenceV1, EvidenceV2, LookupV1, QuarantinedV1},
     outcome::{CreditV1, DecisionV1},
     report::{ReportV1, ReportV2},
 };

@@ -22,6 +22,8 @@ pub enum Input {
     Report,
     /// A question to a timeline.
     Lookup,
+    /// What became of a customer's order.
+    Bound,
     /// Its answer.
     Evidence,
     /// An owner's claim.
@@ -38,6 +40,7 @@ impl Input {
             Self::Click => "click",
             Self::Report => "report",
             Self::Lookup => "lookup",
+            Self::Bound => "bound",
             Self::Evidence => "evidence",
             Self::Claim => "claim",
             Self::Unreadable => "unreadable",

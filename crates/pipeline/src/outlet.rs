@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use events::EncodeError;
+use events::{EncodeError, Identity};
 use journal::{Sink, SinkError};
 
 use crate::partition::{Inner, Message};
@@ -20,7 +20,7 @@ pub struct Topics {
     pub clicks: Arc<str>,
     /// Shops' messages, by order.
     pub reports: Arc<str>,
-    /// Questions to timelines, by identity.
+    /// Questions to timelines, and what became of customers' orders, by identity.
     pub lookups: Arc<str>,
     /// Their answers, by order, and the owners' claims.
     pub evidence: Arc<str>,
@@ -142,6 +142,11 @@ fn append(sink: &mut Sink, topics: &Topics, message: Message) -> Result<(), Outl
         Message::Lookup(lookup) => {
             let key = lookup.identity.log_key();
             lookup.encode(&mut bytes)?;
+            append_one(sink, &topics.lookups, &key, &bytes)
+        }
+        Message::Bound(bound) => {
+            let key = Identity::Customer(bound.customer).log_key();
+            bound.encode(&mut bytes)?;
             append_one(sink, &topics.lookups, &key, &bytes)
         }
         Message::Evidence(evidence) => {

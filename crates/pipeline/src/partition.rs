@@ -14,7 +14,7 @@ use attribution::{
 };
 use catalog::Catalog;
 use events::{
-    Click, ClickHead, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey,
+    Bound, Click, ClickHead, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey,
     Quarantined, Report,
 };
 use journal::Record;
@@ -55,6 +55,8 @@ pub enum Inner {
 pub enum Message {
     /// For the owner of the identity.
     Lookup(Lookup),
+    /// For the owner of the customer.
+    Bound(Bound),
     /// For the owner of the order.
     Evidence(Evidence),
     /// For whoever wants to follow.
@@ -230,6 +232,10 @@ impl<S: Slices> Partition<S> {
                 self.hand_over_clicks()?;
                 self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
             }
+            Ok(Event::Bound(bound)) => {
+                self.fates.note(Input::Bound, None);
+                self.timelines.on_bound(bound, &mut self.evidence_out);
+            }
             Ok(Event::Evidence(evidence)) => {
                 self.fates.note(Input::Evidence, None);
                 self.on_evidence(evidence, states)?;
@@ -320,6 +326,10 @@ impl<S: Slices> Partition<S> {
                     (OrdersOutput::Lookup(lookup), Inner::Log) => {
                         out.messages.push(Message::Lookup(lookup));
                     }
+                    (OrdersOutput::Bound(bound), Inner::Memory) => {
+                        self.timelines.on_bound(bound, &mut self.evidence_out);
+                    }
+                    (OrdersOutput::Bound(bound), Inner::Log) => out.messages.push(Message::Bound(bound)),
                     (OrdersOutput::Decided { decision, credits }, _) => {
                         self.order_times.push((latest_possible(&decision), decision.key.clone()));
                         out.decide(decision, credits);

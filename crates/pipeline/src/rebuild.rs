@@ -1,19 +1,20 @@
 //! What a silent owner's machines are told by facts, once what they were made of is gone from the log: plain steps, so that `sim` takes the same.
 //!
-//! In: reports, questions and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in the log, and
-//! what of it to keep. Orders get what their visitors touched from here too, whoever owns those visitors and customers, so that none of them
+//! In: reports, what became of their orders, and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in
+//! the log, and what of it to keep. Orders get what their visitors touched from here too, whoever owns those visitors and customers, so that none of them
 //! is decided on less than before. Everything is a union, so a rebuild that is cut off is begun again on top of itself. Not here: reading the facts
 //! (`worker`). Start at [`Rebuild`].
 
 use std::collections::{BTreeSet, HashMap};
 
-use attribution::{CUSTOMER_VISITORS_MAX, Slices, questions};
-use events::{Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use attribution::{CUSTOMER_ORDERS_MAX, CUSTOMER_VISITORS_MAX, Slices, past, questions};
+use events::{Bound, Evidence, Identity, Lookup, OrderKey, Report, Touch};
 use journal::partition_of;
 use units::{
-    CustomerId, EpochMs, Stamp, VisitorId,
+    CustomerId, EpochMs, OfferId, PartnerId, Stamp, VisitorId,
     planted::{Bug, planted},
 };
+use warehouse::Lead;
 
 use crate::{
     partition::{Dirty, Partition, PartitionError, States},
@@ -30,7 +31,7 @@ pub struct Rebuild {
     longest_window_ms: u64,
     /// What this partition's orders asked, by visitor. As large as what a partition that owned all these visitors keeps in memory anyway.
     asked: HashMap<VisitorId, Vec<Asked>>,
-    /// Whom orders know to be whose, and who asked about it.
+    /// Whom orders know to be whose, what became of those orders, and who asked about it.
     customers: HashMap<CustomerId, Customer>,
 }
 
@@ -38,6 +39,8 @@ pub struct Rebuild {
 struct Customer {
     /// One more than are followed, at most.
     visitors: BTreeSet<VisitorId>,
+    /// All of them, each once.
+    orders: Vec<Bound>,
     /// This partition's orders.
     asked: Vec<Asked>,
     /// Other partitions' orders that may still be told of touches of visitors here.
@@ -49,6 +52,7 @@ struct Asked {
     order: OrderKey,
     from: EpochMs,
     to: EpochMs,
+    /// Its place among its customer's orders.
     at: EpochMs,
 }
 
@@ -73,20 +77,26 @@ impl Rebuild {
         partition_of(key, self.partitions) == self.partition
     }
 
-    /// Reports of anybody's orders, all of an order together.
+    /// Reports of anybody's orders, all of an order together, and who led each of these orders.
     pub fn reports<S: Slices, D: States>(
         &mut self,
         reports: &[Report],
+        leads: Vec<Lead>,
         machines: &mut Partition<S>,
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
+        let leads: HashMap<OrderKey, Lead> = leads.into_iter().map(|it| (it.order.clone(), it)).collect();
         for order in reports.chunk_by(|left, right| left.key == right.key) {
             let Some(key) = order.first().map(|it| it.key.clone()) else { continue };
             let is_ours = self.owns(&key.log_key());
             for lookup in questions(&key, order, &[], self.longest_window_ms) {
-                self.note(&lookup, is_ours);
-                if self.owns(&lookup.identity.log_key()) {
+                let is_answered_here = self.owns(&lookup.identity.log_key());
+                let bound = self.note(&lookup, is_ours, leads.get(&key));
+                if is_answered_here {
                     machines.recall_question(lookup)?;
+                    if let Some(bound) = bound {
+                        machines.recall_bound(bound);
+                    }
                 }
             }
             for report in order.iter().filter(|_| is_ours) {
@@ -96,54 +106,64 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Notes what some order asks; `is_ours` if the order is this owner's.
-    fn note(&mut self, lookup: &Lookup, is_ours: bool) {
+    /// Notes what some order asks; `is_ours` if the order is this owner's. Returns what a customer's timeline is to know of it.
+    fn note(&mut self, lookup: &Lookup, is_ours: bool, lead: Option<&Lead>) -> Option<Bound> {
         let &Lookup { from, to, at, .. } = lookup;
         let asked = || Asked { order: lookup.order.clone(), from, to, at };
-        let may_be_told = self.touches_from <= to;
-        match lookup.identity {
-            Identity::Visitor(visitor) if is_ours => self.asked.entry(visitor).or_default().push(asked()),
-            Identity::Visitor(_) => {}
-            Identity::Customer(customer) => {
-                let known = self.customers.entry(customer).or_default();
-                known.visitors.extend(&lookup.visitors);
-                while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
-                    known.visitors.pop_last();
-                }
+        let customer = match lookup.identity {
+            Identity::Visitor(visitor) => {
                 if is_ours {
-                    known.asked.push(asked());
-                } else if may_be_told {
-                    known.elsewhere.push(asked());
+                    self.asked.entry(visitor).or_default().push(asked());
                 }
+                return None;
             }
+            Identity::Customer(customer) => customer,
+        };
+        let may_be_told = self.touches_from <= to;
+        let known = self.customers.entry(customer).or_default();
+        known.visitors.extend(&lookup.visitors);
+        while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
+            known.visitors.pop_last();
         }
+        if is_ours {
+            known.asked.push(asked());
+        } else if may_be_told {
+            known.elsewhere.push(asked());
+        }
+        let bound = lead.map(|it| bound(customer, at, it));
+        known.orders.extend(bound.clone());
+        bound
     }
 
-    /// When all reports are told: tells this partition's orders whom their customers are known by, and notes that they ask about those. So do other
-    /// partitions' orders, whose owners have asked long ago and will not do so again.
+    /// When all reports are told: tells this partition's orders whom their customers are known by and what their earlier orders come to, and notes
+    /// that they ask about those visitors; so do other partitions' orders, whose owners have asked long ago and will not do so again.
     pub fn customers<S: Slices, D: States>(
         &mut self,
         machines: &mut Partition<S>,
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
-        for (customer, Customer { visitors, asked, elsewhere }) in std::mem::take(&mut self.customers) {
-            for Asked { order, .. } in &asked {
+        for (customer, known) in std::mem::take(&mut self.customers) {
+            let Customer { visitors, mut orders, asked, elsewhere } = known;
+            orders.sort_unstable_by(|a, b| (a.at, &a.order).cmp(&(b.at, &b.order)));
+            let is_followed = visitors.len() <= CUSTOMER_VISITORS_MAX;
+            let is_one_person = is_followed && orders.len() <= CUSTOMER_ORDERS_MAX;
+            for Asked { order, at, .. } in &asked {
+                let earlier = orders.iter().take_while(|it| (it.at, &it.order) < (*at, order));
+                let past = is_one_person.then(|| past(earlier)).flatten();
                 let identity = Identity::Customer(customer);
                 let visitors = visitors.iter().copied().collect();
                 let known =
-                    Evidence { visitors, ..Evidence::bare(Stamp::default(), order.clone(), identity) };
+                    Evidence { visitors, past, ..Evidence::bare(Stamp::default(), order.clone(), identity) };
                 machines.recall_evidence(known, states)?;
             }
-            if visitors.len() <= CUSTOMER_VISITORS_MAX {
-                for visitor in visitors {
-                    let identity = Identity::Visitor(visitor);
-                    if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
-                        for it in &elsewhere {
-                            machines.recall_question(it.about(identity))?;
-                        }
+            for visitor in visitors.into_iter().filter(|_| is_followed) {
+                let identity = Identity::Visitor(visitor);
+                if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
+                    for it in &elsewhere {
+                        machines.recall_question(it.about(identity))?;
                     }
-                    self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
                 }
+                self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
             }
         }
         Ok(())
@@ -194,6 +214,21 @@ impl Asked {
     fn about(&self, identity: Identity) -> Lookup {
         let Self { order, from, to, at } = self.clone();
         Lookup { stamp: Stamp::default(), identity, order, from, to, at, visitors: Vec::new() }
+    }
+}
+
+/// What an order that was led so is to its customer.
+fn bound(customer: CustomerId, at: EpochMs, lead: &Lead) -> Bound {
+    let leads = lead.stands && lead.partner != PartnerId(0);
+    Bound {
+        stamp: lead.stamp,
+        customer,
+        order: lead.order.clone(),
+        at,
+        partner: leads.then_some(lead.partner),
+        offer: if leads { lead.offer } else { OfferId(0) },
+        by_binding: lead.by_binding,
+        is_purchase: lead.stands && lead.has_amount,
     }
 }
 

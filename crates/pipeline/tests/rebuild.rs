@@ -117,6 +117,47 @@ fn a_rebuilt_owner_follows_customers_before_it_speaks() {
 }
 
 #[test]
+fn a_rebuilt_owner_never_decides_on_fewer_bindings() {
+    let world = World::new();
+    let mut edge = Edge::open(&world.data(), 0);
+    let long_ago = NOON.back(400 * DAY_MS);
+    for customer in 1..=9 {
+        let visitor = 80_000 + u64::from(customer);
+        edge.click(long_ago, visitor, 4);
+        edge.report(
+            long_ago.forth(60_000),
+            &format!("first-{customer}"),
+            500,
+            Who::Customer(customer, Some(visitor)),
+        );
+        edge.report(NOON, &format!("second-{customer}"), 600, Who::Customer(customer, None));
+    }
+    let before = trimmed(&world, &mut edge);
+    let bound = |name: &str| order(&world, name);
+    assert_eq!(bound("first-7"), "(4,500,'visitor','approved',1)");
+    assert!(
+        (1..=9).all(|it| bound(&format!("second-{it}")) == "(4,600,'customer','approved',1)"),
+        "{}",
+        bound("second-7")
+    );
+    let last = column(&world.warehouse, "SELECT toString(max(ver)) FROM orders_log").concat();
+    lose_state(&world);
+
+    let running = world.start();
+    running.caught_up(0);
+    assert_eq!(content(&world.warehouse), before, "said again, and the same");
+    edge.report(NOON.forth(HOUR_MS), "third-7", 700, Who::Customer(7, None));
+    let consumed = running.consumed();
+    running.caught_up(consumed + 1);
+    running.stop().expect("stops");
+    assert_eq!(bound("third-7"), "(4,700,'customer','approved',1)");
+    let fewer = format!(
+        "SELECT toString(count()) FROM orders_log WHERE startsWith(order_id, 'second-') AND NOT void AND partner_id = 0 AND ver > {last}"
+    );
+    assert_eq!(column(&world.warehouse, &fewer), ["0"]);
+}
+
+#[test]
 fn claims_that_are_lost_with_the_state_are_noticed_by_the_facts() {
     let world = World::new();
     let mut edge = Edge::open(&world.data(), 0);

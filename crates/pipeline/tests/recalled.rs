@@ -63,7 +63,7 @@ fn machines() -> Partition<MemorySlices> {
 fn told_of_a_late_click(reports: &[events::Report], visitor: u64, touches_from: EpochMs) -> Vec<OrderKey> {
     let mut machines = machines();
     let mut rebuild = Rebuild::new(HERE, PARTITIONS, touches_from, WINDOW_MS);
-    rebuild.reports(reports, &mut machines, &Nothing).expect("memory does not fail");
+    rebuild.reports(reports, Vec::new(), &mut machines, &Nothing).expect("memory does not fail");
     rebuild.customers(&mut machines, &Nothing).expect("memory does not fail");
     let mut out = Outbox::default();
     machines.speak(&Nothing, &mut out).expect("memory does not fail");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::{Report, Touch};
 use units::{Origin, Quarter};
-use warehouse::Table;
+use warehouse::{Lead, Table};
 
 use crate::{
     bugs::Bug,
@@ -60,6 +60,8 @@ pub(crate) struct Tables {
     clicks: Versioned<Origin, ClickRow>,
     reports: Versioned<Origin, Report>,
     orders: Versioned<(Quarter, OrderName), Option<OrderRow>>,
+    /// By each order's newest row that is not void.
+    leads: BTreeMap<OrderName, Lead>,
     credits: Versioned<(Quarter, OrderName, [u8; 16]), CreditRow>,
     marks: BTreeMap<Quarter, u64>,
     cells: BTreeMap<(Quarter, CellKey), (u64, Cell)>,
@@ -123,6 +125,13 @@ impl Tables {
         let key = (quarter(row), order_name(row));
         self.unmarked.entry(source).or_default().insert(key.0);
         let content = (row.number("void") == 0).then(|| order_of(row));
+        if content.is_some() {
+            let lead = facts::lead(row);
+            let newest = self.leads.entry(key.1.clone()).or_insert_with(|| lead.clone());
+            if newest.stamp <= lead.stamp {
+                *newest = lead;
+            }
+        }
         let was_here = self.orders.get(&key).is_some_and(|(_, content)| content.is_some());
         let leaves = was_here && content.is_none();
         let taken = replace(&mut self.orders, key, row.number("ver"), content)?;

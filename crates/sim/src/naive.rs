@@ -23,11 +23,19 @@ use crate::{
     world::signed,
 };
 
+#[path = "../../attribution/tests/naive/customers.rs"]
+mod customers;
 #[path = "../../attribution/tests/naive/keys.rs"]
 mod keys;
+mod persons;
 mod reporting;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
+
+use self::{
+    customers::{Buyer, Earlier},
+    persons::{as_earlier, known_by},
+};
 
 /// What each touch has of an order, by touch; those that have nothing are not there.
 pub(crate) type Parts = Vec<(TouchId, Part)>;
@@ -50,12 +58,25 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
     for report in reports {
         by_order.entry(report.key.clone()).or_default().push(report.clone());
     }
-    let customers = customers(&by_order);
-    for (key, mut reports) in by_order {
+    let customers = known_by(&by_order);
+    // An order depends on those of its customer that are earlier by its reports alone.
+    let mut by_rank: Vec<(OrderKey, Vec<Report>)> = by_order.into_iter().collect();
+    by_rank.sort_by_key(|(key, reports)| (said_time(reports), key.clone()));
+    let mut earlier: BTreeMap<CustomerId, Vec<Earlier>> = BTreeMap::new();
+    for (key, mut reports) in by_rank {
         reports.sort_by_key(|it| (it.received_at, it.origin));
-        let theirs = reports.iter().flat_map(Report::customers).filter_map(|it| customers.get(&it));
-        let followed = theirs.filter(|it| it.len() <= CUSTOMER_VISITORS_MAX).flatten().copied().collect();
-        let (order, credited) = decide(&key, (&reports, &followed), clicks, catalogs);
+        let theirs: BTreeSet<CustomerId> = reports.iter().flat_map(Report::customers).collect();
+        let one_person = || {
+            let his = theirs.iter().filter_map(|it| Some((it, customers.get(it)?)));
+            his.filter(|(_, visitors)| visitors.len() <= CUSTOMER_VISITORS_MAX)
+        };
+        let followed = one_person().flat_map(|(_, visitors)| visitors).copied().collect();
+        let of_before = one_person().map(|(it, _)| earlier.get(it).cloned().unwrap_or_default());
+        let buyer = Buyer { reported: said_time(&reports), earlier: of_before.collect() };
+        let (order, credited) = decide(&key, (&reports, &followed, &buyer), clicks, catalogs);
+        for customer in theirs {
+            earlier.entry(customer).or_default().push(as_earlier(&order, &reports));
+        }
         let currency = Currency::parse(&order.currency).unwrap_or(Currency::EUR);
         for (touch, part) in &credited {
             let quarter = EpochMs(order.at).quarter();
@@ -76,7 +97,8 @@ pub(crate) fn order(
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Parts) {
-    let (order, credited) = decide(key, (reports, &BTreeSet::new()), clicks, catalogs);
+    let buyer = Buyer { reported: said_time(reports), ..Buyer::default() };
+    let (order, credited) = decide(key, (reports, &BTreeSet::new(), &buyer), clicks, catalogs);
     (order, named(credited))
 }
 
@@ -116,17 +138,6 @@ pub(crate) fn in_force(catalogs: &[Arc<Catalog>], at: EpochMs) -> Option<&Arc<Ca
     catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version)
 }
 
-/// Whom each customer's orders name, all together.
-fn customers(by_order: &BTreeMap<OrderKey, Vec<Report>>) -> BTreeMap<CustomerId, BTreeSet<VisitorId>> {
-    let mut customers: BTreeMap<CustomerId, BTreeSet<VisitorId>> = BTreeMap::new();
-    for reports in by_order.values() {
-        for customer in reports.iter().flat_map(Report::customers) {
-            customers.entry(customer).or_default().extend(visitors(reports));
-        }
-    }
-    customers
-}
-
 fn visitors(reports: &[Report]) -> BTreeSet<VisitorId> {
     let ids = reports.iter().filter_map(|it| it.click.signed()).map(ClickId::visitor);
     reports.iter().filter_map(|it| it.visitor).chain(ids).collect()
@@ -134,7 +145,7 @@ fn visitors(reports: &[Report]) -> BTreeSet<VisitorId> {
 
 fn decide(
     key: &OrderKey,
-    (reports, followed): (&[Report], &BTreeSet<VisitorId>),
+    (reports, followed, buyer): (&[Report], &BTreeSet<VisitorId>, &Buyer),
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Vec<(Touch, Part)>) {
@@ -156,7 +167,7 @@ fn decide(
     let named: Vec<&Report> = reports.iter().collect();
     let shared = catalog.map(|it| {
         let rules = |offer, partner| rules(it, offer, partner);
-        keys::shared((key.advertiser, at), &named, &eligible, it, rules)
+        keys::shared((key.advertiser, at), (&named, buyer), &eligible, it, rules)
     });
     let keys::Shared { credited, path, beside, model } = shared.unwrap_or_default();
     // Of the greatest shares the newest.
@@ -170,6 +181,7 @@ fn decide(
     let matched = |touch: Touch| match touch.id.0 {
         [0, 0, 0, 0, 0, 0, 3, ..] => MatchedKey::ExclusiveCoupon,
         [0, 0, 0, 0, 0, 0, 4, ..] => MatchedKey::Coupon,
+        [0, 0, 0, 0, 0, 0, 5, ..] => MatchedKey::Customer,
         [0, 0, 0, 0, 0, 0, 6, ..] => MatchedKey::Partner,
         id if own.iter().any(|it| it.id.0 == id) => MatchedKey::ClickId,
         _ if visitors.contains(&touch.visitor) => MatchedKey::Visitor,
@@ -308,6 +320,8 @@ pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Op
         view_window_ms: said(|it| it.view_window_ms).unwrap_or(built_in.view_window_ms),
         minimum_time_ms: said(|it| it.minimum_time_ms).unwrap_or(built_in.minimum_time_ms),
         hold_ms: said(|it| it.hold_ms).unwrap_or(built_in.hold_ms),
+        binding: levels().find_map(|it| it.binding).unwrap_or(built_in.binding),
+        customers: levels().find_map(|it| it.customers).unwrap_or(built_in.customers),
         model: levels().find_map(|it| it.model).unwrap_or(built_in.model),
         precedence: levels().find_map(|it| it.precedence).unwrap_or(built_in.precedence),
         hijack_window_ms: said(|it| it.hijack_window_ms).unwrap_or(built_in.hijack_window_ms),

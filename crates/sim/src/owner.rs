@@ -9,10 +9,9 @@ use std::{collections::VecDeque, path::Path, sync::Arc};
 use attribution::{Caps, MemorySlices, Orders, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
-use events::{Credit, Decision};
 use journal::{Position, Record, StreamId, spool};
 use pipeline::{
-    partition::{Inner, Message, Outbox, Partition},
+    partition::{Inner, Outbox, Partition},
     reach::{Pending, Reach, look_again},
     resume::Resume,
     store::OrderPlace,
@@ -29,11 +28,14 @@ use crate::{
 };
 
 mod logs;
+mod messages;
 mod rebuilding;
 mod spools;
 
 use logs::begin_log;
 pub(crate) use logs::claim_in;
+use messages::Addressed;
+pub(crate) use messages::addressed;
 use rebuilding::Rebuilding;
 use spools::{begin_spool, read_spool};
 
@@ -43,9 +45,6 @@ const SLICE_RECORDS: u32 = 4;
 const SLICE_SPAN_MS: u64 = 30 * units::DAY_MS;
 /// Orders on disk that one step decides again.
 const LOOKED_AT: usize = 2;
-
-/// A record on its way to the log: topic, key and bytes.
-pub(crate) type Addressed = (Topic, Vec<u8>, Bytes);
 
 /// Where the inputs are.
 #[derive(Debug)]
@@ -377,23 +376,4 @@ pub(crate) fn machines(
         timelines.restore(*identity, state).expect("a state is whole");
     }
     Partition::of(Orders::with_caps(claim, caps), timelines, inner)
-}
-
-/// Where in the log a message goes; a decision is for whoever wants to follow, and comes back.
-pub(crate) fn addressed(message: Message) -> Result<Addressed, (Box<Decision>, Vec<Credit>)> {
-    let mut bytes = Vec::new();
-    let (topic, key) = match message {
-        Message::Lookup(it) => {
-            let key = it.identity.log_key();
-            it.encode(&mut bytes).expect("a question fits its limit");
-            (Topic::Lookups, key)
-        }
-        Message::Evidence(it) => {
-            let key = it.order.log_key();
-            it.encode(&mut bytes).expect("a capped answer fits its limit");
-            (Topic::Evidence, key)
-        }
-        Message::Decided(decision, credits) => return Err((decision, credits)),
-    };
-    Ok((topic, key, bytes.into()))
 }

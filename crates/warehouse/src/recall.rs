@@ -7,10 +7,12 @@
 mod reports;
 
 use clickhouse::Row;
-use events::{Country, Device, OrderKey, Report, Touch, TouchId, TouchKind, Verdict};
+use events::{
+    Country, Device, MatchedKey, OrderKey, OrderStatus, Report, Touch, TouchId, TouchKind, Verdict,
+};
 use serde::Deserialize;
 use units::{
-    AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, VisitorId, WriterId,
+    AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, Stamp, VisitorId, WriterId,
 };
 
 pub use self::reports::{ReportRow, report};
@@ -50,6 +52,25 @@ pub struct Recall {
     pub blocks: Vec<TouchBlock>,
     /// Clicks before this instant were dropped; what orders were credited by is left of them.
     pub dropped_before: EpochMs,
+}
+
+/// Who led an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// Which order.
+    pub order: OrderKey,
+    /// Version of the snapshot that says so.
+    pub stamp: Stamp,
+    /// 0 for nobody.
+    pub partner: PartnerId,
+    /// 0 for none.
+    pub offer: OfferId,
+    /// His customer was bound to him.
+    pub by_binding: bool,
+    /// It was not rejected.
+    pub stands: bool,
+    /// A shop gave it an amount.
+    pub has_amount: bool,
 }
 
 /// Touches from one instant to before another.
@@ -111,6 +132,22 @@ impl Warehouse {
             ))
             .await?;
         rows.iter().map(touch).collect()
+    }
+
+    /// Who led each order of one block of reports, by its newest snapshot, in no order.
+    pub async fn recalled_leads(&self, recall: &Recall, block: u64) -> Result<Vec<Lead>, EngineError> {
+        let rows: Vec<LeadRow> = self
+            .rows(&format!(
+                "SELECT advertiser_id, order_id, newest AS ver, partner_id, offer_id, toString(matched) AS matched, toString(status) AS status, \
+                 has_amount FROM (SELECT advertiser_id, order_id, max(l.ver) AS newest, argMax(l.partner_id, l.ver) AS partner_id, \
+                 argMax(l.offer_id, l.ver) AS offer_id, argMax(l.matched, l.ver) AS matched, argMax(l.status, l.ver) AS status, \
+                 argMax(l.has_amount, l.ver) AS has_amount FROM orders_log AS l \
+                 WHERE NOT void AND cityHash64(advertiser_id, order_id) % {} = {block} GROUP BY advertiser_id, order_id) \
+                 SETTINGS {READ_SETTINGS}",
+                recall.report_blocks().max(1),
+            ))
+            .await?;
+        Ok(rows.into_iter().map(lead).collect())
     }
 
     /// Touches that orders of one block of reports were weighed by and whose clicks were dropped since: what is left of them in the
@@ -210,6 +247,33 @@ pub fn touch(row: &TouchRow) -> Result<Touch, RecallError> {
         country: country(&row.country),
         device: Device::from_text(&row.device).ok_or_else(|| bad("device", &row.device))?,
     })
+}
+
+/// An order's newest row in `orders_log`, read by the names of its columns: as much of it as its customers' other orders need.
+#[derive(Debug, Row, Deserialize)]
+pub struct LeadRow {
+    advertiser_id: u32,
+    order_id: String,
+    ver: u64,
+    partner_id: u32,
+    offer_id: u32,
+    matched: String,
+    status: String,
+    has_amount: bool,
+}
+
+/// What this row says of its order.
+#[must_use]
+pub fn lead(row: LeadRow) -> Lead {
+    Lead {
+        order: OrderKey { advertiser: AdvertiserId(row.advertiser_id), order: row.order_id.into() },
+        stamp: Stamp::from_u64(row.ver),
+        partner: PartnerId(row.partner_id),
+        offer: OfferId(row.offer_id),
+        by_binding: row.matched == MatchedKey::Customer.as_str(),
+        stands: row.status != OrderStatus::Rejected.as_str(),
+        has_amount: row.has_amount,
+    }
 }
 
 #[derive(Row, Deserialize)]

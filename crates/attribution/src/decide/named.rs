@@ -6,8 +6,8 @@
 
 use std::cmp::Reverse;
 
-use catalog::{Catalog, History, Holder, Key};
-use events::{ClickId, Country, Device, MatchedKey, Report, Touch, TouchId, TouchKind, Verdict};
+use catalog::{Binding, BindingOwner, Catalog, History, Holder, Key};
+use events::{ClickId, Country, Device, MatchedKey, Past, Report, Touch, TouchId, TouchKind, Verdict};
 use units::{
     AdvertiserId, EpochMs, LinkId, OfferId, Origin, PartnerId, VisitorId,
     planted::{Bug, planted},
@@ -27,6 +27,8 @@ pub(crate) struct Candidate {
     pub(crate) found: MatchedKey,
     /// By the version in force, and not by another one alone.
     pub(crate) holds: bool,
+    /// The binding is over.
+    pub(crate) has_ended: bool,
     /// Among those named: reports as they came, and of one report its coupons, as they came, before its partner.
     place: u32,
 }
@@ -53,12 +55,13 @@ impl Named {
     /// Of the advertiser's order at `at`, `catalog` being in force then. `reports` ascend by (`received_at`, `origin`).
     pub(super) fn of(
         (advertiser, at): (AdvertiserId, EpochMs),
-        reports: &[Report],
+        (reports, past): (&[Report], &Past),
         history: &History,
         catalog: Option<&Catalog>,
     ) -> Self {
         let mut named = Self::default();
-        if reports.iter().all(|it| it.coupons.is_empty() && it.partner.is_none()) {
+        let is_bound = past.first.is_some();
+        if !is_bound && reports.iter().all(|it| it.coupons.is_empty() && it.partner.is_none()) {
             return named;
         }
         let signed = reports.iter().filter_map(|it| it.click.signed()).map(ClickId::at);
@@ -77,8 +80,31 @@ impl Named {
                 named.add_partner(order, (partner, report.offer), history, catalog);
             }
         }
+        let reported = reports.iter().map(Report::order_time).min().unwrap_or(at);
+        named.add_bound((advertiser, at, reported), past, catalog);
         named.arrange();
         named
+    }
+
+    /// To whom the customer is bound: by the first or by the last of his orders, as the rules of the one whose order it is say. An order's place among
+    /// those of its customer is its time before any click corrects it, so a binding's end is measured by that too.
+    fn add_bound(&mut self, (advertiser, at, reported): Order, past: &Past, catalog: Option<&Catalog>) {
+        let owners = [(BindingOwner::First, past.first), (BindingOwner::Last, past.last)];
+        for (owner, to) in owners.into_iter().filter_map(|(owner, to)| Some((owner, to?))) {
+            let rules = catalog.and_then(|it| it.rules(to.offer, to.partner));
+            let Some(Binding::Bound { for_ms, orders, owner: by }) = rules.map(|it| it.binding) else {
+                continue;
+            };
+            if by != owner {
+                continue;
+            }
+            let is_over = |ms: u64| reported.ms_since(to.at).is_none_or(|age| age >= ms);
+            let touch = in_place_of_touch(at, advertiser, MatchedKey::Customer, to.partner, to.offer);
+            self.add(touch, MatchedKey::Customer, true);
+            if let Some(added) = self.candidates.last_mut().filter(|it| it.touch.id == touch.id) {
+                added.has_ended = for_ms.is_some_and(is_over) || orders.is_some_and(|it| to.since >= it);
+            }
+        }
     }
 
     fn add_coupon(
@@ -117,7 +143,7 @@ impl Named {
     /// Two coupons may lead to the same: it is named by the first that holds.
     fn add(&mut self, touch: Touch, found: MatchedKey, holds: bool) {
         self.count += 1;
-        let new = Candidate { touch, found, holds, place: self.count };
+        let new = Candidate { touch, found, holds, has_ended: false, place: self.count };
         match self.candidates.iter_mut().find(|it| it.touch.id == new.touch.id) {
             None => self.candidates.push(new),
             Some(known) if new.holds && !known.holds => *known = new,
@@ -141,6 +167,7 @@ pub(super) const fn key(found: MatchedKey) -> Option<Key> {
         MatchedKey::ExclusiveCoupon => Some(Key::ExclusiveCoupon),
         MatchedKey::Coupon => Some(Key::Coupon),
         MatchedKey::Partner => Some(Key::Partner),
+        MatchedKey::Customer => Some(Key::Customer),
     }
 }
 

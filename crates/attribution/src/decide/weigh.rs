@@ -5,8 +5,8 @@
 //! eligible one of that place, and the model of its newest touch shares the order along it (`share`); else the first one named takes all.
 //! Start at [`all`].
 
-use catalog::{Catalog, Key, Model, Rules, Status};
-use events::{Candidate, CandidateVerdict, MatchedKey, Role, Touch, TouchKind};
+use catalog::{Catalog, Customers, Key, Model, Rules, Status};
+use events::{Candidate, CandidateVerdict, MatchedKey, Past, Report, Role, Touch, TouchKind};
 use units::{
     AdvertiserId, EpochMs, PPM_WHOLE, PartnerId, Ppm,
     planted::{Bug, planted},
@@ -40,17 +40,42 @@ pub(crate) struct Weighed<'a> {
     pub(crate) age_ms: i64,
 }
 
+/// What is weighed for.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    pub(super) advertiser: AdvertiserId,
+    pub(super) at: EpochMs,
+    /// When its checkout began, where a report says so.
+    pub(super) checkout_at: Option<EpochMs>,
+    /// Its customer has bought before.
+    pub(super) is_existing: bool,
+}
+
+impl Order {
+    /// The customer has bought before by the latest report that says so, else by his orders that we know. Of checkouts the earliest that any
+    /// report says: one that was left and begun again began then.
+    pub(super) fn of(advertiser: AdvertiserId, at: EpochMs, (reports, past): (&[Report], &Past)) -> Self {
+        let is_new = reports.iter().rev().find_map(|it| it.new_customer);
+        Self {
+            advertiser,
+            at,
+            checkout_at: reports.iter().filter_map(|it| it.checkout_at).min(),
+            is_existing: is_new.map_or(past.orders > 0, |is_new| !is_new),
+        }
+    }
+}
+
 /// Weighs `touches`, which ascend by (time, writer, sequence), and then those who are named; the results come in that order.
 pub(super) fn all<'a>(
     touches: &'a [Touch],
     named: &'a Named,
-    (advertiser, order_at, checkout_at): (AdvertiserId, EpochMs, Option<EpochMs>),
+    order: Order,
     catalog: Option<&Catalog>,
 ) -> Vec<Weighed<'a>> {
-    let touches = touches.iter().map(|touch| Weighed::touch(touch, advertiser, order_at, catalog));
+    let touches = touches.iter().map(|touch| Weighed::touch(touch, order, catalog));
     let mut weighed: Vec<Weighed<'a>> =
-        touches.chain(named.candidates.iter().map(|it| Weighed::named(it, catalog))).collect();
-    guard::mark(&mut weighed, checkout_at);
+        touches.chain(named.candidates.iter().map(|it| Weighed::named(it, order, catalog))).collect();
+    guard::mark(&mut weighed, order.checkout_at);
     let Some(first) = weighed.iter().filter(|it| it.is_eligible()).map(Weighed::place).min() else {
         return weighed;
     };
@@ -162,7 +187,7 @@ impl<'a> Weighed<'a> {
     }
 
     /// Who is named without a touch, by himself.
-    fn named(it: &'a named::Candidate, catalog: Option<&Catalog>) -> Self {
+    fn named(it: &'a named::Candidate, order: Order, catalog: Option<&Catalog>) -> Self {
         let (touch, found) = (&it.touch, it.found);
         let rules = catalog.and_then(|it| it.rules(touch.offer, touch.partner));
         let is_on = |it: &Rules| named::key(found).is_some_and(|key| it.precedence.rank(key).is_some());
@@ -170,19 +195,16 @@ impl<'a> Weighed<'a> {
             _ if !it.holds => CandidateVerdict::FormerHolder,
             None => CandidateVerdict::UnknownOffer,
             Some(rules) if !is_on(&rules) => CandidateVerdict::KeyOff,
+            Some(_) if it.has_ended => CandidateVerdict::BindingEnded,
             Some(_) if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
-            Some(_) => CandidateVerdict::Won,
+            Some(rules) => by_customer(&rules, order),
         };
         Self { touch, named: Some(found), verdict, rules, share: Ppm(0), role: Role::None, age_ms: 0 }
     }
 
     /// A touch by itself: `Won` is given to every one that may be credited, until they are compared.
-    fn touch(
-        touch: &'a Touch,
-        advertiser: AdvertiserId,
-        order_at: EpochMs,
-        catalog: Option<&Catalog>,
-    ) -> Self {
+    fn touch(touch: &'a Touch, order: Order, catalog: Option<&Catalog>) -> Self {
+        let Order { advertiser, at: order_at, .. } = order;
         let rules = catalog.and_then(|it| it.rules(touch.offer, touch.partner));
         let age_ms = signed_difference(order_at, touch.at);
         let key = match touch.kind {
@@ -200,7 +222,7 @@ impl<'a> Weighed<'a> {
             }
             (Some(rules), Some(age)) if age < rules.minimum_time_ms => CandidateVerdict::TooSoon,
             _ if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
-            _ => CandidateVerdict::Won,
+            (Some(rules), _) => by_customer(&rules, order),
         };
         Self { touch, named: None, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
     }
@@ -235,6 +257,15 @@ impl<'a> Weighed<'a> {
         } else {
             *self.touch
         }
+    }
+}
+
+/// Of one that may be credited but for whose order it is.
+fn by_customer(rules: &Rules, order: Order) -> CandidateVerdict {
+    match (rules.customers, order.is_existing) {
+        (Customers::New, true) => CandidateVerdict::ExistingCustomer,
+        (Customers::Existing, false) => CandidateVerdict::NewCustomer,
+        (Customers::All, _) | (Customers::New, false) | (Customers::Existing, true) => CandidateVerdict::Won,
     }
 }
 

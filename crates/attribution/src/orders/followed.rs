@@ -1,10 +1,10 @@
-//! Whom an order's customers are known by: one step from a customer to the visitors of his other orders.
+//! What an order learns of its customers: whom they are known by, one step to the visitors of their other orders; and what those come to.
 //!
 //! In: an order's reports, and what its customers' timelines answered. Out: visitors to be asked as the order's own are, and whose touches count. A
 //! customer whom too many visitors are known by is a till or a "guest", and nobody is followed. Not here: who is known to be whose
 //! (`timelines::customers`). Start at [`Followed::of`].
 
-use events::{Evidence, Identity, Report};
+use events::{BoundTo, Evidence, Identity, Past, Report};
 use units::{
     CustomerId, VisitorId,
     planted::{Bug, planted},
@@ -26,6 +26,8 @@ pub(crate) struct Followed {
     is_known: bool,
     /// Some customer is not followed, since he is not one person.
     is_shared: bool,
+    /// Of all customers that are one person.
+    past: Past,
 }
 
 impl Followed {
@@ -43,6 +45,7 @@ impl Followed {
                 found.is_shared = true;
             } else {
                 found.visitors.extend(answer.visitors.iter().filter(|it| !found.own.contains(it)));
+                found.past = both(found.past, answer.past.unwrap_or_default());
             }
         }
         found.visitors.sort_unstable();
@@ -53,6 +56,11 @@ impl Followed {
     /// To be asked, ascending, without the order's own.
     pub(crate) fn visitors(&self) -> &[VisitorId] {
         &self.visitors
+    }
+
+    /// What earlier orders of its customers come to.
+    pub(crate) const fn past(&self) -> &Past {
+        &self.past
     }
 
     /// Whether a customer of the order is not followed.
@@ -72,6 +80,19 @@ impl Followed {
             }
             Identity::Customer(_) => true,
         }
+    }
+}
+
+/// Of two names that one person has in a shop: nearly all his orders have both.
+fn both(a: Past, b: Past) -> Past {
+    let pick = |a: Option<BoundTo>, b: Option<BoundTo>, is_earlier: bool| match (a, b) {
+        (Some(a), Some(b)) => Some(if is_earlier { a.min(b) } else { a.max(b) }),
+        (a, b) => a.or(b),
+    };
+    Past {
+        first: pick(a.first, b.first, true),
+        last: pick(a.last, b.last, false),
+        orders: a.orders.max(b.orders),
     }
 }
 

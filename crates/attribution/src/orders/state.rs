@@ -241,6 +241,7 @@ fn unite(kept: &mut Evidence, other: Evidence) -> bool {
     if kept.stamp < other.stamp || planted(Bug::StaleBindings) {
         kept.stamp = other.stamp;
         kept.bindings = other.bindings;
+        kept.past = other.past;
     }
     before.0 != kept.touches
         || (before.1, before.2, before.3) != (kept.partners.len(), kept.visitors.len(), kept.stamp)

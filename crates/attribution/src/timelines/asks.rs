@@ -27,7 +27,7 @@ pub(super) struct Ask {
     /// ...to here, inclusive.
     pub(super) to: EpochMs,
     /// The order's time by the newest question.
-    at: EpochMs,
+    pub(super) at: EpochMs,
     /// Of the newest question.
     stamp: Stamp,
 }

@@ -1,19 +1,24 @@
-//! What is known of customers: by which visitors they came, and which orders asked.
+//! What is known of customers: by which visitors they came, what became of their orders, and which orders asked.
 //!
-//! In: look-ups of orders that name a customer, each with the visitors that order knows to be his. Out: evidence with all of them, to every order
-//! that asked, again whenever another one becomes known; and the bytes of it on disk. Visitors add up and are kept as long as the state is,
-//! since a customer who comes back after a year is the same; questions are forgotten as a visitor's are. A customer with an order takes
-//! some 300 bytes of memory. Not here: what an order makes of it (`orders::followed`). Start at [`Customers::on_lookup`].
+//! In: look-ups of orders that name a customer, each with the visitors that order knows to be his, and what became of each order. Out: evidence with
+//! all his visitors, and what his orders of before come to, to every order that asked, again whenever it changes; and the bytes of it on disk.
+//! Visitors and orders are kept as long as the state is, since a customer who comes back after a year is the same; questions are
+//! forgotten as a visitor's are. A customer with an order takes some 400 bytes of memory, 100 more for each further one. Not here: what an order
+//! makes of it (`orders::followed`, `decide`). Start at [`Customers::on_lookup`] and [`Customers::on_bound`].
+
+mod past;
 
 use std::collections::HashMap;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use events::{Evidence, Identity, Lookup, OrderKey};
+use events::{Bound, Evidence, Identity, Lookup};
 use units::{
     CustomerId, EpochMs, VisitorId,
     planted::{Bug, planted},
 };
 
+use self::past::{BoundV1, Orders};
+pub use self::past::{CUSTOMER_ORDERS_MAX, past};
 use super::asks::{AskV1, Asked, Asks};
 use crate::{
     digest::Digester,
@@ -28,8 +33,10 @@ pub const CUSTOMER_VISITORS_MAX: usize = 16;
 /// Kept of them: as many as show that they are too many.
 const KEPT_MAX: usize = CUSTOMER_VISITORS_MAX + 1;
 
-/// The first byte, beyond all that a visitor's questions will begin with.
-const VERSION: u8 = 65;
+/// The first byte, beyond all that a visitor's questions will begin with. Of customers without orders.
+const VERSION_1: u8 = 65;
+/// With what became of their orders. Only written of those who have some, so that others can still be read by whoever came before.
+const VERSION_2: u8 = 66;
 /// Bytes of one customer's state; see `asks`.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -44,12 +51,19 @@ struct Customer {
     asks: Asks,
     /// Invariant: ascending, distinct, at most [`KEPT_MAX`]. Which of more than that are kept depends on who came first, and does not matter.
     visitors: Vec<VisitorId>,
+    orders: Orders,
 }
 
 #[derive(bincode::Encode, bincode::Decode)]
 struct CustomerV1 {
     visitors: Vec<u64>,
     asks: Vec<AskV1>,
+}
+
+#[derive(bincode::Encode, bincode::Decode)]
+struct CustomerV2 {
+    kept: CustomerV1,
+    orders: Vec<BoundV1>,
 }
 
 /// What answers are made with.
@@ -85,9 +99,26 @@ impl Customers {
         let (is_new, _) = known.asks.add(lookup, |order| sent.take_back(|| digester.of(&(order, identity))));
         if !is_silent {
             let all = has_grown && !planted(Bug::AnswerAskerAlone);
-            known.answer(customer, |it| all || *it == asker, telling, out);
+            known.answer(customer, |it| all || it.order == asker, telling, out);
         }
         is_new || has_grown
+    }
+
+    /// Remembers what became of an order; whether that changed anything. Answers the orders behind it, unless `is_silent`.
+    pub(super) fn on_bound(
+        &mut self,
+        bound: Bound,
+        telling: &mut Telling<'_>,
+        is_silent: bool,
+        out: &mut Vec<Evidence>,
+    ) -> bool {
+        let (customer, order) = (bound.customer, bound.order.clone());
+        let known = self.by_id.entry(customer).or_default();
+        let Some(from) = known.orders.add(bound) else { return false };
+        if !is_silent {
+            known.answer(customer, |it| (from, &order) < (it.ask.at, &it.order), telling, out);
+        }
+        true
     }
 
     /// Answers everybody who asked.
@@ -116,34 +147,36 @@ impl Customers {
                 changed.push(*customer);
             }
         }
-        self.by_id.retain(|_, it| !it.asks.is_empty() || !it.visitors.is_empty());
+        self.by_id.retain(|_, it| !it.asks.is_empty() || !it.visitors.is_empty() || !it.orders.is_empty());
         changed
     }
 
     /// A customer's bytes; none where nothing is known.
     pub(super) fn encode(&self, customer: CustomerId) -> Vec<u8> {
         let Some(known) = self.by_id.get(&customer) else { return Vec::new() };
-        let state =
-            CustomerV1 { visitors: known.visitors.iter().map(|it| it.0).collect(), asks: known.asks.rows() };
-        let mut bytes = vec![VERSION];
-        bincode::encode_into_std_write(state, &mut bytes, config()).expect("a vector takes any bytes");
-        bytes
+        let visitors = known.visitors.iter().map(|it| it.0).collect();
+        let kept = CustomerV1 { visitors, asks: known.asks.rows() };
+        if known.orders.is_empty() {
+            written(VERSION_1, kept)
+        } else {
+            written(VERSION_2, CustomerV2 { kept, orders: known.orders.rows() })
+        }
     }
 
     /// Takes a customer back from disk; joined with what is known.
     pub(super) fn restore(&mut self, customer: CustomerId, state: &[u8]) -> Result<(), StateError> {
         let (version, body) = state.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
-        if *version != VERSION {
-            return Err(StateError::UnknownVersion { version: *version });
-        }
-        let (state, consumed) =
-            bincode::decode_from_slice::<CustomerV1, _>(body, config()).map_err(|_| StateError::Malformed)?;
-        if consumed != body.len() {
-            return Err(StateError::Malformed);
-        }
+        let CustomerV2 { kept, orders } = match *version {
+            VERSION_1 => CustomerV2 { kept: read(body)?, orders: Vec::new() },
+            VERSION_2 => read(body)?,
+            version => return Err(StateError::UnknownVersion { version }),
+        };
         let known = self.by_id.entry(customer).or_default();
-        known.learn(state.visitors.into_iter().map(VisitorId).collect());
-        known.asks.join(Asks::of_rows(state.asks));
+        known.learn(kept.visitors.into_iter().map(VisitorId).collect());
+        known.asks.join(Asks::of_rows(kept.asks));
+        for row in orders {
+            known.orders.add(row.bound(customer));
+        }
         Ok(())
     }
 }
@@ -162,25 +195,38 @@ impl Customer {
         before != self.visitors.len()
     }
 
-    /// Answers those who are `wanted`, where there is something that was not said yet.
+    /// Answers those who are `wanted`, where the answer is not what was said last. Also where nothing is known: what an earlier owner said may be
+    /// true no more.
     fn answer(
         &mut self,
         customer: CustomerId,
-        wanted: impl Fn(&OrderKey) -> bool,
+        wanted: impl Fn(&Asked) -> bool,
         Telling { sent, digester }: &mut Telling<'_>,
         out: &mut Vec<Evidence>,
     ) {
-        if self.visitors.is_empty() {
-            return;
-        }
-        let content = digester.of(&self.visitors);
-        for Asked { order, said, .. } in self.asks.iter_mut().filter(|it| wanted(&it.order)) {
-            let Some(stamp) = sent.stamp(said, content) else { continue };
+        let is_one_person = self.visitors.len() <= CUSTOMER_VISITORS_MAX;
+        for asked in self.asks.iter_mut().filter(|it| wanted(it)) {
+            let rank = (asked.ask.at, &asked.order);
+            let past = is_one_person.then(|| self.orders.before(rank)).flatten();
+            let content = digester.of(&(&self.visitors, past));
+            let Some(stamp) = sent.stamp(&mut asked.said, content) else { continue };
             let visitors = self.visitors.clone();
-            let bare = Evidence::bare(stamp, order.clone(), Identity::Customer(customer));
-            out.push(Evidence { visitors, ..bare });
+            let bare = Evidence::bare(stamp, asked.order.clone(), Identity::Customer(customer));
+            out.push(Evidence { visitors, past, ..bare });
         }
     }
+}
+
+fn written(version: u8, state: impl bincode::Encode) -> Vec<u8> {
+    let mut bytes = vec![version];
+    bincode::encode_into_std_write(state, &mut bytes, config()).expect("a vector takes any bytes");
+    bytes
+}
+
+/// All of `body`.
+fn read<T: bincode::Decode<()>>(body: &[u8]) -> Result<T, StateError> {
+    let (state, consumed) = bincode::decode_from_slice(body, config()).map_err(|_| StateError::Malformed)?;
+    if consumed == body.len() { Ok(state) } else { Err(StateError::Malformed) }
 }
 
 const fn config() -> Configuration<LittleEndian, Varint, Limit<BYTES_MAX>> {

@@ -7,7 +7,10 @@ use catalog::{Catalog, Key, Model, Rules, Status};
 use events::{Country, Device, Report, Touch, TouchId, TouchKind, Verdict};
 use units::{AdvertiserId, EpochMs, LinkId, OfferId, Origin, PartnerId, VisitorId};
 
-use super::sharing;
+use super::{
+    customers::{Buyer, pays},
+    sharing,
+};
 
 /// The keys at their places, if no rule says otherwise, with the number that stands in the name of who is found by one alone.
 const BUILT_IN: [(Key, u8); 6] = [
@@ -43,19 +46,21 @@ pub(crate) struct Shared {
 /// Who gets how much of an order. `reports` ascend by (received, origin); `touches` may earn by themselves and ascend by (time, writer, sequence).
 pub(crate) fn shared(
     (advertiser, at): (AdvertiserId, EpochMs),
-    reports: &[&Report],
+    (reports, buyer): (&[&Report], &Buyer),
     touches: &[Touch],
     catalog: &Catalog,
     rules: impl Fn(OfferId, PartnerId) -> Option<Rules>,
 ) -> Shared {
     let of = |touch: &Touch| rules(touch.offer, touch.partner).expect("it may earn");
     let mut claims: Vec<Claim> = Vec::new();
+    let is_existing = buyer.is_existing(reports);
     let mut claim = |key: Key, touch: Touch| {
-        if let Some(place) = place(&of(&touch), key) {
+        let rules = of(&touch);
+        if let Some(place) = place(&rules, key).filter(|_| pays(&rules, is_existing)) {
             claims.push(Claim { place, key, touch });
         }
     };
-    let is_on = |it: &&Touch| place(&of(it), key(it)).is_some();
+    let is_on = |it: &&Touch| place(&of(it), key(it)).is_some() && pays(&of(it), is_existing);
     let on: Vec<Touch> = touches.iter().filter(is_on).copied().collect();
     let mut guarded: Vec<Touch> = Vec::new();
     for (index, touch) in on.iter().enumerate() {
@@ -82,6 +87,11 @@ pub(crate) fn shared(
             if catalog.partners.get(&partner).is_some_and(|it| it.status == Status::Active) {
                 claim(key, without_touch(key, partner, offer, advertiser, at));
             }
+        }
+    }
+    for (partner, offer) in buyer.bound(&rules) {
+        if catalog.partners.get(&partner).is_some_and(|it| it.status == Status::Active) {
+            claim(Key::Customer, without_touch(Key::Customer, partner, offer, advertiser, at));
         }
     }
     let Some(best) = claims.iter().map(|it| (it.place, it.key)).min() else { return Shared::default() };

@@ -1,5 +1,6 @@
 //! The decision as one would say it aloud, over everything at once: what the machines must end in.
 
+pub(crate) mod customers;
 pub(crate) mod keys;
 pub(crate) mod sharing;
 
@@ -10,7 +11,9 @@ use events::{
     ClickHead, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus, Statement, Touch, TouchId,
     TouchKind,
 };
-use units::{CustomerId, EpochMs, Quarter, VisitorId};
+use units::{CustomerId, EpochMs, OfferId, PartnerId, Quarter, VisitorId};
+
+use self::customers::{Buyer, Earlier};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -25,6 +28,10 @@ pub(crate) struct Answer {
     pub(crate) credits: Vec<(u32, TouchId, u32, i64)>,
     /// The partner of the greatest share, of equals the newest touch's; 0 for nobody.
     pub(crate) partner: u32,
+    /// And the offer.
+    offer: OfferId,
+    /// The customer was bound to that partner.
+    by_binding: bool,
 }
 
 pub(crate) fn decide(
@@ -34,39 +41,68 @@ pub(crate) fn decide(
     catalogs: &[Catalog],
 ) -> Answer {
     let visitors = visitors(order, reports);
+    let buyer = buyer(order, clicks, reports, catalogs);
     let distinct: BTreeSet<&Report> = reports.iter().filter(|it| it.key == *order).collect();
     let reports: Vec<&Report> = distinct.into_iter().collect();
     let at = time(order, clicks, &reports);
     let in_force = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
     let (status, amount_minor, revenue_minor) = worth(&reports);
     let credited =
-        in_force.map(|it| credited(order, clicks, (&reports, &visitors), it, at)).unwrap_or_default();
-    let partner = credited.iter().max_by_key(|(_, share)| *share).map_or(0, |(touch, _)| touch.partner.0);
+        in_force.map(|it| credited(order, clicks, (&reports, &visitors, &buyer), it, at)).unwrap_or_default();
+    let lead = credited.iter().max_by_key(|(_, share)| *share).map(|(touch, _)| *touch);
+    let (partner, offer) = lead.map_or((0, OfferId(0)), |it| (it.partner.0, it.offer));
+    // Zeros where a touch has its time, and the key's number.
+    let by_binding = lead.is_some_and(|it| it.id.0.starts_with(&[0, 0, 0, 0, 0, 0, 5]));
     let money =
         sharing::parts(revenue_minor, &credited.iter().map(|it| u128::from(it.1)).collect::<Vec<_>>());
     let credits = credited.iter().zip(money);
     let mut credits: Vec<_> =
         credits.map(|((touch, share), minor)| (touch.partner.0, touch.id, *share, minor)).collect();
     credits.sort_by_key(|it| it.1);
-    Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, credits, partner }
+    Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, credits, partner, offer, by_binding }
+}
+
+/// What the earlier orders of its customers were, each decided by itself.
+fn buyer(order: &OrderKey, clicks: &[ClickHead], reports: &[Report], catalogs: &[Catalog]) -> Buyer {
+    let rank = |order: &OrderKey| {
+        let said = reports.iter().filter(|it| it.key == *order);
+        let first = said.map(|it| it.reported_at.unwrap_or(it.received_at).min(it.received_at)).min();
+        (first.expect("the order was reported"), order.clone())
+    };
+    let customers: BTreeSet<CustomerId> =
+        reports.iter().filter(|it| it.key == *order).filter_map(|it| it.customer).collect();
+    let one_person = customers.into_iter().filter(|it| named(Some(*it), order, reports).len() <= 16);
+    let earlier = one_person.map(|customer| {
+        let his = reports.iter().filter(|it| it.customer == Some(customer)).map(|it| &it.key);
+        let his: BTreeSet<_> = his.map(rank).filter(|it| *it < rank(order)).collect();
+        let one = |(at, order): (EpochMs, OrderKey)| {
+            let answer = decide(&order, clicks, reports, catalogs);
+            let stands = answer.status != OrderStatus::Rejected;
+            let leads = (stands && answer.partner != 0).then_some((PartnerId(answer.partner), answer.offer));
+            let is_purchase = stands && answer.amount_minor.is_some();
+            Earlier { at, leads, by_binding: answer.by_binding, is_purchase }
+        };
+        his.into_iter().map(one).collect()
+    });
+    Buyer { reported: rank(order).0, earlier: earlier.collect() }
 }
 
 /// Those that the order's reports name, and those that any order of its customers names, but of customers who have more than a person has.
 pub(crate) fn visitors(order: &OrderKey, reports: &[Report]) -> BTreeSet<VisitorId> {
-    let named = |customer: Option<CustomerId>| {
-        let orders: BTreeSet<&OrderKey> = match customer {
-            None => BTreeSet::from([order]),
-            Some(it) => {
-                reports.iter().filter(|report| report.customer == Some(it)).map(|it| &it.key).collect()
-            }
-        };
-        let theirs = reports.iter().filter(|it| orders.contains(&it.key));
-        let ids = theirs.flat_map(|it| [it.visitor, it.click.signed().map(events::ClickId::visitor)]);
-        ids.flatten().collect::<BTreeSet<VisitorId>>()
-    };
+    let named = |customer| named(customer, order, reports);
     let customers = reports.iter().filter(|it| it.key == *order).filter_map(|it| it.customer);
     let followed = customers.map(|it| named(Some(it))).filter(|it| it.len() <= 16);
     followed.fold(named(None), |all, it| &all | &it)
+}
+
+/// By the order, or by all orders of the customer.
+fn named(customer: Option<CustomerId>, order: &OrderKey, reports: &[Report]) -> BTreeSet<VisitorId> {
+    let orders: BTreeSet<&OrderKey> = match customer {
+        None => BTreeSet::from([order]),
+        Some(it) => reports.iter().filter(|report| report.customer == Some(it)).map(|it| &it.key).collect(),
+    };
+    let theirs = reports.iter().filter(|it| orders.contains(&it.key));
+    theirs.flat_map(|it| [it.visitor, it.click.signed().map(events::ClickId::visitor)]).flatten().collect()
 }
 
 fn time(order: &OrderKey, clicks: &[ClickHead], reports: &[&Report]) -> EpochMs {
@@ -84,7 +120,7 @@ fn is_signed(click: &ClickHead, reports: &[&Report]) -> bool {
 fn credited(
     order: &OrderKey,
     clicks: &[ClickHead],
-    (reports, visitors): (&[&Report], &BTreeSet<VisitorId>),
+    (reports, visitors, buyer): (&[&Report], &BTreeSet<VisitorId>, &Buyer),
     catalog: &Catalog,
     at: EpochMs,
 ) -> Vec<(Touch, u32)> {
@@ -107,7 +143,7 @@ fn credited(
     };
     let touches = [eligible(TouchKind::View), eligible(TouchKind::Click)].concat();
     let rules = |offer, partner| catalog.rules(offer, partner);
-    keys::shared((order.advertiser, at), reports, &touches, catalog, rules).credited
+    keys::shared((order.advertiser, at), (reports, buyer), &touches, catalog, rules).credited
 }
 
 fn worth(reports: &[&Report]) -> (OrderStatus, Option<i64>, i64) {

@@ -92,7 +92,7 @@ fn a_touch_beyond_the_limit_is_not_named_any_more() {
         OrdersOutput::Decided { credits, .. } => {
             Some(credits.iter().map(|it| (it.partner.0, it.share.0)).collect::<Vec<_>>())
         }
-        OrdersOutput::Lookup(_) => None,
+        OrdersOutput::Lookup(_) | OrdersOutput::Bound(_) => None,
     };
     let credited: Vec<_> = out.iter().filter_map(credited).collect();
     assert_eq!(credited, [vec![], vec![(2, 1_000_000)], vec![(3, 1_000_000)]]);

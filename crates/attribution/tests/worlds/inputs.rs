@@ -10,6 +10,8 @@ pub(super) struct Inputs {
     pub(super) catalogs: Vec<Catalog>,
     /// A customer is known by about as many visitors as one may be.
     pub(super) has_till: bool,
+    /// Customers are bound to partners.
+    pub(super) is_bound: bool,
 }
 
 pub(super) fn inputs(random: &mut Random) -> Inputs {
@@ -92,7 +94,7 @@ pub(super) fn inputs(random: &mut Random) -> Inputs {
         }
         reports.push(report);
     }
-    Inputs { clicks, reports, catalogs, has_till: false }
+    Inputs { clicks, reports, catalogs, has_till: false, is_bound: false }
 }
 
 /// Names customers in half of all worlds. By chance of its own, so that the other half stays as it was.
@@ -105,6 +107,25 @@ pub(super) fn name_customers(inputs: &mut Inputs, seed: u64) {
         if random.one_in(2) {
             *report = report.clone().of_customer([1, 2][usize_below(&mut random, 2)]);
         }
+        if random.one_in(8) {
+            report.new_customer = Some(random.one_in(2));
+        }
+    }
+    inputs.is_bound = random.one_in(2);
+    for catalog in inputs.catalogs.iter_mut().filter(|_| inputs.is_bound) {
+        for offer in catalog.offers.values_mut() {
+            offer.rules.binding = Some(binding(&mut random));
+            offer.rules.customers = random.one_in(4).then(|| customers(&mut random));
+        }
+        let mut changes = RuleChanges { binding: Some(binding(&mut random)), ..RuleChanges::default() };
+        changes.customers = random.one_in(4).then(|| customers(&mut random));
+        if random.one_in(3) {
+            catalog
+                .overrides
+                .entry(OfferId(10))
+                .or_default()
+                .insert(OverrideFor::Partner(PartnerId(1)), changes);
+        }
     }
     // Everybody is a till's customer.
     inputs.has_till = random.one_in(4);
@@ -114,6 +135,21 @@ pub(super) fn name_customers(inputs: &mut Inputs, seed: u64) {
             inputs.reports.push(report("o4", at, 200 + visitor).of(visitor).of_customer(1));
         }
     }
+}
+
+fn binding(random: &mut Random) -> Binding {
+    if random.one_in(4) {
+        return Binding::None;
+    }
+    Binding::Bound {
+        for_ms: random.one_in(2).then(|| (1 + random.below(40)) * 5 * MINUTE_MS),
+        orders: random.one_in(3).then(|| 1 + u32::try_from(random.below(2)).expect("small")),
+        owner: if random.one_in(2) { BindingOwner::First } else { BindingOwner::Last },
+    }
+}
+
+fn customers(random: &mut Random) -> Customers {
+    if random.one_in(2) { Customers::New } else { Customers::Existing }
 }
 
 /// Coupons, and orders of keys and hijack windows of the offer and of a partner.
@@ -141,7 +177,7 @@ fn keys(mut catalog: Catalog, step: u64, random: &mut Random) -> Catalog {
 }
 
 fn precedence(random: &mut Random) -> Precedence {
-    let mut keys = Key::EARNING.to_vec();
+    let mut keys = Key::ALL.to_vec();
     for index in 1..keys.len() {
         keys.swap(index, usize_below(random, index + 1));
     }

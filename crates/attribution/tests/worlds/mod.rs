@@ -8,10 +8,13 @@ mod owners;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::{Catalog, Key, Model, OverrideFor, PositionWeights, Precedence, RuleChanges, Status};
+use catalog::{
+    Binding, BindingOwner, Catalog, Customers, Key, Model, OverrideFor, PositionWeights, Precedence,
+    RuleChanges, Status,
+};
 use events::{
-    ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement, TouchId,
-    TouchKind, Verdict,
+    Bound, ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement,
+    TouchId, TouchKind, Verdict,
 };
 use units::{OfferId, PartnerId, Quarter, Stamp};
 
@@ -49,6 +52,7 @@ pub(crate) enum Message {
     Evidence(Evidence),
     Click(ClickHead),
     Lookup(Lookup),
+    Bound(Bound),
 }
 
 /// What a machine says, on its way.
@@ -147,10 +151,12 @@ impl Table {
             let wanted: Vec<_> = wanted
                 .map(|(partner, touch, share, minor)| (want.quarter, *touch, *partner, *share, *minor))
                 .collect();
-            // Whoever was followed until his customer turned out to be a till leaves rows that no later snapshot names: they do not count beside
-            // a newer row of their order. Elsewhere zeros alone must do.
+            // Whoever was followed until his customer turned out to be a till, and to whom a customer was bound by what was known of him then, leaves
+            // rows that no later snapshot names: they do not count beside a newer row of their order. Elsewhere zeros alone must do.
             let newest = |quarter: Quarter| self.orders.get(&(order.clone(), quarter)).map(|it| it.0);
-            let counts = |quarter, stamp| !inputs.has_till || newest(quarter).is_none_or(|it| it <= stamp);
+            let counts = |quarter, stamp| {
+                !(inputs.has_till || inputs.is_bound) || newest(quarter).is_none_or(|it| it <= stamp)
+            };
             let credits: Vec<_> = self
                 .credits
                 .iter()
@@ -181,6 +187,7 @@ impl Logs {
             Message::Evidence(it) => order(&it.order),
             Message::Click(it) => identity(&Identity::Visitor(it.visitor())),
             Message::Lookup(it) => identity(&it.identity),
+            Message::Bound(it) => identity(&Identity::Customer(it.customer)),
             Message::Catalog(_) => {
                 self.0[0].push(message.clone());
                 1

@@ -128,6 +128,7 @@ impl Owner {
 fn said(out: Vec<OrdersOutput>) -> Vec<Said> {
     let one = |it| match it {
         OrdersOutput::Lookup(it) => Said::Message(Box::new(Message::Lookup(it))),
+        OrdersOutput::Bound(it) => Said::Message(Box::new(Message::Bound(it))),
         OrdersOutput::Decided { decision, credits } => Said::Decided(decision, credits),
     };
     out.into_iter().map(one).collect()
@@ -163,7 +164,7 @@ impl OrdersOwner {
                 self.fetch(&evidence.order);
                 self.machine.on_evidence(evidence, &mut out);
             }
-            Message::Claim(_) | Message::Click(_) | Message::Lookup(_) => {}
+            Message::Claim(_) | Message::Click(_) | Message::Lookup(_) | Message::Bound(_) => {}
         }
         if random.one_in(8) {
             self.keep(random);
@@ -206,6 +207,7 @@ impl TimelinesOwner {
             Message::Lookup(lookup) => {
                 self.machine.on_lookup(lookup, &mut out).expect("memory does not fail");
             }
+            Message::Bound(bound) => self.machine.on_bound(bound, &mut out),
             Message::Claim(_) | Message::Catalog(_) | Message::Report(_) | Message::Evidence(_) => {}
         }
         out.into_iter().map(|it| Said::Message(Box::new(Message::Evidence(it)))).collect()

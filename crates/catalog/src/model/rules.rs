@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 
 use units::{DAY_MS, HOUR_MS, OfferId, PartnerId};
 
-use crate::{duration, precedence::Precedence, sharing::Model};
+use crate::{
+    binding::{Binding, Customers},
+    duration,
+    precedence::Precedence,
+    sharing::Model,
+};
 
 /// All rules that hold between an offer and a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +31,10 @@ pub struct Rules {
     pub hijack_window_ms: u64,
     /// Nor does one from the instant on at which the order's checkout began, where a report says so.
     pub hijack_after_checkout: bool,
+    /// Whether a partner goes on earning by customers he brought.
+    pub binding: Binding,
+    /// Whose orders earn.
+    pub customers: Customers,
     /// How credit is shared.
     pub model: Model,
     /// From order to payable, in ms.
@@ -45,6 +54,8 @@ impl Default for Rules {
             precedence: Precedence::default(),
             hijack_window_ms: 0,
             hijack_after_checkout: false,
+            binding: Binding::None,
+            customers: Customers::All,
             model: Model::Last,
             hold_ms: 30 * DAY_MS,
             duplicate_window_ms: HOUR_MS,
@@ -69,6 +80,8 @@ impl Rules {
             precedence: changes.precedence.unwrap_or(self.precedence),
             hijack_window_ms: changes.hijack_window_ms.unwrap_or(self.hijack_window_ms),
             hijack_after_checkout: changes.hijack_after_checkout.unwrap_or(self.hijack_after_checkout),
+            binding: changes.binding.unwrap_or(self.binding),
+            customers: changes.customers.unwrap_or(self.customers),
             model: changes.model.unwrap_or(self.model),
             hold_ms: changes.hold_ms.unwrap_or(self.hold_ms),
             duplicate_window_ms: changes.duplicate_window_ms.unwrap_or(self.duplicate_window_ms),
@@ -85,6 +98,8 @@ impl Rules {
             RuleKey::Precedence => self.precedence.to_string(),
             RuleKey::HijackWindow => duration::show(self.hijack_window_ms),
             RuleKey::HijackAfterCheckout => self.hijack_after_checkout.to_string(),
+            RuleKey::Binding => self.binding.to_string(),
+            RuleKey::Customers => self.customers.to_string(),
             RuleKey::Model => self.model.to_string(),
             RuleKey::Hold => duration::show(self.hold_ms),
             RuleKey::DuplicateWindow => duration::show(self.duplicate_window_ms),
@@ -107,6 +122,10 @@ pub struct RuleChanges {
     pub hijack_window_ms: Option<u64>,
     /// [`Rules::hijack_after_checkout`].
     pub hijack_after_checkout: Option<bool>,
+    /// [`Rules::binding`].
+    pub binding: Option<Binding>,
+    /// [`Rules::customers`].
+    pub customers: Option<Customers>,
     /// [`Rules::model`].
     pub model: Option<Model>,
     /// [`Rules::hold_ms`].
@@ -126,6 +145,8 @@ impl RuleChanges {
             RuleKey::Precedence => self.precedence.is_some(),
             RuleKey::HijackWindow => self.hijack_window_ms.is_some(),
             RuleKey::HijackAfterCheckout => self.hijack_after_checkout.is_some(),
+            RuleKey::Binding => self.binding.is_some(),
+            RuleKey::Customers => self.customers.is_some(),
             RuleKey::Model => self.model.is_some(),
             RuleKey::Hold => self.hold_ms.is_some(),
             RuleKey::DuplicateWindow => self.duplicate_window_ms.is_some(),
@@ -143,6 +164,8 @@ impl From<Rules> for RuleChanges {
             precedence: Some(rules.precedence),
             hijack_window_ms: Some(rules.hijack_window_ms),
             hijack_after_checkout: Some(rules.hijack_after_checkout),
+            binding: Some(rules.binding),
+            customers: Some(rules.customers),
             model: Some(rules.model),
             hold_ms: Some(rules.hold_ms),
             duplicate_window_ms: Some(rules.duplicate_window_ms),
@@ -165,6 +188,10 @@ pub enum RuleKey {
     HijackWindow,
     /// [`Rules::hijack_after_checkout`].
     HijackAfterCheckout,
+    /// [`Rules::binding`].
+    Binding,
+    /// [`Rules::customers`].
+    Customers,
     /// [`Rules::model`].
     Model,
     /// [`Rules::hold_ms`].
@@ -175,20 +202,23 @@ pub enum RuleKey {
 
 impl RuleKey {
     /// Every rule, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ClickWindow,
         Self::ViewWindow,
         Self::MinimumTime,
         Self::Precedence,
         Self::HijackWindow,
         Self::HijackAfterCheckout,
+        Self::Binding,
+        Self::Customers,
         Self::Model,
         Self::Hold,
         Self::DuplicateWindow,
     ];
 
-    /// Keys that stand beside `model` and say more of it.
-    pub(crate) const BESIDE_MODEL: [&'static str; 2] = ["position_weights", "half_life"];
+    /// Keys that stand beside `model` and `binding` and say more of them.
+    pub(crate) const BESIDE: [&'static str; 4] =
+        ["position_weights", "half_life", "binding_orders", "binding_owner"];
 
     /// The key.
     #[must_use]
@@ -200,6 +230,8 @@ impl RuleKey {
             Self::Precedence => "precedence",
             Self::HijackWindow => "hijack_window",
             Self::HijackAfterCheckout => "hijack_after_checkout",
+            Self::Binding => "binding",
+            Self::Customers => "customers",
             Self::Model => "model",
             Self::Hold => "hold",
             Self::DuplicateWindow => "duplicate_window",

@@ -20,9 +20,9 @@ pub(super) fn precedence(row: &mut Row<'_, '_>) -> Option<Precedence> {
     let words = row.texts(name);
     let mut keys = Vec::with_capacity(words.len());
     for (word, spot) in &words {
-        let Some(key) = Key::EARNING.into_iter().find(|key| key.as_str() == *word) else {
+        let Some(key) = Key::ALL.into_iter().find(|key| key.as_str() == *word) else {
             let message = format!("`{}` is no key that earns", shown(word));
-            let advice = suggestion(word, &Key::EARNING.map(Key::as_str));
+            let advice = suggestion(word, &Key::ALL.map(Key::as_str));
             row.errors.add(*spot, ErrorCode::BadPrecedence, message, advice);
             return None;
         };
@@ -31,7 +31,7 @@ pub(super) fn precedence(row: &mut Row<'_, '_>) -> Option<Precedence> {
     let precedence = Precedence::of(&keys);
     if precedence.is_none() {
         let message = "`precedence` names no key, or one of them twice";
-        let advice = format!("write each that may earn once, such as {:?}", Key::EARNING.map(Key::as_str));
+        let advice = format!("write each that may earn once, such as {:?}", Key::ALL.map(Key::as_str));
         row.errors.add(row.spot_of(name), ErrorCode::BadPrecedence, message, advice);
     }
     precedence

@@ -5,12 +5,16 @@
 use units::{Currency, DAY_MS};
 
 use super::{
+    binding,
     error::ErrorCode,
     precedence,
     reader::{Row, shown, suggestion},
     sharing,
 };
-use crate::model::{RuleChanges, RuleKey};
+use crate::{
+    binding::Customers,
+    model::{RuleChanges, RuleKey},
+};
 
 /// The longest window, and the longest hold: Tapfiliate's limit (field.md 6.3). Timelines are kept this long.
 pub const WINDOW_MS_MAX: u64 = 365 * DAY_MS;
@@ -33,6 +37,8 @@ pub(super) fn rule_changes(row: &mut Row<'_, '_>) -> RuleChanges {
         hijack_window_ms: duration(RuleKey::HijackWindow, HIJACK_WINDOW_MS_MAX),
         hijack_after_checkout: row.bool(RuleKey::HijackAfterCheckout.as_str()),
         precedence: precedence::precedence(row),
+        binding: binding::binding(row),
+        customers: row.word(RuleKey::Customers.as_str(), &Customers::WORDS),
         model: sharing::model(row),
     }
 }

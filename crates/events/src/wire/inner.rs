@@ -7,8 +7,8 @@ use units::{
 
 use super::{OrderKeyV1, OriginV1, known};
 use crate::{
-    Binding, CatalogRecord, Claim, Country, Device, Evidence, Identity, Lookup, Quarantined, Touch, TouchId,
-    TouchKind, Verdict, codec::DecodeError,
+    Binding, Bound, BoundTo, CatalogRecord, Claim, Country, Device, Evidence, Identity, Lookup, Past,
+    Quarantined, Touch, TouchId, TouchKind, Verdict, codec::DecodeError,
 };
 
 #[derive(Encode, Decode)]
@@ -187,7 +187,102 @@ impl TryFrom<EvidenceV1> for Evidence {
             partners: it.partners.into_iter().map(PartnerId).collect(),
             visitors: it.visitors.into_iter().map(VisitorId).collect(),
             bindings: it.bindings.into_iter().map(binding).collect(),
+            past: None,
         })
+    }
+}
+
+#[derive(Encode, Decode)]
+struct BoundToV1 {
+    at: u64,
+    partner: u32,
+    offer: u32,
+    since: u32,
+}
+
+#[derive(Encode, Decode)]
+struct PastV1 {
+    first: Option<BoundToV1>,
+    last: Option<BoundToV1>,
+    orders: u32,
+}
+
+/// Written only where there is a past: what earlier builds can read stays as they know it.
+#[derive(Encode, Decode)]
+pub(crate) struct EvidenceV2 {
+    evidence: EvidenceV1,
+    past: Option<PastV1>,
+}
+
+impl From<Evidence> for EvidenceV2 {
+    fn from(it: Evidence) -> Self {
+        let to = |it: BoundTo| BoundToV1 {
+            at: it.at.0,
+            partner: it.partner.0,
+            offer: it.offer.0,
+            since: it.since,
+        };
+        let past =
+            it.past.map(|it| PastV1 { first: it.first.map(to), last: it.last.map(to), orders: it.orders });
+        Self { evidence: it.into(), past }
+    }
+}
+
+impl TryFrom<EvidenceV2> for Evidence {
+    type Error = DecodeError;
+
+    fn try_from(it: EvidenceV2) -> Result<Self, DecodeError> {
+        let to = |it: BoundToV1| BoundTo {
+            at: EpochMs(it.at),
+            partner: PartnerId(it.partner),
+            offer: OfferId(it.offer),
+            since: it.since,
+        };
+        let past =
+            it.past.map(|it| Past { first: it.first.map(to), last: it.last.map(to), orders: it.orders });
+        Ok(Self { past, ..it.evidence.try_into()? })
+    }
+}
+
+#[derive(Encode, Decode)]
+pub(crate) struct BoundV1 {
+    stamp: u64,
+    customer: [u8; 16],
+    order: OrderKeyV1,
+    at: u64,
+    partner: Option<u32>,
+    offer: u32,
+    by_binding: bool,
+    is_purchase: bool,
+}
+
+impl From<Bound> for BoundV1 {
+    fn from(it: Bound) -> Self {
+        Self {
+            stamp: it.stamp.to_u64(),
+            customer: it.customer.0,
+            order: it.order.into(),
+            at: it.at.0,
+            partner: it.partner.map(|partner| partner.0),
+            offer: it.offer.0,
+            by_binding: it.by_binding,
+            is_purchase: it.is_purchase,
+        }
+    }
+}
+
+impl From<BoundV1> for Bound {
+    fn from(it: BoundV1) -> Self {
+        Self {
+            stamp: Stamp::from_u64(it.stamp),
+            customer: CustomerId(it.customer),
+            order: it.order.into(),
+            at: EpochMs(it.at),
+            partner: it.partner.map(PartnerId),
+            offer: OfferId(it.offer),
+            by_binding: it.by_binding,
+            is_purchase: it.is_purchase,
+        }
     }
 }
 

@@ -75,6 +75,7 @@ fn written(event: Event<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Event::Catalog(it) => it.encode(out),
         Event::Claim(it) => it.encode(out),
         Event::Quarantined(it) => it.encode(out),
+        Event::Bound(it) => it.encode(out),
     }
 }
 

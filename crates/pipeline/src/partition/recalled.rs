@@ -4,7 +4,7 @@
 //! speaks. Rows are not written again and no fate is counted: these are no new inputs. Start at [`Partition::recall_report`].
 
 use attribution::{Slices, StoreError as TouchError};
-use events::{Evidence, Lookup, Report, Touch};
+use events::{Bound, Evidence, Lookup, Report, Touch};
 
 use super::{Partition, PartitionError, States};
 
@@ -35,6 +35,12 @@ impl<S: Slices> Partition<S> {
     pub fn recall_question(&mut self, lookup: Lookup) -> Result<(), TouchError> {
         debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
         self.timelines.on_lookup(lookup, &mut self.evidence_out)
+    }
+
+    /// What an order is known to have been to a customer of this partition.
+    pub fn recall_bound(&mut self, bound: Bound) {
+        debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
+        self.timelines.on_bound(bound, &mut self.evidence_out);
     }
 
     /// A touch of a visitor of this partition.

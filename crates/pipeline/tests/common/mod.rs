@@ -33,7 +33,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 pub(crate) fn catalog(window: &str) -> String {
     let mut text = format!(
         "[[advertiser]]\nid = 1\nname = \"Shop\"\ncurrency = \"EUR\"\n\n[[offer]]\nid = 1\nadvertiser = 1\nname = \"Offer\"\n\
-         destination = \"https://shop.example/\"\nclick_window = \"{window}\"\n"
+         destination = \"https://shop.example/\"\nclick_window = \"{window}\"\nbinding = \"lifetime\"\n"
     );
     for id in 1..=4 {
         text += format!(

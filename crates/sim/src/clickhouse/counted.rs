@@ -11,6 +11,9 @@ use super::{CreditRow, OrderName, OrderRow, Tables};
 /// Quarter, order and touch.
 type CreditKey = (Quarter, OrderName, [u8; 16]);
 
+/// How names of those begin who earn since the customer is bound to them.
+const BY_BINDING: [u8; 7] = [0, 0, 0, 0, 0, 0, 5];
+
 impl Tables {
     /// The orders that are not void, in all quarters.
     pub(crate) fn orders(&self) -> impl Iterator<Item = (&OrderName, &OrderRow)> {
@@ -44,11 +47,20 @@ impl Tables {
         credit.part.counts() && version >= newest()
     }
 
-    /// An order of which more than the whole is credited.
+    /// An order of which more than the whole is credited. Who a customer was bound to by an older snapshot has no row in a newer one, not even a
+    /// zero: his credit counts until the order's own row is there, and is left out here.
     pub(crate) fn credited_twice(&self) -> Option<&OrderName> {
+        let mut newest: BTreeMap<&OrderName, u64> = BTreeMap::new();
+        for ((_, name, _), (version, _)) in &self.credits {
+            let known = newest.entry(name).or_default();
+            *known = (*known).max(*version);
+        }
         let mut sums: BTreeMap<&OrderName, u32> = BTreeMap::new();
-        for ((_, name, _), it) in self.credits() {
-            *sums.entry(name).or_default() += it.part.share_ppm;
+        for (key @ (_, name, touch), (version, it)) in &self.credits {
+            let was_bound = touch.starts_with(&BY_BINDING) && newest.get(name).is_some_and(|it| version < it);
+            if !was_bound && self.counts(key, *version, it) {
+                *sums.entry(name).or_default() += it.part.share_ppm;
+            }
         }
         sums.into_iter().find(|(_, sum)| *sum > PPM_WHOLE.0).map(|(name, _)| name)
     }

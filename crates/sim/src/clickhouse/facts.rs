@@ -1,13 +1,16 @@
 //! Facts read back as the inputs they were, by the product's own inverse of its rows; and what owners note beside them.
 //!
-//! In: the tables. Out: reports and touches in blocks, notes. Not here: who rebuilds what from them (`owner`). Start at [`Tables::reports_of`].
+//! In: the tables. Out: reports, who led their orders, and touches in blocks; notes. Not here: who rebuilds what from them (`owner`). Start at [`Tables::reports_of`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Report, Touch};
+use events::{OrderKey, Report, Touch};
 use journal::{StreamId, partition_of};
 use units::HOUR_MS;
-use warehouse::recall::{self, ReportRow, TouchRow};
+use warehouse::{
+    Lead,
+    recall::{self, LeadRow, ReportRow, TouchRow},
+};
 
 use super::{Row, Tables};
 
@@ -24,12 +27,24 @@ pub(super) fn touch(row: &Row) -> Touch {
     recall::touch(&row).expect("this build wrote it")
 }
 
+pub(super) fn lead(row: &Row) -> Lead {
+    recall::lead(row.read::<LeadRow>().expect("the row has the columns of its table"))
+}
+
+fn is_in(key: &OrderKey, block: u32, blocks: u32) -> bool {
+    partition_of(&key.log_key(), blocks) == block
+}
+
 impl Tables {
+    /// Who led each order of one of so many blocks.
+    pub(crate) fn leads_of(&self, block: u32, blocks: u32) -> Vec<Lead> {
+        self.leads.values().filter(|it| is_in(&it.order, block, blocks)).cloned().collect()
+    }
+
     /// The reports of one of so many blocks, all of an order together.
     pub(crate) fn reports_of(&self, block: u32, blocks: u32) -> Vec<Report> {
         let reports = self.reports.values().map(|(_, it)| it);
-        let mut found: Vec<Report> =
-            reports.filter(|it| partition_of(&it.key.log_key(), blocks) == block).cloned().collect();
+        let mut found: Vec<Report> = reports.filter(|it| is_in(&it.key, block, blocks)).cloned().collect();
         found.sort_by(|left, right| {
             let of = |it: &Report| (it.received_at, it.origin);
             left.key.cmp(&right.key).then_with(|| of(left).cmp(&of(right)))

@@ -66,7 +66,9 @@ impl Owner {
         };
         let told = match blocks.pop_front() {
             Some(Block::Reports(block)) => {
-                rebuild.reports(&tables.reports_of(block, REPORT_BLOCKS), &mut self.machines, &self.kept)
+                let reports = tables.reports_of(block, REPORT_BLOCKS);
+                let leads = tables.leads_of(block, REPORT_BLOCKS);
+                rebuild.reports(&reports, leads, &mut self.machines, &self.kept)
             }
             Some(Block::Customers) => rebuild.customers(&mut self.machines, &self.kept),
             Some(Block::Touches(hour)) => {

@@ -21,6 +21,17 @@ const PRECEDENCE: [&str; 8] = [
     "precedence = [\"exclusive_coupon\", \"coupon\", \"partner\", \"view\", \"click\"]",
     "precedence = [\"view\", \"click\", \"partner\"]",
 ];
+/// Whether customers stay with who brought them, and whose orders earn.
+const BINDINGS: [&str; 8] = [
+    "",
+    "",
+    "binding = \"lifetime\"",
+    "binding = \"lifetime\"\nbinding_orders = 1",
+    "binding = \"60m\"\nbinding_owner = \"last\"",
+    "binding = \"lifetime\"\nbinding_owner = \"last\"",
+    "customers = \"new\"",
+    "binding = \"120m\"\ncustomers = \"existing\"",
+];
 const GUARDS: [&str; 5] =
     ["", "", "hijack_window = \"5m\"", "hijack_window = \"60m\"", "hijack_after_checkout = true"];
 
@@ -30,7 +41,8 @@ pub(crate) const fn beside(rng: &Rng) -> Rng {
 }
 
 pub(super) fn of_offer(rng: &mut Rng) -> String {
-    format!("{}\n{}", rng.of(PRECEDENCE), if rng.chance(15) { rng.of(GUARDS) } else { "" })
+    let guard = if rng.chance(15) { rng.of(GUARDS) } else { "" };
+    format!("{}\n{guard}\n{}", rng.of(PRECEDENCE), rng.of(BINDINGS))
 }
 
 pub(super) fn of_override(rng: &mut Rng) -> String {
@@ -57,5 +69,6 @@ pub(crate) fn name_someone(report: &mut Report, rng: &mut Rng) {
     report.coupons = (0..count).map(|_| rng.of(["C1", " c2", "C2", "c3 ", "C4"]).into()).collect();
     report.checkout_at = rng.chance(20).then(|| report.order_time().back(rng.below(40) * MINUTE_MS));
     report.partner = rng.chance(12).then(|| PartnerId(rng.of([1, 2, 3, 9, 77])));
+    report.new_customer = rng.chance(10).then(|| rng.chance(50));
     report.offer = rng.chance(30).then(|| OfferId(rng.of([1, 2, 3])));
 }

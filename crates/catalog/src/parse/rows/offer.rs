@@ -18,7 +18,7 @@ const KEYS: [&str; 8] =
 impl<'a> Draft<'a> {
     pub(super) fn offer(&mut self, fields: (&DeTable<'_>, usize), lines: &Lines<'a>, errors: &mut Errors) {
         let known: Vec<&'static str> =
-            KEYS.into_iter().chain(RuleKey::ALL.map(RuleKey::as_str)).chain(RuleKey::BESIDE_MODEL).collect();
+            KEYS.into_iter().chain(RuleKey::ALL.map(RuleKey::as_str)).chain(RuleKey::BESIDE).collect();
         let row = &mut Row::open("[[offer]]", fields, &known, lines, errors);
         let spot = row.spot;
         let destination =

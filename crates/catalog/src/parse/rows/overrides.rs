@@ -17,11 +17,8 @@ impl<'a> Draft<'a> {
         errors: &mut Errors,
     ) {
         let rules = RuleKey::ALL.map(RuleKey::as_str);
-        let known: Vec<&'static str> = ["offer", "partner", "partner_type"]
-            .into_iter()
-            .chain(rules)
-            .chain(RuleKey::BESIDE_MODEL)
-            .collect();
+        let known: Vec<&'static str> =
+            ["offer", "partner", "partner_type"].into_iter().chain(rules).chain(RuleKey::BESIDE).collect();
         let row = &mut Row::open("[[override]]", fields, &known, lines, errors);
         let offer = OfferId(self.reference(Table::Offer, row));
         let whom = match (row.has("partner"), row.text("partner_type")) {

@@ -23,6 +23,7 @@ pub(super) fn matched(code: &str) -> &str {
     match known {
         MatchedKey::ClickId => "the click id that a report named",
         MatchedKey::Visitor => "the visitor's clicks",
+        MatchedKey::Customer => "the customer, who is bound to the partner",
         MatchedKey::CustomerVisitor => "clicks of the customer's other visitors",
         MatchedKey::ExclusiveCoupon => "an exclusive coupon",
         MatchedKey::Coupon => "a coupon",
@@ -67,6 +68,9 @@ pub(super) fn candidate(code: &str) -> &str {
         CandidateVerdict::KeyOff => "this key is left out of `precedence`",
         CandidateVerdict::FormerHolder => "holds it by another version, not by the one in force",
         CandidateVerdict::NamedLater => "eligible, but another one was named before",
+        CandidateVerdict::ExistingCustomer => "paid for new customers alone",
+        CandidateVerdict::NewCustomer => "paid for customers of before alone",
+        CandidateVerdict::BindingEnded => "the customer is bound to him no more",
         CandidateVerdict::HijackGuarded => "within its hijack window, behind a click of another partner",
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Belongs<'a> {
             Ok(Event::Click(_) | Event::Report(_)) => Self::Stays(OUT_OF_CALENDAR),
             // An order that its owner decided, at such a time.
             Ok(Event::Decision(_)) if place.starts_with("order ") => Self::Stays(OUT_OF_CALENDAR),
-            Ok(Event::Lookup(_) | Event::Evidence(_)) => Self::Owners,
+            Ok(Event::Lookup(_) | Event::Evidence(_) | Event::Bound(_)) => Self::Owners,
             Ok(
                 Event::Decision(_)
                 | Event::Credit(_)

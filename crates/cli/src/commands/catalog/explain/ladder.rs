@@ -2,7 +2,7 @@
 //!
 //! In: rules of an offer for a partner. Out: the keys, first those that may earn, then those that earn nothing. Start at [`steps`].
 
-use catalog::{Key, Rules, duration::show};
+use catalog::{Binding, Key, Rules, duration::show};
 use serde_json::{Value, json};
 
 /// The heads of the table.
@@ -29,12 +29,13 @@ pub(super) fn steps(rules: &Rules) -> Vec<Step> {
 fn step(key: Key, rules: &Rules) -> Step {
     let place = rules.precedence.rank(key).map(|it| it + 1);
     let (place, may_earn) = match (place, key) {
-        (None, Key::Customer) => (None, key.candidates().to_owned()),
         (None, _) => (None, "off: left out of `precedence`".to_owned()),
         (Some(place), Key::Click | Key::View) => match aged(key, rules) {
             Some(aged) => (Some(place), aged),
             None => (None, "off: nothing is young enough".to_owned()),
         },
+        (Some(_), Key::Customer) if rules.binding == Binding::None => (None, "off: no `binding`".to_owned()),
+        (Some(place), Key::Customer) => (Some(place), format!("{}: {}", key.candidates(), rules.binding)),
         (Some(place), _) => (Some(place), key.candidates().to_owned()),
     };
     let takes = match place {
