@@ -6,7 +6,7 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 
 use crate::{
-    Bound, Claim, Click, ClickHead, Credit, Decision, Evidence, Lookup, Quarantined, Report,
+    Bound, Claim, Click, ClickHead, Credit, Decision, Evidence, Lookup, Quarantined, Report, Score,
     inner::CatalogRecord, wire,
 };
 
@@ -44,6 +44,8 @@ crate::click::coded! {
         Quarantined = 9 "quarantined",
         /// [`Bound`].
         Bound = 10 "bound",
+        /// [`Score`].
+        Score = 11 "score",
     }
 }
 
@@ -70,6 +72,8 @@ pub enum Event<'a> {
     Quarantined(Quarantined),
     /// What became of a customer's order.
     Bound(Bound),
+    /// What is suspicious about an order.
+    Score(Box<Score>),
 }
 
 /// Why bytes are not an event. Callers quarantine the record, count the code and go on.
@@ -174,7 +178,13 @@ impl Kind {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Click | Self::Lookup | Self::Catalog | Self::Claim | Self::Quarantined | Self::Bound => 1,
+            Self::Click
+            | Self::Lookup
+            | Self::Catalog
+            | Self::Claim
+            | Self::Quarantined
+            | Self::Bound
+            | Self::Score => 1,
             Self::Report | Self::Evidence | Self::Decision | Self::Credit => 2,
         }
     }
@@ -183,7 +193,7 @@ impl Kind {
     #[must_use]
     pub const fn bytes_max(self) -> usize {
         match self {
-            Self::Click | Self::Report => INPUT_BYTES_MAX,
+            Self::Click | Self::Report | Self::Score => INPUT_BYTES_MAX,
             Self::Catalog => CATALOG_BYTES_MAX,
             Self::Decision
             | Self::Credit
@@ -247,6 +257,7 @@ impl<'a> Event<'a> {
             (Kind::Quarantined, 1) => Self::Quarantined(whole::<wire::QuarantinedV1>(body)?.into()),
             (Kind::Evidence, 2) => Self::Evidence(whole::<wire::EvidenceV2>(body)?.try_into()?),
             (Kind::Bound, 1) => Self::Bound(whole::<wire::BoundV1>(body)?.into()),
+            (Kind::Score, 1) => Self::Score(Box::new(whole::<wire::ScoreV1>(body)?.try_into()?)),
             (kind, version) => return Err(unknown_version(kind, version)),
         })
     }
@@ -300,6 +311,7 @@ encodes! {
     Claim => Claim as wire::ClaimV1;
     Quarantined => Quarantined as wire::QuarantinedV1;
     Bound => Bound as wire::BoundV1;
+    Score => Score as wire::ScoreV1;
 }
 
 impl Evidence {

@@ -11,6 +11,7 @@ mod credit;
 mod inner;
 mod outcome;
 mod report;
+mod score;
 mod wire;
 
 pub use click::{
@@ -33,3 +34,4 @@ pub use outcome::{
 pub use report::{
     Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
 };
+pub use score::{Score, Signal, SignalCode};

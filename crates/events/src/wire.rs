@@ -8,6 +8,7 @@ mod front;
 mod inner;
 mod outcome;
 mod report;
+mod score;
 
 use bincode::{BorrowDecode, Decode, Encode};
 use units::{AdvertiserId, CatalogVersion, Currency, Money, OfferId, Origin, PartnerId, WriterId};
@@ -18,6 +19,7 @@ pub(crate) use self::{
     inner::{BoundV1, CatalogV1, ClaimV1, EvidenceV1, EvidenceV2, LookupV1, QuarantinedV1},
     outcome::{CreditV1, DecisionV1},
     report::{ReportV1, ReportV2},
+    score::ScoreV1,
 };
 use crate::{
     Browser, Click, ClickHead, ClickId, Consent, Country, Device, IpPrefix, LandingChoice, OrderKey, Os,

@@ -241,7 +241,13 @@ impl<S: Slices> Partition<S> {
                 self.on_evidence(evidence, states)?;
             }
             Ok(Event::Claim(_)) => self.fates.note(Input::Claim, None),
-            Ok(Event::Decision(_) | Event::Credit(_) | Event::Catalog(_) | Event::Quarantined(_)) => {
+            Ok(
+                Event::Decision(_)
+                | Event::Credit(_)
+                | Event::Catalog(_)
+                | Event::Quarantined(_)
+                | Event::Score(_),
+            ) => {
                 self.quarantine(record, "unexpected_kind", out);
             }
             Err(error) => self.quarantine(record, error.code(), out),

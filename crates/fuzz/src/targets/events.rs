@@ -9,7 +9,7 @@ use events::{ClickHead, ClickId, ClickKeyring, EncodeError, Event, kind_of};
 use crate::{choices::Choices, world};
 
 /// What production wrote, of every kind and version, as hex.
-const GOLDENS: [&str; 10] = [
+const GOLDENS: [&str; 11] = [
     include_str!("../../../events/tests/golden/catalog_v1.hex"),
     include_str!("../../../events/tests/golden/claim_v1.hex"),
     include_str!("../../../events/tests/golden/click_v1.hex"),
@@ -20,6 +20,7 @@ const GOLDENS: [&str; 10] = [
     include_str!("../../../events/tests/golden/quarantined_v1.hex"),
     include_str!("../../../events/tests/golden/report_v1.hex"),
     include_str!("../../../events/tests/golden/report_v2.hex"),
+    include_str!("../../../events/tests/golden/score_v1.hex"),
 ];
 
 pub(super) fn goldens() -> Vec<Vec<u8>> {
@@ -76,6 +77,7 @@ fn written(event: Event<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Event::Claim(it) => it.encode(out),
         Event::Quarantined(it) => it.encode(out),
         Event::Bound(it) => it.encode(out),
+        Event::Score(it) => it.encode(out),
     }
 }
 

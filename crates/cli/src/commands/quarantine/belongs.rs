@@ -50,7 +50,8 @@ impl<'a> Belongs<'a> {
                 | Event::Credit(_)
                 | Event::Catalog(_)
                 | Event::Claim(_)
-                | Event::Quarantined(_),
+                | Event::Quarantined(_)
+                | Event::Score(_),
             ) => Self::Stays(NO_INPUT),
             Err(error) => Self::Stays(error.code()),
         }

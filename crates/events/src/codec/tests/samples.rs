@@ -223,6 +223,18 @@ pub(super) fn bound() -> Bound {
     }
 }
 
+pub(super) fn score() -> Score {
+    let signal = |code, partner| Signal { code, partner: PartnerId(partner), value: 1_201, threshold: 1_000 };
+    Score {
+        origin: origin(),
+        received_at: EpochMs(1_763_822_200_000),
+        order: key(),
+        rules: CatalogVersion(2),
+        scored_at: EpochMs(1_763_822_100_000),
+        signals: vec![signal(SignalCode::ClickFlood, 12), signal(SignalCode::ManyOrders, 0)],
+    }
+}
+
 /// One of each kind: its golden file's name, its bytes, and itself.
 pub(super) fn samples() -> Vec<(&'static str, Vec<u8>, Event<'static>)> {
     let catalog = CatalogRecord {
@@ -253,5 +265,6 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>, Event<'static>)> {
         sample!("quarantined_v1", quarantined, Event::Quarantined),
         sample!("evidence_v2", past(), Event::Evidence),
         sample!("bound_v1", bound(), Event::Bound),
+        sample!("score_v1", score(), |it| Event::Score(Box::new(it))),
     ]
 }
