@@ -10,8 +10,12 @@ use std::{
 
 use units::{OfferId, Rate};
 
-use crate::model::{
-    Advertiser, Catalog, Coupon, Link, Offer, OverrideFor, Partner, RuleChanges, RuleKey, Rules, Secret,
+use crate::{
+    duration,
+    fraud::Fraud,
+    model::{
+        Advertiser, Catalog, Coupon, Link, Offer, OverrideFor, Partner, RuleChanges, RuleKey, Rules, Secret,
+    },
 };
 
 /// A row as named values, in the order in which they are shown.
@@ -27,6 +31,9 @@ pub fn diff(old: &Catalog, new: &Catalog) -> Vec<String> {
     rows("partner", &old.partners, &new.partners, |id| id.0, partner, &mut lines);
     rows("link", &old.links, &new.links, |id| id.0, link, &mut lines);
     rates(old, new, &mut lines);
+    changes("fraud", &fraud(&old.fraud), &fraud(&new.fraud), &mut lines);
+    let networks = |it: &Catalog| it.fraud.data_centres.iter().map(|it| (it.to_string(), ())).collect();
+    rows("data centre", &networks(old), &networks(new), Clone::clone, |()| Vec::new(), &mut lines);
     rows("coupon", &old.coupons, &new.coupons, |(id, code)| format!("{id}/{code}"), coupon, &mut lines);
     let by_key = |catalog: &Catalog| -> HashMap<String, RuleChanges> {
         let all = catalog.overrides.iter();
@@ -94,6 +101,22 @@ fn rates(old: &Catalog, new: &Catalog, lines: &mut Vec<String>) {
     };
     let fields = |rate: &Rate| vec![("is", rate.to_string())];
     rows("rate of", &by_code(old), &by_code(new), Clone::clone, fields, lines);
+}
+
+fn fraud(it: &Fraud) -> Fields {
+    let number = |it: Option<u32>| it.map_or("off".to_owned(), |it| it.to_string());
+    let visitor = it.visitor.map_or("off".to_owned(), |it| {
+        format!("{} partners in {}", it.partners, duration::show(it.within_ms))
+    });
+    let delay = it
+        .delay
+        .map_or("off".to_owned(), |it| format!("{}% over {} orders", it.distance.0 / 10_000, it.orders_min));
+    vec![
+        ("clicks per hour", number(it.clicks_per_hour)),
+        ("visitor", visitor),
+        ("orders per address", number(it.orders_per_address)),
+        ("delay", delay),
+    ]
 }
 
 fn top(it: &Catalog) -> Fields {

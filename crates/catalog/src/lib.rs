@@ -9,6 +9,7 @@ mod dialect;
 mod diff;
 pub mod duration;
 mod explain;
+mod fraud;
 mod history;
 mod host;
 mod model;
@@ -24,6 +25,7 @@ pub use dialect::{
 };
 pub use diff::diff;
 pub use explain::{RuleLine, explain};
+pub use fraud::{DATA_CENTRES_MAX, DelayLimit, Fraud, Network, V4_BITS_MAX, V6_BITS_MAX, VisitorLimit};
 pub use history::{History, Holder};
 pub use host::is_local;
 pub use model::{

@@ -16,7 +16,7 @@ pub use self::{
     offer::Offer,
     rules::{Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
 };
-use crate::{dialect::Dialect, template::Template};
+use crate::{dialect::Dialect, fraud::Fraud, template::Template};
 
 /// One version. Built whole and checked; every id that one table names is in the other.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +48,8 @@ pub struct Catalog {
     pub reporting_currency: Option<Currency>,
     /// Units of the reporting currency for one unit of another. Empty without a reporting currency, and never for itself.
     pub rates: BTreeMap<Currency, Rate>,
+    /// From which numbers on an order is suspicious.
+    pub fraud: Fraud,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.

@@ -8,6 +8,7 @@ mod binding;
 mod build;
 mod dialects;
 mod error;
+mod fraud;
 mod precedence;
 mod reader;
 mod rows;

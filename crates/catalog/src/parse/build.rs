@@ -51,6 +51,7 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     super::dialects::build(draft.dialects, draft.aliases, &mut catalog, errors);
     catalog.reporting_currency = draft.reporting_currency.map(|(it, _)| it);
     rates(draft.rates, &mut catalog, errors);
+    catalog.fraud = draft.fraud.map(|(it, _)| it).unwrap_or_default();
     catalog.with_programs()
 }
 

@@ -91,6 +91,8 @@ codes! {
     IdleRule "idle_rule",
     /// A rate that is not a decimal number above zero, or one of the reporting currency itself.
     BadRate "bad_rate",
+    /// A network that is not one, or narrower than what is kept of addresses.
+    BadNetwork "bad_network",
     /// Two rates of one currency.
     DuplicateRate "duplicate_rate",
     /// More than two secrets, or one that can be guessed.

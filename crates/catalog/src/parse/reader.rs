@@ -185,6 +185,23 @@ impl<'r, 'a> Row<'r, 'a> {
         id
     }
 
+    /// A whole number within these bounds.
+    pub(super) fn number(&mut self, key: &str, min: u32, max: u32) -> Option<u32> {
+        let (value, spot) = self.value(key)?;
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(spot, key, value.get_ref(), "a whole number");
+            return None;
+        };
+        let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let number = number.filter(|it| (min..=max).contains(it));
+        if number.is_none() {
+            let message = format!("`{key}` of {} is out of range", self.what);
+            let advice = format!("write a whole number from {min} to {max}");
+            self.errors.add(spot, ErrorCode::OutOfRange, message, advice);
+        }
+        number
+    }
+
     pub(super) fn bool(&mut self, key: &str) -> Option<bool> {
         let (value, spot) = self.value(key)?;
         let found = value.get_ref().as_bool();

@@ -22,10 +22,12 @@ use units::{Currency, EpochMs, Rate};
 use super::{
     dialects::{AliasRow, DialectRow},
     error::{ErrorCode, Errors, Spot},
+    fraud,
     reader::{Lines, Row},
     values,
 };
 use crate::dialect::{ALIASES_MAX, DIALECTS_MAX};
+use crate::fraud::Fraud;
 use crate::model::{Advertiser, Coupon, Link, Offer, Override, Partner, Status};
 
 /// Links of one version.
@@ -33,7 +35,7 @@ pub const LINKS_MAX: usize = 1_000_000;
 
 const TABLES: [&str; 9] =
     ["advertiser", "offer", "partner", "link", "coupon", "override", "dialect", "alias", "rate"];
-const TOP_KEYS: [&str; 13] = [
+const TOP_KEYS: [&str; 14] = [
     "fallback_url",
     "effective_at",
     "allow_local",
@@ -47,6 +49,7 @@ const TOP_KEYS: [&str; 13] = [
     "alias",
     "rate",
     "reporting_currency",
+    "fraud",
 ];
 const STATUS: [(&str, Status); 3] =
     [("active", Status::Active), ("paused", Status::Paused), ("closed", Status::Closed)];
@@ -109,6 +112,7 @@ pub(super) struct Draft<'a> {
     pub(super) aliases: Vec<AliasRow<'a>>,
     pub(super) reporting_currency: Option<(Currency, Spot<'a>)>,
     pub(super) rates: Vec<(Currency, Rate, Spot<'a>)>,
+    pub(super) fraud: Option<(Fraud, Spot<'a>)>,
     /// Every id with the place of its row, also of rows that have other errors, so that one mistake is not reported twice.
     pub(super) ids: HashMap<(Table, u32), Spot<'a>>,
     pub(super) codes: HashMap<Box<str>, Spot<'a>>,
@@ -142,6 +146,8 @@ impl<'a> Draft<'a> {
         let key = "reporting_currency";
         let currency = values::currency_of(key, row).map(|it| (it, row.spot_of(key)));
         once(&mut self.reporting_currency, currency, key, row.errors);
+        let fraud = fraud::fraud(row).map(|it| (it, row.spot_of("fraud")));
+        once(&mut self.fraud, fraud, "fraud", row.errors);
     }
 
     fn rows(&mut self, table: &str, value: &Spanned<DeValue<'_>>, lines: &Lines<'a>, errors: &mut Errors) {
