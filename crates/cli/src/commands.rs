@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub(crate) use self::{
-    catalog::{Mirror, apply_at_start},
+    catalog::{Choice, Mirror, at_start},
     place::{Place, block_on},
 };
 

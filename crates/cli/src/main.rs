@@ -54,11 +54,15 @@ enum Command {
     /// Run everything on this machine: edge, pipeline, warehouse and, without clickhouse.url, the engine
     #[command(
         after_help = "Examples:\n  tributary up --config tributary.toml\n  tributary up --config tributary.toml --print-config\n  \
-        TRIBUTARY_EDGE__LISTEN=0.0.0.0:80 tributary up --config tributary.toml --edge-threads 4"
+        TRIBUTARY_EDGE__LISTEN=0.0.0.0:80 tributary up --config tributary.toml --edge-threads 4\n\n\
+        The file of the setting `catalog` becomes the next version if it changed since `up` last took it. What `catalog apply` or `replay` put in force \
+        stays in force while the file does not change; where both changed, `up` ends with catalog_diverged and --catalog-from-file or --catalog-from-store says which counts."
     )]
     Up {
         #[command(flatten)]
         settings: SettingFlags,
+        #[command(flatten)]
+        choice: commands::Choice,
         /// Show every value with its source and end
         #[arg(long)]
         print_config: bool,
@@ -110,12 +114,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pipeline(flags) => roles::run(&flags.settings()?, roles::pipeline::run)?,
         Command::Warehouse(flags) => roles::run(&flags.settings()?, roles::warehouse::run)?,
         Command::Engine(flags) => roles::run(&flags.settings()?, roles::engine::run)?,
-        Command::Up { settings, print_config, json } => {
+        Command::Up { settings, choice, print_config, json } => {
             let (settings, output) = (settings.settings()?, Output::new(json));
             if print_config {
                 up::print_config(&settings, output);
             } else {
-                up::run(settings, output)?;
+                up::run(settings, choice, output)?;
             }
         }
     }

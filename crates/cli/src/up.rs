@@ -17,13 +17,13 @@ pub(crate) fn print_config(settings: &Settings, output: Output) {
 }
 
 /// Fills in what the first start makes, starts the roles and keeps them alive until a signal asks to end.
-pub(crate) fn run(mut settings: Settings, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(mut settings: Settings, choice: commands::Choice, output: Output) -> anyhow::Result<()> {
     let stop = shutdown::flag()?;
     roles::complete(&mut settings)?;
     // Before anything is changed: a second `up` on the same data must not even apply its catalog.
     let _lock = lock(&roles::data(&settings))?;
     if let Some(path) = settings.optional("catalog") {
-        commands::apply_at_start(&settings, std::path::Path::new(path), output)?;
+        commands::at_start(&settings, Path::new(path), choice, output)?;
     }
     let embedded = roles::is_embedded(&settings);
     if embedded {

@@ -177,3 +177,59 @@ fn a_broken_catalog_changes_nothing(up: &Up, folder: &Path) {
         if location.contains("/all-pots") { Ok(()) } else { Err(location) }
     });
 }
+
+/// Where the link `pots` leads, and the newest version that the edge has.
+fn leads(up: &Up, page: &str, version: &str) {
+    eventually("the edge has the wanted catalog", || {
+        let location = follow(&up.edge("/c/pots"), &["--head"]).location;
+        let ready = curl(&[&format!("http://{}/readyz?verbose", up.ports.admin)], None).text();
+        let said = format!("{location}\n{ready}");
+        if location.contains(page) && ready.contains(version) { Ok(()) } else { Err(said) }
+    });
+}
+
+#[test]
+fn a_restart_keeps_what_was_applied_until_its_own_file_changes() {
+    let folder = copied("restart");
+    let flags = ["--config", "tributary.toml", "--edge-threads", "1"];
+    let good = fs::read_to_string(folder.join("catalog.toml")).unwrap();
+    let leading = |page: &str| good.replace("shop.example.com/pots", &format!("shop.example.com/{page}"));
+    let run = |arguments: &[&str]| said(&tributary(arguments).current_dir(&folder).output().unwrap());
+
+    let up = Up::start(&folder, &flags);
+    fs::write(folder.join("other.toml"), leading("applied")).unwrap();
+    let (status, _, error) = run(&["catalog", "apply", "other.toml", "--data", "data"]);
+    assert!(status == 0 && error.contains("a restart of `tributary up` keeps it for as long as"), "{error}");
+    leads(&up, "/applied", "catalog: version 2");
+    let ports = up.kill_all();
+
+    // Only the versions changed.
+    let up = Up::start_at(ports, &folder, &flags);
+    leads(&up, "/applied", "catalog: version 2");
+    let kept = up.events().into_iter().find(|it| it["event"] == "catalog_kept").unwrap();
+    assert_eq!((kept["version"].as_u64(), kept["taken_as"].as_u64()), (Some(2), Some(1)), "{kept}");
+    let ports = up.kill_all();
+
+    // Both changed: nobody guesses.
+    fs::write(folder.join("catalog.toml"), leading("edited")).unwrap();
+    let config = [&["up", "--data", "data"], flags.as_slice()].concat();
+    let (status, _, error) = run(&config);
+    assert!(status == 1 && error.contains("catalog_diverged: "), "{status} {error}");
+    assert!(error.contains("--catalog-from-file") && error.contains("--catalog-from-store"), "{error}");
+    let (status, out, error) = run(&["catalog", "diff", "catalog.toml", "--data", "data"]);
+    assert!(status == 1 && out.contains("/applied") && out.contains("/edited"), "{status} {out}{error}");
+    let chosen = [flags.as_slice(), &["--catalog-from-file"]].concat();
+    let up = Up::start_at(ports, &folder, &chosen);
+    leads(&up, "/edited", "catalog: version 3");
+    let ports = up.kill_all();
+
+    // Only the file changed, applied while all runs, killed, and changed again.
+    fs::write(folder.join("catalog.toml"), leading("again")).unwrap();
+    let (status, _, error) = run(&["catalog", "apply", "catalog.toml", "--data", "data"]);
+    assert!(status == 0 && error.contains("this is the file it starts with"), "{error}");
+    fs::write(folder.join("catalog.toml"), leading("last")).unwrap();
+    let up = Up::start_at(ports, &folder, &flags);
+    leads(&up, "/last", "catalog: version 5");
+    let ended = up.terminate();
+    assert!(ended.success(), "{ended}");
+}

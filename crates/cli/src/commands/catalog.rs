@@ -1,23 +1,31 @@
-//! `tributary catalog`: check a catalog, put a version in force, list the versions there are, say what holds between an offer and a partner.
+//! `tributary catalog`: check a catalog, compare it, put a version in force, list the versions there are, say what holds between an offer and a partner.
 //!
 //! In: TOML files. Out: every error in them with its place and what to do; or the next version in the log. A file with an error changes nothing.
 //! Not here: what is an error (`catalog`), reading the files (`files`), the log (`versions`, `mirror`),
-//! what is explained (`explain`). Start at [`CatalogCommand`].
+//! what is explained (`explain`), which catalog holds when `up` starts (`start`). Start at [`CatalogCommand`].
 
+mod diff;
 mod explain;
 mod files;
 mod mirror;
+mod start;
+mod taken;
 mod versions;
 
-pub(crate) use self::mirror::Mirror;
 pub(super) use self::{
     files::{Files, report},
+    start::Restart,
     versions::{Applied, Store},
+};
+pub(crate) use self::{
+    mirror::Mirror,
+    start::{Choice, at_start},
 };
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use catalog::Catalog;
 use clap::Subcommand;
 use journal::{
     PollError, SinkError,
@@ -52,7 +60,8 @@ pub(crate) enum CatalogCommand {
         after_help = "Examples:\n  tributary catalog apply catalog.toml --dry-run\n  tributary catalog apply catalog.toml --config tributary.toml\n  \
         tributary catalog apply catalog.toml --effective-at 2026-01-01T00:00:00+01:00\n\n\
         An order is decided by the version in force at the order's time. Without --effective-at and without effective_at in the files, the first\n\
-        version holds from the beginning of time and every later one from now on; an earlier time decides the orders since then anew."
+        version holds from the beginning of time and every later one from now on; an earlier time decides the orders since then anew.\n\
+        A restart of `tributary up` keeps the version for as long as the file that `up` starts with does not change."
     )]
     Apply {
         /// A file, or a folder whose *.toml files are read together
@@ -64,6 +73,20 @@ pub(crate) enum CatalogCommand {
         /// Show what would change and end
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what a catalog file would change of the newest version; changes nothing
+    #[command(
+        mut_args(only_where),
+        after_help = "Examples:\n  tributary catalog diff catalog.toml\n  tributary catalog diff --config tributary.toml --json\n\n\
+        Without a path, what the setting `catalog` names is compared. `A -> B` is from the newest version to the file; secrets are never shown. \
+        Exit status 0 if they say the same, 1 if not."
+    )]
+    Diff {
+        /// A file, or a folder whose *.toml files are read together
+        #[arg(value_name = "FILE|DIR", required_unless_present = "config")]
+        path: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },
@@ -113,32 +136,18 @@ impl CatalogCommand {
                 let (settings, output) = (common.settings()?, common.output());
                 apply(&settings, &path, effective_at, dry_run, output)
             }
+            Self::Diff { path, common } => {
+                let settings = common.settings()?;
+                let path = path.or_else(|| settings.optional("catalog").map(PathBuf::from));
+                let path = path.context("the settings name no `catalog`: give its path")?;
+                diff::run(&settings, &path, common.output())
+            }
             Self::List { common } => list(&common.settings()?, common.output()),
             Self::Explain { offer, partner, at, common } => {
                 let (settings, output) = (common.settings()?, common.output());
                 explain::run(&settings, [offer, partner], at.unwrap_or_else(clock::now), output)
             }
         }
-    }
-}
-
-/// What `up` does at its start for the setting `catalog`: the version is made if it differs from the newest one. A catalog with errors is
-/// an error here, since a program must not start with another catalog than it was told; a broker that is away is not, since redirects
-/// do not wait for it and go on by the versions that are on this machine.
-pub(crate) fn apply_at_start(settings: &Settings, path: &Path, output: Output) -> anyhow::Result<()> {
-    let files = Files::read(path)?;
-    if let Err(errors) = files.parse() {
-        files::report(&errors, output);
-        bail!("the catalog in {} has errors; nothing was changed", path.display());
-    }
-    match apply(settings, path, None, false, output) {
-        Err(error) if error.chain().any(is_kafka) => {
-            output.say(&format!(
-                "warning: the catalog was not applied ({error:#}); apply it when Kafka is back"
-            ));
-            Ok(())
-        }
-        other => other.map(drop),
     }
 }
 
@@ -192,16 +201,27 @@ fn apply(
         }
     };
     let mut store = Store::open(Place::new(settings))?;
-    let text = files.merged();
-    // A text without a time of its own says "from the beginning", which only a first version can mean.
-    let given = effective_at.or(Some(catalog.effective_at).filter(|it| *it != EpochMs(0)));
-    match store.apply(&catalog, &text, given, clock::now(), dry_run)? {
+    let given = effective_at.or_else(|| own_time(&catalog));
+    let applied = store.apply(&catalog, &files.merged(), given, clock::now(), dry_run)?;
+    let restart =
+        if dry_run { None } else { Some(Restart::noted(settings, path, &files, applied.version())?) };
+    tell(&applied, dry_run, restart.as_ref(), output);
+    Ok(true)
+}
+
+/// A text without a time of its own says "from the beginning", which only a first version can mean.
+fn own_time(catalog: &Catalog) -> Option<EpochMs> {
+    Some(catalog.effective_at).filter(|it| *it != EpochMs(0))
+}
+
+fn tell(applied: &Applied, dry_run: bool, restart: Option<&Restart>, output: Output) {
+    match applied {
         Applied::Unchanged { version } => {
             output.say(&format!("version {version} says the same: nothing to do"));
             output.event(&json!({"event": "unchanged", "version": version}));
         }
         Applied::New { version, effective_at, changes } => {
-            for line in &changes {
+            for line in changes {
                 output.text(line);
             }
             // They look for a new version several times a second (`edge::snapshots`, `pipeline::catalogs`).
@@ -210,15 +230,17 @@ fn apply(
             } else {
                 ("holds", "; running edges and pipelines take it within a second")
             };
-            let (since, count) = (since(effective_at), changes.len());
+            let (since, count) = (since(*effective_at), changes.len());
             output.say(&format!("version {version} {verb} {since}, {count} changes{taken}"));
             output.event(&json!({
                 "event": if dry_run { "would_apply" } else { "applied" }, "version": version,
-                "effective_at": effective_at.to_string(), "changes": changes,
+                "effective_at": effective_at.to_string(), "changes": changes, "restart": restart.map(|it| &it.event),
             }));
         }
     }
-    Ok(true)
+    if let Some(restart) = restart {
+        restart.say(output);
+    }
 }
 
 fn list(settings: &Settings, output: Output) -> anyhow::Result<bool> {

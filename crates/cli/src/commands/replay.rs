@@ -17,7 +17,7 @@ use units::{CatalogVersion, EpochMs};
 use self::{compare::Compared, facts::Facts};
 use super::{
     Common,
-    catalog::{self as command, Applied, Files, Store},
+    catalog::{self as command, Applied, Files, Restart, Store},
     place::Place,
 };
 use crate::{clock, output::Output, settings::Settings};
@@ -53,7 +53,9 @@ impl ReplayFlags {
             return Ok(true);
         }
         let Ok(catalog) = files.parse() else { bail!("{} was changed meanwhile", path.display()) };
-        match store.apply(&catalog, &files.merged(), Some(self.from), clock::now(), false)? {
+        let applied = store.apply(&catalog, &files.merged(), Some(self.from), clock::now(), false)?;
+        let restart = Restart::noted(&settings, path, &files, applied.version())?;
+        match applied {
             Applied::Unchanged { version } => {
                 output.say(&format!("version {version} says the same from the same time: nothing to do"));
                 output.event(&json!({"event": "unchanged", "version": version}));
@@ -64,9 +66,11 @@ impl ReplayFlags {
                 ));
                 output.event(&json!({
                     "event": "applied", "version": version, "effective_at": effective_at.to_string(), "changes": changes,
+                    "restart": restart.event,
                 }));
             }
         }
+        restart.say(output);
         Ok(true)
     }
 

@@ -96,7 +96,7 @@ impl Drop for Product {
 fn spawn(environment: &[(String, String)], roles: &Roles) -> anyhow::Result<Child> {
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
     let mut child = Command::new(binary)
-        .args(["up", "--json"])
+        .args(["up", "--json", "--catalog-from-file"])
         .envs(environment.iter().map(|(name, value)| (name, value)))
         // It ends when its input closes: when this process dies, however.
         .env("TRIBUTARY_CHILD", "1")

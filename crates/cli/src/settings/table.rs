@@ -40,7 +40,7 @@ pub(crate) const TABLE: &[Setting] = &[
         "catalog",
         Kind::Path,
         "",
-        "catalog file or folder that `up` applies at its start when it differs",
+        "catalog file or folder that `up` puts in force at its start when it has changed",
     ),
     setting(
         "log.level",

@@ -234,3 +234,32 @@ fn explain_names_what_is_not_known_by_a_code() {
     assert!(none.starts_with("no_version: ") && none.contains("catalog apply"), "{none}");
     assert!(fs::read_dir(empty.path()).unwrap().next().is_none(), "who only looks makes nothing");
 }
+
+#[test]
+fn diff_tells_what_a_file_would_change_and_apply_what_a_restart_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = path(folder.path()).to_owned();
+    let file = write(folder.path(), "c.toml", GOOD);
+    let config = write(folder.path(), "t.toml", &format!("catalog = {file:?}\ndata = {data:?}\n"));
+    let none = with_token(&["catalog", "diff", &file, "--data", &data]).expect(1);
+    assert!(none.err.contains("there is no version yet"), "{}", none.err);
+    let first = with_token(&["catalog", "apply", &file, "--config", &config, "--json"]).expect(0);
+    assert_eq!(first.events("applied")[0]["restart"], "keeps");
+    let same = with_token(&["catalog", "diff", "--config", &config, "--json"]).expect(0);
+    assert_eq!(
+        (&same.events("diff")[0]["same"], &same.events("diff")[0]["version"]),
+        (&true.into(), &1.into())
+    );
+
+    let other = write(folder.path(), "other.toml", &GOOD.replace("Blog", "Journal"));
+    let differs = with_token(&["catalog", "diff", &other, "--data", &data]).expect(1);
+    assert!(differs.out.contains("partner 100: name Blog -> Journal"), "{}", differs.out);
+    assert!(differs.err.contains("1 difference between version 1"), "{}", differs.err);
+    assert!(!differs.out.contains("a-long-token"), "secrets are not shown");
+    let dry = with_token(&["catalog", "apply", &other, "--config", &config, "--dry-run", "--json"]).expect(0);
+    assert!(dry.events("would_apply")[0]["restart"].is_null(), "{}", dry.out);
+    let applied = with_token(&["catalog", "apply", &other, "--data", &data]).expect(0);
+    assert!(applied.err.contains(&format!("for as long as {file} does not change")), "{}", applied.err);
+    let broken = write(folder.path(), "broken.toml", "[[partner]\n");
+    with_token(&["catalog", "diff", &broken, "--data", &data]).expect(1);
+}

@@ -208,6 +208,18 @@ impl Up {
         })
     }
 
+    /// SIGKILLs the supervisor; its roles end by themselves when it is gone.
+    pub(crate) fn kill_all(mut self) -> Ports {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let addresses = [self.ports.edge, self.ports.engine, self.ports.pipeline, self.ports.warehouse];
+        eventually("every role ends with its supervisor", || {
+            let held = addresses.iter().find(|it| TcpListener::bind(it).is_err());
+            held.map_or(Ok(()), |it| Err(format!("{it} is still held\n{}", self.log())))
+        });
+        self.ports
+    }
+
     pub(crate) fn edge(&self, path: &str) -> String {
         format!("http://{}{path}", self.ports.edge)
     }

@@ -31,6 +31,15 @@ pub(in crate::commands) enum Applied {
     New { version: u32, effective_at: EpochMs, changes: Vec<String> },
 }
 
+impl Applied {
+    /// The newest version, as it now is or would be.
+    pub(in crate::commands) const fn version(&self) -> u32 {
+        match self {
+            Self::Unchanged { version } | Self::New { version, .. } => *version,
+        }
+    }
+}
+
 impl Store {
     /// Opens the log; with Kafka the folder is brought up to it first.
     pub(in crate::commands) fn open(place: Place<'_>) -> anyhow::Result<Self> {
@@ -47,7 +56,8 @@ impl Store {
         versions::after(&self.folder, 0)?.into_iter().map(|(number, bytes)| record(number, &bytes)).collect()
     }
 
-    fn newest(&self) -> anyhow::Result<Option<CatalogRecord>> {
+    /// The newest version, if there is one.
+    pub(super) fn newest(&self) -> anyhow::Result<Option<CatalogRecord>> {
         let number = versions::newest(&self.folder)?;
         let values = versions::after(&self.folder, number.saturating_sub(1))?;
         values.last().map(|(number, bytes)| record(*number, bytes)).transpose()
@@ -106,7 +116,12 @@ impl Store {
     }
 }
 
-fn changes(newest: Option<&CatalogRecord>, catalog: &Catalog, effective_at: EpochMs) -> Vec<String> {
+/// What `catalog` changes of `newest`, a line each.
+pub(super) fn changes(
+    newest: Option<&CatalogRecord>,
+    catalog: &Catalog,
+    effective_at: EpochMs,
+) -> Vec<String> {
     let catalog = Catalog { effective_at, ..catalog.clone() };
     let Some(newest) = newest else {
         return diff(&Catalog { effective_at, ..Catalog::default() }, &catalog);
