@@ -11,13 +11,19 @@ use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 /// Rows of one kind in an explanation. An order has a handful.
 const ROWS_MAX: usize = 1_000;
 
+/// An amount in the reporting currency, as text; empty where there is none.
+const REPORTING: &str =
+    "ifNull(toString(reporting), '') AS reporting, toString(reporting_currency) AS reporting_currency";
+
 /// Everything about the orders of one id: one of them, unless several advertisers use it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// Decisions in force.
     pub orders: Vec<ExplainedOrder>,
-    /// Shares of them; losers have none.
+    /// Who has a part of them or did something for them: one row for each partner.
     pub credits: Vec<ExplainedCredit>,
+    /// Every touch and key that was weighed for them, credited or not.
+    pub touches: Vec<ExplainedTouch>,
     /// Reports, as they came.
     pub reports: Vec<ExplainedReport>,
     /// The touches that were weighed, where their records are stored.
@@ -63,6 +69,20 @@ pub struct ExplainedOrder {
     pub unattributed: String,
     /// Distinct reports.
     pub report_count: u32,
+    /// How it was shared; empty for nobody's.
+    pub model: String,
+    /// Touches on the path, repeats left out.
+    pub path_touches: u16,
+    /// The revenue in the reporting currency; empty without such a currency, or without a rate.
+    pub reporting: String,
+    /// That currency; empty without an amount in it.
+    pub reporting_currency: String,
+    /// Its units for one of the order's currency; empty without.
+    pub rate: String,
+    /// Why its credits are held back; empty where they are not.
+    pub hold: String,
+    /// Why it is rejected; empty where it is not.
+    pub reason: String,
     /// From when on it is payable.
     pub payable_at: String,
     /// The catalog in force at its time.
@@ -73,34 +93,69 @@ pub struct ExplainedOrder {
     pub trace: String,
 }
 
-/// A share of it.
+/// What a partner has of it.
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 pub struct ExplainedCredit {
-    /// Whose.
+    /// Whose order.
+    pub advertiser_id: u32,
+    /// Whose part.
+    pub partner_id: u32,
+    /// His name.
+    pub partner_name: String,
+    /// What he did for it.
+    pub role: String,
+    /// How much of the order; 0 for an assist.
+    pub share_ppm: u32,
+    /// What that is worth.
+    pub revenue: String,
+    /// In which currency.
+    pub currency: String,
+    /// The same in the reporting currency; empty without one, or without a rate.
+    pub reporting: String,
+    /// That currency.
+    pub reporting_currency: String,
+    /// Why it is held back; empty where it is not.
+    pub hold: String,
+    /// The touches it rests on.
+    pub touches: u32,
+}
+
+/// What became of a touch, or of who was found by a key alone.
+#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+pub struct ExplainedTouch {
+    /// Whose order.
+    pub advertiser_id: u32,
+    /// Its name in the trace.
+    pub touch_id: String,
+    /// When it was.
+    pub touched_at: String,
+    /// Whose; 0 for another advertiser's.
     pub partner_id: u32,
     /// His name.
     pub partner_name: String,
     /// For what.
     pub offer_id: u32,
-    /// By which link.
+    /// By which link; 0 for none.
     pub link_id: u32,
-    /// By which touch.
-    pub touch_id: String,
-    /// When that was.
-    pub touched_at: String,
+    /// The key that found it; empty where the build did not say.
+    pub found: String,
+    /// What became of it; empty where the build did not say.
+    pub verdict: String,
+    /// What it did for the order.
+    pub role: String,
     /// How much of the order.
     pub share_ppm: u32,
     /// What that is worth.
     pub revenue: String,
     /// In which currency.
     pub currency: String,
-    /// What the partner did for it.
-    pub role: String,
 }
 
 /// A report.
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 pub struct ExplainedReport {
+    /// Whose order.
+    pub advertiser_id: u32,
     /// When it came.
     pub received_at: String,
     /// When the shop says it happened; empty where it does not.
@@ -127,6 +182,22 @@ pub struct ExplainedReport {
     pub currency: String,
     /// The status it states; empty where it states none.
     pub status: String,
+    /// Why it rejects the order; empty where it does not.
+    pub reason: String,
+    /// The coupons it names, as they were kept.
+    pub coupons: Vec<String>,
+    /// The partner it names; 0 for none.
+    pub partner_id: u32,
+    /// The offer it names; 0 for none.
+    pub offer_id: u32,
+    /// The customer, hashed; empty where it names none.
+    pub customer_id: String,
+    /// His address, hashed; empty where it gives none.
+    pub email_id: String,
+    /// Whether the shop calls him new: `yes`, `no` or nothing.
+    pub new_customer: String,
+    /// When his checkout began; empty where it does not say.
+    pub checkout_at: String,
     /// Its identity: writer, incarnation, sequence.
     pub origin: String,
 }
@@ -172,10 +243,11 @@ pub async fn explain(
     let given = ("order", order);
     let orders: Vec<ExplainedOrder> = warehouse.rows_with(&orders(&only), given).await?;
     let credits = warehouse.rows_with(&credits(&only), given).await?;
+    let weighed = warehouse.rows_with(&weighed(&only), given).await?;
     let reports = warehouse.rows_with(&reports(&only), given).await?;
-    let touches: Vec<String> = orders.iter().flat_map(|it| touches(&it.trace)).collect();
-    let clicks = if touches.is_empty() { Vec::new() } else { warehouse.rows(&clicks(&touches)).await? };
-    Ok(Explanation { orders, credits, reports, clicks })
+    let named: Vec<String> = orders.iter().flat_map(|it| touches(&it.trace)).collect();
+    let clicks = if named.is_empty() { Vec::new() } else { warehouse.rows(&clicks(&named)).await? };
+    Ok(Explanation { orders, credits, touches: weighed, reports, clicks })
 }
 
 fn time(column: &str) -> String {
@@ -187,7 +259,8 @@ fn orders(only: &str) -> String {
         "SELECT advertiser_id, advertiser_name, order_id, {at}, toString(time_source) AS time_source, toString(event) AS event, \
          toString(status) AS status, partner_id, partner_name, offer_id, offer_name, ifNull(toString(amount), '') AS amount, \
          toString(refunded) AS refunded, toString(revenue) AS revenue, toString(currency) AS currency, toString(matched) AS matched, \
-         toString(unattributed) AS unattributed, report_count, {payable}, catalog_version, ver, trace \
+         toString(unattributed) AS unattributed, report_count, toString(model) AS model, path_touches, {REPORTING}, \
+         ifNull(toString(rate), '') AS rate, toString(hold) AS hold, toString(reason) AS reason, {payable}, catalog_version, ver, trace \
          FROM orders WHERE {only} ORDER BY advertiser_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         at = time("at"),
         payable = time("payable_at"),
@@ -196,21 +269,31 @@ fn orders(only: &str) -> String {
 
 fn credits(only: &str) -> String {
     format!(
-        "SELECT partner_id, partner_name, offer_id, link_id, touch_id, {touched}, share_ppm, toString(revenue) AS revenue, \
-         toString(currency) AS currency, toString(role) AS role \
-         FROM touches WHERE {only} AND share_ppm > 0 ORDER BY touched_at, touch_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
+        "SELECT advertiser_id, partner_id, partner_name, toString(role) AS role, share_ppm, toString(revenue) AS revenue, \
+         toString(currency) AS currency, {REPORTING}, toString(hold) AS hold, touches \
+         FROM credits WHERE {only} ORDER BY advertiser_id, share_ppm DESC, partner_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}"
+    )
+}
+
+fn weighed(only: &str) -> String {
+    format!(
+        "SELECT advertiser_id, touch_id, {touched}, partner_id, partner_name, offer_id, link_id, toString(found) AS found, \
+         toString(verdict) AS verdict, toString(role) AS role, share_ppm, toString(revenue) AS revenue, toString(currency) AS currency \
+         FROM touches WHERE {only} ORDER BY advertiser_id, touches.touched_at DESC, touch_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         touched = time("touched_at"),
     )
 }
 
 fn reports(only: &str) -> String {
     format!(
-        "SELECT {received}, ifNull({reported}, '') AS reported_at, toString(channel) AS channel, toString(event) AS event, click_id, refused_click, \
+        "SELECT advertiser_id, {received}, ifNull({reported}, '') AS reported_at, toString(channel) AS channel, toString(event) AS event, click_id, refused_click, \
          toString(refused_reason) AS refused_reason, visitor_id, toString(statement) AS statement, refund_id, ifNull(toString(amount), '') AS amount, \
-         toString(currency) AS currency, toString(status) AS status, concat(toString(writer), '-', toString(incarnation), '-', toString(sequence)) AS origin \
+         toString(currency) AS currency, toString(status) AS status, toString(reason) AS reason, coupons, partner_id, offer_id, \
+         customer_id, email_id, toString(new_customer) AS new_customer, ifNull({checkout}, '') AS checkout_at, concat(toString(writer), '-', toString(incarnation), '-', toString(sequence)) AS origin \
          FROM reports WHERE {only} ORDER BY reports.received_at, event_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         received = time("received_at"),
         reported = time("reported_at").replace(" AS reported_at", ""),
+        checkout = time("checkout_at").replace(" AS checkout_at", ""),
     )
 }
 

@@ -32,7 +32,9 @@ pub use audit::{
 pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, ROWS_PER_INSERT_MAX};
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
-pub use explain::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation, explain};
+pub use explain::{
+    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation, explain,
+};
 pub use notes::{Again, Note};
 pub use quarantine::{PAGE_ROWS_MAX, QuarantineKey, QuarantineSum, QuarantinedRow, RefusedTable};
 pub use recall::{Lead, REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock};

@@ -141,7 +141,12 @@ fn an_explanation_shows_decision_credits_reports_and_touches() {
         assert!(order.trace.contains(r#""verdict":"older""#), "{}", order.trace);
         let credit = found.credits.first().unwrap();
         assert_eq!((found.credits.len(), credit.partner_id, credit.revenue.as_str()), (1, 1, "49.95"));
-        assert_eq!(credit.touched_at, "2025-11-22T12:00:00.007Z");
+        assert_eq!((credit.share_ppm, credit.role.as_str()), (1_000_000, "closer"));
+        let touch = found.touches.iter().find(|it| it.share_ppm > 0).unwrap();
+        assert_eq!(
+            (touch.touched_at.as_str(), touch.revenue.as_str()),
+            ("2025-11-22T12:00:00.007Z", "49.95")
+        );
         let report = found.reports.first().unwrap();
         assert_eq!((report.refused_reason.as_str(), report.origin.as_str()), ("unexpanded_macro", "1-1-50"));
         assert_eq!((report.reported_at.as_str(), report.amount.as_str()), ("", "49.95"));

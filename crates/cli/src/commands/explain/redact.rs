@@ -6,17 +6,26 @@
 //! touches that are his own, or as a code of a closed list; a text or a number of somebody else's never is. The test below holds it over any
 //! rows. Not here: the words (`words`). Start at [`Redacted::of`].
 
-use events::{CandidateVerdict, Channel, MatchedKey, OrderStatus, Role, TimeSource, TouchKind, Unattributed};
-use serde::Serialize;
-use serde_json::Value;
-use units::PPM_WHOLE;
-use warehouse::{ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, Explanation};
+mod shown;
 
-use super::words;
-use crate::output::{Output, money};
+use events::{
+    CandidateVerdict, Channel, Hold, MatchedKey, OrderStatus, RejectReason, Role, SharedBy, TimeSource,
+    TouchKind, Unattributed,
+};
+use serde::Serialize;
+use warehouse::{
+    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation,
+};
+
+use super::{
+    trace::{Candidate, Trace},
+    words,
+};
 
 /// Notes that say nothing about anybody: by the codes that decisions are known to bear. Others are counted.
-const NOTES: [&str; 12] = [
+const NOTES: [&str; 14] = [
+    "rate_missing",
+    "reporting_too_large",
     "refund_other_currency",
     "items_differ",
     "clock_differs",
@@ -56,14 +65,19 @@ pub(super) struct Redacted {
     at: String,
     time_source: &'static str,
     status: &'static str,
+    /// Why it is rejected.
+    reason: &'static str,
     whose: Whose,
     /// By which key, where the order is his.
     matched: &'static str,
     unattributed: &'static str,
+    /// How it was shared.
+    model: &'static str,
     catalog_version: u32,
     payable_at: String,
     report_count: u32,
-    credits: Vec<OwnCredit>,
+    /// What he has of it.
+    credit: Option<OwnCredit>,
     /// Newest first, as they were weighed.
     touches: Vec<SeenTouch>,
     touches_left_out: u64,
@@ -72,17 +86,16 @@ pub(super) struct Redacted {
     notes_left_out: usize,
 }
 
-/// A credit of his.
+/// His part.
 #[derive(Debug, PartialEq, Serialize)]
 struct OwnCredit {
-    touch_id: String,
-    touched_at: String,
-    offer_id: u32,
-    link_id: u32,
+    role: &'static str,
     share_ppm: u32,
     revenue: String,
     currency: String,
-    role: &'static str,
+    reporting: String,
+    reporting_currency: String,
+    hold: &'static str,
 }
 
 /// A touch that was weighed.
@@ -101,9 +114,15 @@ struct OwnTouch {
     touch_id: String,
     click_id: String,
     at: String,
-    offer_id: u64,
+    offer_id: u32,
+    link_id: u32,
     window_ms: u64,
     sub1: String,
+    found: &'static str,
+    role: &'static str,
+    share_ppm: u32,
+    revenue: String,
+    currency: String,
 }
 
 /// A report, without what it names.
@@ -113,207 +132,173 @@ struct SeenReport {
     channel: &'static str,
     /// A click of his that it names.
     your_click: String,
+    /// It names him by his number.
+    names_you: bool,
+}
+
+/// Of the rows of an order those that are his.
+struct Own<'a> {
+    clicks: Vec<&'a ExplainedClick>,
+    touches: Vec<&'a ExplainedTouch>,
+    credit: Option<&'a ExplainedCredit>,
+    partner: u32,
+}
+
+impl<'a> Own<'a> {
+    fn of(order: &ExplainedOrder, found: &'a Explanation, partner: u32) -> Self {
+        let is_own = |advertiser_id: u32, id: u32| advertiser_id == order.advertiser_id && id == partner;
+        Self {
+            clicks: found.clicks.iter().filter(|it| it.partner_id == partner).collect(),
+            touches: found.touches.iter().filter(|it| is_own(it.advertiser_id, it.partner_id)).collect(),
+            credit: found.credits.iter().find(|it| is_own(it.advertiser_id, it.partner_id)),
+            partner,
+        }
+    }
+
+    fn name(&self) -> String {
+        let click = self.clicks.first().map(|it| &it.partner_name);
+        let touch = || self.touches.first().map(|it| &it.partner_name);
+        let credit = || self.credit.map(|it| &it.partner_name);
+        click.or_else(touch).or_else(credit).cloned().unwrap_or_default()
+    }
+
+    fn has_click(&self, click_id: &str) -> bool {
+        self.clicks.iter().any(|it| it.click_id == click_id)
+    }
 }
 
 impl Redacted {
-    /// One of the orders found, for one partner.
-    pub(super) fn of(order: &ExplainedOrder, found: &Explanation, partner: u32) -> Self {
-        let trace: Value = serde_json::from_str(&order.trace).unwrap_or_default();
-        let own_clicks: Vec<&ExplainedClick> =
-            found.clicks.iter().filter(|it| it.partner_id == partner).collect();
-        let own_credits: Vec<&ExplainedCredit> =
-            found.credits.iter().filter(|it| it.partner_id == partner && it.share_ppm > 0).collect();
-        let others = found.credits.iter().any(|it| it.partner_id != partner && it.share_ppm > 0);
-        let whose = match (own_credits.is_empty(), others) {
-            (false, true) => Whose::Shared,
-            (false, false) => Whose::Yours,
-            (true, true) => Whose::Another,
-            // Its credits are about to come.
-            (true, false) if order.partner_id == partner => Whose::Yours,
-            (true, false) if order.partner_id != 0 => Whose::Another,
-            (true, false) => Whose::Nobody,
-        };
-        let named = own_clicks.first().map(|it| &it.partner_name);
-        let named = named.or_else(|| own_credits.first().map(|it| &it.partner_name));
-        let candidates = trace.get("candidates").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let touches = candidates.iter().enumerate();
-        let all_notes = trace.get("notes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let notes: Vec<_> = all_notes.iter().filter_map(|it| known(it.as_str(), NOTES)).collect();
-        Self {
-            order: name(&order.order_id, &own_clicks),
+    /// One of the orders found, for one partner; `None` where he has no part in it: nothing was weighed that is his, and no report names him.
+    pub(super) fn of(order: &ExplainedOrder, found: &Explanation, partner: u32) -> Option<Self> {
+        let trace = Trace::read(&order.trace);
+        let own = Own::of(order, found, partner);
+        let reports: Vec<&ExplainedReport> =
+            found.reports.iter().filter(|it| it.advertiser_id == order.advertiser_id).collect();
+        let has_part = order.partner_id == partner
+            || own.credit.is_some()
+            || !own.touches.is_empty()
+            || trace.candidates.iter().any(|it| it.partner == partner)
+            || reports.iter().any(|it| it.partner_id == partner);
+        if !has_part || partner == 0 {
+            return None;
+        }
+        let touches = trace.candidates.iter().enumerate();
+        let notes: Vec<_> = trace.notes.iter().filter_map(|it| known(it, NOTES)).collect();
+        let is_his = order.partner_id == partner;
+        Some(Self {
+            order: name(&order.order_id, &own),
             advertiser_id: order.advertiser_id,
             advertiser_name: order.advertiser_name.clone(),
             partner_id: partner,
-            partner_name: named.cloned().unwrap_or_default(),
+            partner_name: own.name(),
             at: order.at.clone(),
             time_source: code(&order.time_source, TimeSource::ALL.iter().map(|it| it.as_str())),
             status: code(&order.status, OrderStatus::ALL.iter().map(|it| it.as_str())),
-            whose,
-            matched: if order.partner_id == partner {
-                code(&order.matched, MatchedKey::ALL.iter().map(|it| it.as_str()))
-            } else {
-                ""
-            },
+            reason: code(&order.reason, RejectReason::ALL.iter().map(|it| it.as_str())),
+            whose: whose(order, found, &own),
+            matched: if is_his { found_by(&order.matched) } else { "" },
             unattributed: code(&order.unattributed, Unattributed::ALL.iter().map(|it| it.as_str())),
+            model: code(&order.model, SharedBy::ALL.iter().map(|it| it.as_str())),
             catalog_version: order.catalog_version,
             payable_at: order.payable_at.clone(),
             report_count: order.report_count,
-            credits: own_credits.into_iter().map(credit).collect(),
-            touches: touches.map(|(index, it)| touch(index + 1, it, &own_clicks, partner)).collect(),
-            touches_left_out: trace.get("candidates_left_out").and_then(Value::as_u64).unwrap_or_default(),
-            reports: found.reports.iter().map(|it| report(it, &own_clicks)).collect(),
-            notes_left_out: all_notes.len() - notes.len(),
+            credit: own.credit.map(credit),
+            touches: touches.map(|(index, it)| touch(index + 1, it, &own)).collect(),
+            touches_left_out: trace.candidates_left_out,
+            reports: reports.into_iter().map(|it| report(it, &own)).collect(),
+            notes_left_out: trace.notes.len() - notes.len(),
             notes,
-        }
+        })
     }
+}
 
-    pub(super) fn show(&self, output: Output) {
-        for (heads, rows) in self.tables().into_iter().filter(|(_, rows)| !rows.is_empty()) {
-            output.table(&heads, &rows);
-        }
-        if self.touches_left_out > 0 {
-            output.text(&format!("{} older touches are not listed", self.touches_left_out));
-        }
-    }
-
-    /// Heads and rows of each.
-    fn tables(&self) -> [(Vec<&'static str>, Vec<Vec<String>>); 4] {
-        let credits = self.credits.iter().map(|it| {
-            vec![
-                it.touched_at.clone(),
-                it.touch_id.clone(),
-                it.offer_id.to_string(),
-                format!("{} ppm of {}", it.share_ppm, PPM_WHOLE.0),
-                money(&it.revenue, &it.currency),
-                it.role.to_owned(),
-            ]
-        });
-        let touches = self.touches.iter().map(|it| {
-            let own = |text: fn(&OwnTouch) -> String| it.yours.as_ref().map(text).unwrap_or_default();
-            vec![
-                it.position.to_string(),
-                it.kind.replace('_', " "),
-                words::age(it.age_ms),
-                if it.yours.is_some() { "yours" } else { "another partner's" }.to_owned(),
-                own(|it| it.click_id.clone()),
-                own(|it| it.at.clone()),
-                own(|it| it.offer_id.to_string()),
-                words::candidate(it.verdict).to_owned(),
-            ]
-        });
-        let reports = self
-            .reports
-            .iter()
-            .map(|it| vec![it.received_at.clone(), it.channel.to_owned(), it.your_click.clone()]);
-        [
-            (vec!["", ""], self.lines()),
-            (vec!["credit for", "touch", "offer", "share", "revenue", "role"], credits.collect()),
-            (
-                vec!["place", "kind", "age", "whose", "id", "touch at", "offer", "what became of it"],
-                touches.collect(),
-            ),
-            (vec!["report received", "by", "names your click"], reports.collect()),
-        ]
-    }
-
-    fn lines(&self) -> Vec<Vec<String>> {
-        let found_by = |it: &str| {
-            if it.is_empty() { String::new() } else { format!(", found by {}", words::matched(it)) }
-        };
-        let whose = match self.whose {
-            Whose::Yours => format!("yours{}", found_by(self.matched)),
-            Whose::Shared => "yours in part; other partners have the rest".to_owned(),
-            Whose::Another => "another partner's".to_owned(),
-            Whose::Nobody => format!("nobody's: {}", words::unattributed(self.unattributed, false)),
-        };
-        let notes = self.notes.iter().map(|it| ("note", words::note(it).to_owned()));
-        let left_out = (self.notes_left_out > 0).then(|| {
-            ("note", format!("{} more, which the program's operator can tell you", self.notes_left_out))
-        });
-        let lines = [
-            (
-                "order",
-                format!("{} of advertiser {} {}", self.order, self.advertiser_id, self.advertiser_name),
-            ),
-            ("partner", format!("{} {}", self.partner_id, self.partner_name)),
-            ("status", self.status.to_owned()),
-            ("whose", whose),
-            ("time", format!("{}, {}", self.at, words::time_source(self.time_source))),
-            ("rules", format!("catalog version {}, payable from {}", self.catalog_version, self.payable_at)),
-            ("reports", self.report_count.to_string()),
-        ];
-        let lines = lines.into_iter().chain(notes).chain(left_out);
-        lines.map(|(name, text)| vec![name.to_owned(), text]).collect()
+fn whose(order: &ExplainedOrder, found: &Explanation, own: &Own<'_>) -> Whose {
+    let is_paid = |it: &ExplainedCredit| it.share_ppm > 0 && it.advertiser_id == order.advertiser_id;
+    let others = found.credits.iter().any(|it| is_paid(it) && it.partner_id != own.partner);
+    match (own.credit.is_some_and(is_paid), others) {
+        (true, true) => Whose::Shared,
+        (true, false) => Whose::Yours,
+        (false, true) => Whose::Another,
+        // Its credits are about to come.
+        (false, false) if order.partner_id == own.partner => Whose::Yours,
+        (false, false) if order.partner_id != 0 => Whose::Another,
+        (false, false) => Whose::Nobody,
     }
 }
 
 /// Leads without an id are named by event and click, or by event and customer; a click's id tells its link.
-fn name(order: &str, own: &[&ExplainedClick]) -> String {
+fn name(order: &str, own: &Own<'_>) -> String {
     match order.split_once("~click~") {
-        Some((_, id)) if !is_own(id, own) => UNNAMED.to_owned(),
+        Some((_, id)) if !own.has_click(id) => UNNAMED.to_owned(),
         _ => order.to_owned(),
     }
 }
 
-fn is_own(click_id: &str, own: &[&ExplainedClick]) -> bool {
-    own.iter().any(|it| it.click_id == click_id)
-}
-
 fn credit(it: &ExplainedCredit) -> OwnCredit {
     OwnCredit {
-        touch_id: it.touch_id.clone(),
-        touched_at: it.touched_at.clone(),
-        offer_id: it.offer_id,
-        link_id: it.link_id,
+        role: code(&it.role, Role::ALL.iter().map(|it| it.as_str())),
         share_ppm: it.share_ppm,
         revenue: it.revenue.clone(),
         currency: it.currency.clone(),
-        role: code(&it.role, Role::ALL.iter().map(|it| it.as_str())),
+        reporting: it.reporting.clone(),
+        reporting_currency: it.reporting_currency.clone(),
+        hold: code(&it.hold, Hold::ALL.iter().map(|it| it.as_str())),
     }
 }
 
-fn touch(position: usize, it: &Value, own: &[&ExplainedClick], partner: u32) -> SeenTouch {
-    let text = |key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default();
-    let number = |key: &str| it.get(key).and_then(Value::as_u64).unwrap_or_default();
-    let is_own = number("partner") == u64::from(partner);
-    let yours = is_own.then(|| {
-        let touch_id = text("touch");
-        let click = own.iter().find(|it| it.touch_id == touch_id);
-        OwnTouch {
-            touch_id: touch_id.to_owned(),
-            click_id: click.map(|it| it.click_id.clone()).unwrap_or_default(),
-            at: text("at").to_owned(),
-            offer_id: number("offer"),
-            window_ms: number("window_ms"),
-            sub1: click.map(|it| it.sub1.clone()).unwrap_or_default(),
-        }
-    });
+fn touch(position: usize, it: &Candidate, own: &Own<'_>) -> SeenTouch {
     // A candidate without a touch is named by its key, its partner and its offer; of these only the key's kind is said.
-    let key = words::key_of(text("touch"));
+    let key = words::key_of(&it.touch);
     SeenTouch {
         position,
-        kind: key.unwrap_or_else(|| code(text("kind"), TouchKind::ALL.iter().map(|it| it.as_str()))),
-        age_ms: it.get("age_ms").and_then(Value::as_i64).unwrap_or_default(),
-        verdict: code(text("verdict"), CandidateVerdict::ALL.iter().map(|it| it.as_str())),
-        yours,
+        kind: key.unwrap_or_else(|| code(&it.kind, TouchKind::ALL.iter().map(|it| it.as_str()))),
+        age_ms: it.age_ms,
+        verdict: code(&it.verdict, CandidateVerdict::ALL.iter().map(|it| it.as_str())),
+        yours: (it.partner == own.partner).then(|| own_touch(it, own)),
     }
 }
 
-fn report(it: &ExplainedReport, own: &[&ExplainedClick]) -> SeenReport {
+fn own_touch(it: &Candidate, own: &Own<'_>) -> OwnTouch {
+    let click = own.clicks.iter().find(|click| click.touch_id == it.touch);
+    let row = own.touches.iter().find(|row| row.touch_id == it.touch);
+    let is_key = words::key_of(&it.touch);
+    OwnTouch {
+        // The name of a key is none of a touch that anybody met.
+        touch_id: if is_key.is_some() { String::new() } else { it.touch.clone() },
+        click_id: click.map(|it| it.click_id.clone()).unwrap_or_default(),
+        at: it.at.clone(),
+        offer_id: it.offer,
+        link_id: row.map_or(0, |it| it.link_id),
+        window_ms: it.window_ms,
+        sub1: click.map(|it| it.sub1.clone()).unwrap_or_default(),
+        found: row.map(|it| found_by(&it.found)).or(is_key).unwrap_or_default(),
+        role: row.map(|it| code(&it.role, Role::ALL.iter().map(|it| it.as_str()))).unwrap_or_default(),
+        share_ppm: row.map_or(0, |it| it.share_ppm),
+        revenue: row.map(|it| it.revenue.clone()).unwrap_or_default(),
+        currency: row.map(|it| it.currency.clone()).unwrap_or_default(),
+    }
+}
+
+fn report(it: &ExplainedReport, own: &Own<'_>) -> SeenReport {
     SeenReport {
         received_at: it.received_at.clone(),
         channel: code(&it.channel, Channel::ALL.iter().map(|it| it.as_str())),
-        your_click: if is_own(&it.click_id, own) { it.click_id.clone() } else { String::new() },
+        your_click: if own.has_click(&it.click_id) { it.click_id.clone() } else { String::new() },
+        names_you: it.partner_id == own.partner,
     }
+}
+
+fn found_by(text: &str) -> &'static str {
+    code(text, MatchedKey::ALL.iter().map(|it| it.as_str()))
 }
 
 /// A code of a closed list; empty for anything else.
 fn code(text: &str, all: impl IntoIterator<Item = &'static str>) -> &'static str {
-    known(Some(text), all).unwrap_or_default()
+    known(text, all).unwrap_or_default()
 }
 
-fn known(text: Option<&str>, all: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
-    all.into_iter().find(|it| Some(*it) == text)
+fn known(text: &str, all: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+    all.into_iter().find(|it| *it == text)
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! Stored codes as sentences. A code of a later build is shown as it is.
 
-use events::{CandidateVerdict, MatchedKey, TimeSource, Unattributed};
+use events::{
+    CandidateVerdict, ClickId, Hold, MatchedKey, OrderStatus, RejectReason, Role, SharedBy, TimeSource,
+    Unattributed,
+};
 use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use warehouse::ExplainedOrder;
+
+use crate::output::money;
 
 pub(super) fn unattributed(code: &str, has_refused: bool) -> &str {
     let Some(known) = Unattributed::ALL.iter().find(|it| it.as_str() == code) else { return code };
@@ -10,7 +16,9 @@ pub(super) fn unattributed(code: &str, has_refused: bool) -> &str {
         Unattributed::NoKey if has_refused => {
             "every click id that was reported is refused, and no visitor was named"
         }
-        Unattributed::NoKey => "no report named a click, a visitor, a coupon or a partner",
+        Unattributed::NoKey => {
+            "no report named a click, a visitor, a customer, a coupon or a partner that could be read"
+        }
         Unattributed::NoTouch => "nobody's link of this advertiser was followed by the visitors named",
         Unattributed::NoneEligible => "none of those below may be credited",
         Unattributed::UnknownCoupon => "the coupon that was reported is nobody's with this advertiser",
@@ -29,6 +37,128 @@ pub(super) fn matched(code: &str) -> &str {
         MatchedKey::Coupon => "a coupon",
         MatchedKey::Partner => "the report, which names the partner",
     }
+}
+
+/// How a candidate was found, in a table.
+pub(super) fn key(code: &str) -> &str {
+    let Some(known) = MatchedKey::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        MatchedKey::ClickId => "click id",
+        MatchedKey::Visitor => "visitor",
+        MatchedKey::Customer => "customer",
+        MatchedKey::CustomerVisitor => "customer's other visitor",
+        MatchedKey::ExclusiveCoupon => "exclusive coupon",
+        MatchedKey::Coupon => "coupon",
+        MatchedKey::Partner => "named partner",
+    }
+}
+
+/// What has become of an order, and why where it is rejected.
+pub(super) fn status(code: &str, reason: &str) -> String {
+    let Some(known) = OrderStatus::ALL.iter().find(|it| it.as_str() == code) else { return code.to_owned() };
+    let status = match known {
+        OrderStatus::Pending => "pending",
+        OrderStatus::Approved => "approved",
+        OrderStatus::Rejected => "rejected",
+        OrderStatus::PartlyRefunded => "partly refunded",
+        OrderStatus::Refunded => "refunded",
+        OrderStatus::ChargedBack => "charged back",
+    };
+    if reason.is_empty() { status.to_owned() } else { format!("{status}: {}", rejected(reason)) }
+}
+
+fn rejected(code: &str) -> &str {
+    let Some(known) = RejectReason::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        RejectReason::Unsaid => "the shop gave no reason",
+        RejectReason::Cancelled => "the customer or the shop cancelled it",
+        RejectReason::Fraud => "not an honest order, the shop says",
+        RejectReason::Duplicate => "the same order under another id",
+        RejectReason::Test => "a trial of the shop's own",
+        RejectReason::Unpaid => "never paid for",
+        RejectReason::Returned => "the goods came back",
+        RejectReason::OutOfTerms => "against the programme's terms",
+        RejectReason::Other => "for a reason that is none of ours",
+    }
+}
+
+/// How the credit was shared; nothing where nobody has any.
+pub(super) fn shared(code: &str, path_touches: u16) -> String {
+    if code.is_empty() {
+        return String::new();
+    }
+    let touches = if path_touches == 1 { "touch" } else { "touches" };
+    format!("{}, path of {path_touches} {touches}", model(code))
+}
+
+pub(super) fn model(code: &str) -> String {
+    let how = match SharedBy::from_text(code) {
+        None => return code.to_owned(),
+        Some(SharedBy::Last) => "all to the newest touch",
+        Some(SharedBy::First) => "all to the oldest touch",
+        Some(SharedBy::Linear) => "the same to each touch",
+        Some(SharedBy::Position) => "by a touch's place on the path",
+        Some(SharedBy::TimeDecay) => "the less the older a touch is",
+    };
+    format!("{how} (model `{code}`)")
+}
+
+/// The revenue in the reporting currency and the rate; nothing for programs without one.
+pub(super) fn reporting(order: &ExplainedOrder) -> String {
+    let ExplainedOrder { reporting, reporting_currency, rate, currency, .. } = order;
+    if reporting.is_empty() {
+        return String::new();
+    }
+    let amount = money(reporting, reporting_currency);
+    if currency == reporting_currency {
+        return format!("{amount}, the order's own currency");
+    }
+    format!("{amount}, at {rate} {reporting_currency} for 1 {currency}")
+}
+
+/// From when on, and whether it is held back.
+pub(super) fn payable(code: &str, from: &str) -> String {
+    if code.is_empty() { format!("from {from}") } else { format!("not now, on hold: {}", hold(code)) }
+}
+
+/// Why credits are held back; nothing where they are not.
+pub(super) fn hold(code: &str) -> &str {
+    let Some(known) = Hold::ALL.iter().find(|it| it.as_str() == code) else { return code };
+    match known {
+        Hold::RateMissing => {
+            "the catalog of the order's time has no rate from its currency to the reporting one, or the amount is too great for one"
+        }
+        Hold::RefundOtherCurrency => {
+            "money went back in another currency than the order's, so what is left is not known"
+        }
+    }
+}
+
+pub(super) fn rules(version: u32) -> String {
+    if version == 0 { "no catalog was in force".to_owned() } else { format!("catalog version {version}") }
+}
+
+pub(super) fn role(code: &str) -> &str {
+    match Role::from_text(code) {
+        None => code,
+        Some(Role::None) => "",
+        Some(Role::Closer) => "closer",
+        Some(Role::Introducer) => "introducer",
+        Some(Role::Influencer) => "influencer",
+        Some(Role::Assist) => "assist",
+    }
+}
+
+/// Parts per million as percent: `33.3334 %`.
+pub(super) fn share(ppm: u32) -> String {
+    let text = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// The name that a click id's touch has in views, in hexadecimal digits; `None` for what is no click id.
+pub(super) fn touch_of_id(click_id: &str) -> Option<String> {
+    let touch = ClickId::from_stored_text(click_id)?.touch();
+    Some(format!("{:032x}", u128::from_be_bytes(touch.0)))
 }
 
 /// What a candidate is that has no touch behind it, by its name; `None` for touches.
@@ -104,9 +234,21 @@ pub(super) fn note(code: &str) -> &str {
         "model_linear" => "all touches of the path get the same (model `linear`)",
         "model_position" => "a touch gets its part by its place on the path (model `position`)",
         "model_time_decay" => "a touch gets the less the older it is (model `time_decay`)",
+        "rate_missing" => {
+            "the catalog of the order's time has no rate from its currency to the reporting one"
+        }
+        "reporting_too_large" => "the revenue is too great to be told in the reporting currency",
+        "customer_shared" => {
+            "the customer is known by more visitors or orders than one person has: nothing follows from him"
+        }
         "refund_held" => "a refund came without its sale: it waits for it",
         other => other,
     }
+}
+
+/// As in a catalog; nothing where none applied.
+pub(super) fn window(ms: u64) -> String {
+    if ms == 0 { String::new() } else { catalog::duration::show(ms) }
 }
 
 /// An age as people say it, by its two largest units.

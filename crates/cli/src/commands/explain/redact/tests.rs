@@ -1,7 +1,7 @@
 //! Nothing of anybody else gets out, whatever the rows hold.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -17,34 +17,56 @@ fn text() -> String {
     OTHER_TEXT.to_owned()
 }
 
+fn codes(all: impl IntoIterator<Item = &'static str>) -> impl Strategy<Value = String> {
+    let mut all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    all.extend([String::new(), text()]);
+    select(all)
+}
+
 fn order() -> impl Strategy<Value = ExplainedOrder> {
     let ids = ["A-1", "~lead~click~Sekretarius", "~lead~click~0ownclick", "~lead~customer~abab"];
-    let statuses: Vec<_> = OrderStatus::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
-    let reasons: Vec<_> = Unattributed::ALL.iter().map(|it| it.as_str()).chain(["", OTHER_TEXT]).collect();
-    (select(ids.to_vec()), select(vec![0, OWN, OTHER]), select(statuses), select(reasons), trace()).prop_map(
-        |(id, partner_id, status, unattributed, trace)| ExplainedOrder {
-            advertiser_id: 1,
-            advertiser_name: "Shop".to_owned(),
-            order_id: id.to_owned(),
-            at: "2025-11-22T12:00:00.000Z".to_owned(),
-            time_source: text(),
-            event: text(),
-            status: status.to_owned(),
-            partner_id,
-            partner_name: text(),
-            offer_id: OTHER_NUMBER,
-            offer_name: text(),
-            amount: text(),
-            refunded: text(),
-            revenue: text(),
-            currency: text(),
-            matched: text(),
-            unattributed: unattributed.to_owned(),
-            report_count: 2,
-            payable_at: "2025-12-22T12:00:00.000Z".to_owned(),
-            catalog_version: 1,
-            ver: 1,
-            trace: trace.to_string(),
+    let told = (
+        codes(OrderStatus::ALL.iter().map(|it| it.as_str())),
+        codes(Unattributed::ALL.iter().map(|it| it.as_str())),
+        codes(RejectReason::ALL.iter().map(|it| it.as_str())),
+        codes(Hold::ALL.iter().map(|it| it.as_str())),
+        codes(SharedBy::ALL.iter().map(|it| it.as_str())),
+        codes(MatchedKey::ALL.iter().map(|it| it.as_str())),
+        codes(TimeSource::ALL.iter().map(|it| it.as_str())),
+    );
+    (select(ids.to_vec()), select(vec![0, OWN, OTHER]), told, trace()).prop_map(
+        |(id, partner_id, (status, unattributed, reason, hold, model, matched, time_source), trace)| {
+            ExplainedOrder {
+                advertiser_id: 1,
+                advertiser_name: "Shop".to_owned(),
+                order_id: id.to_owned(),
+                at: "2025-11-22T12:00:00.000Z".to_owned(),
+                time_source,
+                event: text(),
+                status,
+                partner_id,
+                partner_name: text(),
+                offer_id: OTHER_NUMBER,
+                offer_name: text(),
+                amount: text(),
+                refunded: text(),
+                revenue: text(),
+                currency: text(),
+                matched,
+                unattributed,
+                report_count: 2,
+                model,
+                path_touches: 9,
+                reporting: text(),
+                reporting_currency: text(),
+                rate: text(),
+                hold,
+                reason,
+                payable_at: "2025-12-22T12:00:00.000Z".to_owned(),
+                catalog_version: 1,
+                ver: 1,
+                trace: trace.to_string(),
+            }
         },
     )
 }
@@ -71,20 +93,48 @@ fn trace() -> impl Strategy<Value = Value> {
 }
 
 fn credit() -> impl Strategy<Value = ExplainedCredit> {
-    let roles: Vec<_> = Role::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
-    (any::<bool>(), select(roles), select(vec![0, 1, PPM_WHOLE.0])).prop_map(|(own, role, share_ppm)| {
+    let roles = codes(Role::ALL.iter().map(|it| it.as_str()));
+    let holds = codes(Hold::ALL.iter().map(|it| it.as_str()));
+    (any::<bool>(), roles, holds, select(vec![0, 1, 1_000_000]), 1_u32..3).prop_map(
+        |(own, role, hold, share_ppm, advertiser_id)| {
+            let of_own = |it: &str| if own { it.to_owned() } else { text() };
+            ExplainedCredit {
+                advertiser_id,
+                partner_id: if own { OWN } else { OTHER },
+                partner_name: of_own(OWN_NAME),
+                role,
+                share_ppm,
+                revenue: of_own("4.2"),
+                currency: of_own("EUR"),
+                reporting: of_own("5"),
+                reporting_currency: of_own("USD"),
+                hold,
+                touches: 1,
+            }
+        },
+    )
+}
+
+fn weighed() -> impl Strategy<Value = ExplainedTouch> {
+    let found = codes(MatchedKey::ALL.iter().map(|it| it.as_str()));
+    let verdict = codes(CandidateVerdict::ALL.iter().map(|it| it.as_str()));
+    let roles = codes(Role::ALL.iter().map(|it| it.as_str()));
+    (any::<bool>(), found, verdict, roles, 1_u32..3).prop_map(|(own, found, verdict, role, advertiser_id)| {
         let of_own = |it: &str| if own { it.to_owned() } else { text() };
-        ExplainedCredit {
+        ExplainedTouch {
+            advertiser_id,
+            touch_id: of_own("aa"),
+            touched_at: of_own("2025-11-22T11:00:00.000Z"),
             partner_id: if own { OWN } else { OTHER },
             partner_name: of_own(OWN_NAME),
             offer_id: if own { 5 } else { OTHER_NUMBER },
             link_id: if own { 6 } else { OTHER_NUMBER },
-            touch_id: of_own("aa"),
-            touched_at: of_own("2025-11-22T11:00:00.000Z"),
-            share_ppm,
+            found,
+            verdict,
+            role,
+            share_ppm: 1,
             revenue: of_own("4.2"),
             currency: of_own("EUR"),
-            role: role.to_owned(),
         }
     })
 }
@@ -110,22 +160,34 @@ fn click() -> impl Strategy<Value = ExplainedClick> {
 }
 
 fn report() -> impl Strategy<Value = ExplainedReport> {
-    (any::<bool>(), select(vec!["postback", OTHER_TEXT])).prop_map(|(own, channel)| ExplainedReport {
-        received_at: "2025-11-22T12:00:00.000Z".to_owned(),
-        reported_at: text(),
-        channel: channel.to_owned(),
-        event: text(),
-        click_id: if own { OWN_CLICK.to_owned() } else { text() },
-        refused_click: text(),
-        refused_reason: text(),
-        visitor_id: text(),
-        statement: text(),
-        refund_id: text(),
-        amount: text(),
-        currency: text(),
-        status: text(),
-        origin: text(),
-    })
+    let names = select(vec![0, OWN, OTHER]);
+    (any::<bool>(), select(vec!["postback", OTHER_TEXT]), names, 1_u32..3).prop_map(
+        |(own, channel, partner_id, advertiser_id)| ExplainedReport {
+            advertiser_id,
+            received_at: "2025-11-22T12:00:00.000Z".to_owned(),
+            reported_at: text(),
+            channel: channel.to_owned(),
+            event: text(),
+            click_id: if own { OWN_CLICK.to_owned() } else { text() },
+            refused_click: text(),
+            refused_reason: text(),
+            visitor_id: text(),
+            statement: text(),
+            refund_id: text(),
+            amount: text(),
+            currency: text(),
+            status: text(),
+            reason: text(),
+            coupons: vec![text()],
+            partner_id,
+            offer_id: OTHER_NUMBER,
+            customer_id: text(),
+            email_id: text(),
+            new_customer: text(),
+            checkout_at: text(),
+            origin: text(),
+        },
+    )
 }
 
 /// Everything that is printed, by either way.
@@ -144,27 +206,38 @@ proptest! {
     fn no_other_partners_name_or_number_is_in_a_redacted_trace(
         order in order(),
         credits in vec(credit(), 0..4),
+        touches in vec(weighed(), 0..4),
         reports in vec(report(), 0..4),
         clicks in vec(click(), 0..4),
     ) {
-        let found = Explanation { orders: Vec::new(), credits, reports, clicks };
+        let found = Explanation { orders: Vec::new(), credits, touches, reports, clicks };
+        let trace: Value = serde_json::from_str(&order.trace).unwrap();
+        let candidates = trace["candidates"].as_array().unwrap();
+        let has_part = order.partner_id == OWN
+            || candidates.iter().any(|it| it["partner"] == OWN)
+            || found.credits.iter().any(|it| (it.advertiser_id, it.partner_id) == (1, OWN))
+            || found.touches.iter().any(|it| (it.advertiser_id, it.partner_id) == (1, OWN))
+            || found.reports.iter().any(|it| (it.advertiser_id, it.partner_id) == (1, OWN));
         let redacted = Redacted::of(&order, &found, OWN);
+        prop_assert_eq!(redacted.is_some(), has_part, "nothing is shown to who has no part");
+        prop_assert!(Redacted::of(&order, &found, 5).is_none());
+        prop_assert!(Redacted::of(&order, &found, 0).is_none());
+        let Some(redacted) = redacted else { return Ok(()) };
+
         let printed = printed(&redacted);
         let numbers = [OTHER, OTHER_NUMBER].map(|it| [it.to_string(), format!("{it:x}")]);
         for secret in numbers.as_flattened().iter().map(String::as_str).chain([OTHER_TEXT]) {
             prop_assert!(!printed.contains(secret), "{secret} in {printed}");
         }
-
-        let trace: Value = serde_json::from_str(&order.trace).unwrap();
-        let candidates = trace["candidates"].as_array().unwrap();
         prop_assert_eq!(redacted.touches.len(), candidates.len());
         for (place, (seen, candidate)) in redacted.touches.iter().zip(candidates).enumerate() {
             prop_assert_eq!((seen.position, seen.age_ms), (place + 1, candidate["age_ms"].as_i64().unwrap()));
             prop_assert_eq!(seen.yours.is_some(), candidate["partner"] == OWN);
         }
         prop_assert_eq!(redacted.notes.len() + redacted.notes_left_out, trace["notes"].as_array().unwrap().len());
-        let own = |it: &&ExplainedCredit| it.partner_id == OWN && it.share_ppm > 0;
-        prop_assert_eq!(redacted.credits.len(), found.credits.iter().filter(own).count());
+        let own = |it: &&ExplainedCredit| (it.advertiser_id, it.partner_id) == (1, OWN);
+        prop_assert_eq!(redacted.credit.is_some(), found.credits.iter().any(|it| own(&it)));
+        prop_assert_eq!(redacted.reports.len(), found.reports.iter().filter(|it| it.advertiser_id == 1).count());
     }
 }
 
