@@ -69,7 +69,7 @@ pub fn route(prefix: &str) -> impl Route {
 struct ByKind {
     /// Clicks and views, by visitor.
     clicks: String,
-    /// Reports, by (advertiser, order).
+    /// Reports and scores, by (advertiser, order).
     reports: String,
     /// What cannot be read, by its place.
     quarantine: String,
@@ -90,13 +90,15 @@ impl Route for ByKind {
                 key.extend_from_slice(&head.visitor().0.to_be_bytes());
                 Ok(&self.clicks)
             }
-            Kind::Report => match Event::decode(bytes).map_err(|error| error.code())? {
-                Event::Report(report) => {
-                    key.extend_from_slice(&report.key.log_key());
-                    Ok(&self.reports)
-                }
-                _ => Err("kind_not_spooled"),
-            },
+            Kind::Report | Kind::Score => {
+                let order = match Event::decode(bytes).map_err(|error| error.code())? {
+                    Event::Report(report) => report.key,
+                    Event::Score(score) => score.order,
+                    _ => return Err("kind_not_spooled"),
+                };
+                key.extend_from_slice(&order.log_key());
+                Ok(&self.reports)
+            }
             _ => Err("kind_not_spooled"),
         }
     }
@@ -141,5 +143,30 @@ mod tests {
             (topic, &*found.reason, found.bytes.as_slice()),
             ("tributary.quarantine.v1", "no_envelope", &b"garbage"[..])
         );
+    }
+
+    #[test]
+    fn a_score_goes_where_its_orders_reports_go() {
+        let by_kind = ByKind::new("tributary");
+        let order = events::OrderKey::by_id(units::AdvertiserId(1), "A-1");
+        let (mut reported, mut scored) = (Vec::new(), Vec::new());
+        let report = events::Report::bare(order.clone(), units::EpochMs(1), units::Origin::default());
+        report.encode(&mut reported).unwrap();
+        let score = events::Score {
+            origin: units::Origin::default(),
+            received_at: units::EpochMs(1),
+            order,
+            rules: units::CatalogVersion(1),
+            scored_at: units::EpochMs(1),
+            signals: Vec::new(),
+        };
+        score.encode(&mut scored).unwrap();
+        let [of_report, of_score] = [reported, scored].map(|bytes| {
+            let mut key = Vec::new();
+            let topic = by_kind.route(&bytes, &mut key).unwrap().to_owned();
+            (topic, key)
+        });
+        assert_eq!(of_report, of_score);
+        assert_eq!(of_score.0, "tributary.reports.v1");
     }
 }

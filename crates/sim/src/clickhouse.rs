@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Report, Touch};
+use events::{Report, Score, Touch};
 use units::{Origin, Quarter};
 use warehouse::{Lead, Table};
 
@@ -59,6 +59,7 @@ struct ClickRow {
 pub(crate) struct Tables {
     clicks: Versioned<Origin, ClickRow>,
     reports: Versioned<Origin, Report>,
+    scores: Versioned<Origin, Score>,
     orders: Versioned<(Quarter, OrderName), Option<OrderRow>>,
     /// By each order's newest row that is not void.
     leads: BTreeMap<OrderName, Lead>,
@@ -87,6 +88,7 @@ impl Tables {
             let taken = match table {
                 Table::Clicks => self.click(source, &row),
                 Table::Reports => self.report(&row),
+                Table::Scores => self.score(&row),
                 Table::Orders => self.order(source, &row),
                 Table::Credits => self.credit(source, &row),
                 Table::Quarantine => return Err(format!("a record went to quarantine: {row:?}")),
@@ -119,6 +121,12 @@ impl Tables {
         let report = facts::report(row);
         self.fresh.push((report.origin, report.received_at.0));
         replace(&mut self.reports, report.origin, row.number("ver"), report)
+    }
+
+    fn score(&mut self, row: &Row) -> Result<bool, ()> {
+        let score = facts::score(row);
+        self.fresh.push((score.origin, score.received_at.0));
+        replace(&mut self.scores, score.origin, row.number("ver"), score)
     }
 
     fn order(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
@@ -168,12 +176,14 @@ impl Tables {
 
     /// Whether a fact of this input is there.
     pub(crate) fn has(&self, origin: Origin) -> bool {
-        self.clicks.contains_key(&origin) || self.reports.contains_key(&origin)
+        self.clicks.contains_key(&origin)
+            || self.reports.contains_key(&origin)
+            || self.scores.contains_key(&origin)
     }
 
     /// The inputs that are there.
     pub(crate) fn inputs(&self) -> BTreeSet<Origin> {
-        self.clicks.keys().chain(self.reports.keys()).copied().collect()
+        self.clicks.keys().chain(self.reports.keys()).chain(self.scores.keys()).copied().collect()
     }
 
     /// A quarter whose facts `source` has written without a mark behind them.

@@ -210,6 +210,8 @@ labels! {
         Clicks "clicks_log",
         /// `reports_log`
         Reports "reports_log",
+        /// `scores_log`
+        Scores "scores_log",
         /// `orders_log`
         Orders "orders_log",
         /// `credits_log`

@@ -64,7 +64,7 @@ pub struct WriterAudit {
     pub incarnation: u32,
     /// Sequences that should be there.
     pub expected: u64,
-    /// Distinct ones that are, within that range: clicks, reports and quarantined records.
+    /// Distinct ones that are, within that range: clicks, reports, scores and quarantined records.
     pub found: u64,
     /// Distinct ones outside of it: not spooled yet when the caller looked, or never.
     pub beyond: u64,
@@ -159,6 +159,7 @@ fn inputs_since(since: EpochMs) -> String {
     format!(
         "SELECT writer, incarnation, sequence FROM clicks_log WHERE at >= toDateTime64({since}, 3, 'UTC') \
          UNION ALL SELECT writer, incarnation, sequence FROM reports_log WHERE received_at >= toDateTime64({since}, 3, 'UTC') \
+         UNION ALL SELECT writer, incarnation, sequence FROM scores_log WHERE received_at >= toDateTime64({since}, 3, 'UTC') \
          UNION ALL SELECT toUInt32OrZero(it[1]) AS writer, toUInt32OrZero(it[2]) AS incarnation, toUInt64OrZero(it[3]) AS sequence FROM (\
          SELECT extractGroups(place, '^spool:(\\\\d+):(\\\\d+)@(\\\\d+)$') AS it FROM {WAITING} WHERE startsWith(place, 'spool:')) WHERE length(it) = 3 \
          UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
@@ -200,6 +201,7 @@ fn seconds(at: EpochMs) -> u32 {
 
 /// Every row of an input, with the parts of its identity.
 const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION ALL SELECT writer, incarnation, sequence FROM reports_log \
+     UNION ALL SELECT writer, incarnation, sequence FROM scores_log \
      UNION ALL SELECT reinterpretAsUInt32(reverse(substring(event_id, 1, 4))) AS writer, \
      reinterpretAsUInt32(reverse(substring(event_id, 5, 4))) AS incarnation, \
      reinterpretAsUInt64(reverse(substring(event_id, 9, 8))) AS sequence FROM \
@@ -207,7 +209,8 @@ const INPUTS: &str = "SELECT writer, incarnation, sequence FROM clicks_log UNION
 
 /// The same without those in quarantine, whose times are none.
 const INPUTS_WITH_TIMES: &str = "SELECT writer, incarnation, sequence, at AS made_at FROM clicks_log \
-     UNION ALL SELECT writer, incarnation, sequence, received_at AS made_at FROM reports_log";
+     UNION ALL SELECT writer, incarnation, sequence, received_at AS made_at FROM reports_log \
+     UNION ALL SELECT writer, incarnation, sequence, received_at AS made_at FROM scores_log";
 
 async fn writers(
     warehouse: &Warehouse,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use events::{Click, Credit, Decision, Quarantined, Report};
+use events::{Click, Credit, Decision, Quarantined, Report, Score};
 use units::{
     DAY_MS, Origin, Quarter,
     planted::{Bug, planted},
@@ -86,6 +86,19 @@ impl Batch {
         }
         // No mark: cells are made of clicks and credits.
         rows::report(self.open(Table::Reports, quarter), report);
+        Fate::Row
+    }
+
+    /// What counting found about an order.
+    pub fn score(&mut self, score: &Score) -> Fate {
+        let quarter = score.received_at.quarter();
+        if rows::storable(quarter).is_none() {
+            let mut bytes = Vec::new();
+            score.clone().encode(&mut bytes).unwrap_or_default();
+            return self.out_of_calendar("score", score.origin, &bytes);
+        }
+        // No mark: cells are made of clicks and credits.
+        rows::score(self.open(Table::Scores, quarter), score);
         Fate::Row
     }
 

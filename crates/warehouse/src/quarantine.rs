@@ -170,7 +170,7 @@ impl Warehouse {
         Ok(())
     }
 
-    /// Sends a row of `clicks_log` or `reports_log` again that the engine once refused, as it was, and marks its quarter.
+    /// Sends a row of `clicks_log`, `reports_log` or `scores_log` again that the engine once refused, as it was, and marks its quarter.
     pub async fn put_refused_row(&self, table: RefusedTable, bytes: &[u8]) -> Result<(), EngineError> {
         // In the head of the request: a click or report has some 10 KiB at the most, and a head may have 1 MiB.
         let select = format!(
@@ -190,6 +190,8 @@ pub enum RefusedTable {
     Clicks,
     /// Reports.
     Reports,
+    /// Scores.
+    Scores,
 }
 
 #[derive(Row, Deserialize)]
@@ -202,20 +204,21 @@ impl RefusedTable {
     #[must_use]
     pub fn of_place(place: &str) -> Option<Self> {
         let (name, _) = place.split_once(' ')?;
-        [Self::Clicks, Self::Reports].into_iter().find(|it| it.name() == name)
+        [Self::Clicks, Self::Reports, Self::Scores].into_iter().find(|it| it.name() == name)
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Clicks => "clicks_log",
             Self::Reports => "reports_log",
+            Self::Scores => "scores_log",
         }
     }
 
     const fn time(self) -> &'static str {
         match self {
             Self::Clicks => "at",
-            Self::Reports => "received_at",
+            Self::Reports | Self::Scores => "received_at",
         }
     }
 }

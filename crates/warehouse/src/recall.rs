@@ -5,17 +5,21 @@
 //! what is done with them (`pipeline`). Start at [`Warehouse::recall`].
 
 mod reports;
+mod scores;
 
 use clickhouse::Row;
 use events::{
-    Country, Device, MatchedKey, OrderKey, OrderStatus, Report, Touch, TouchId, TouchKind, Verdict,
+    Country, Device, MatchedKey, OrderKey, OrderStatus, Report, Score, Touch, TouchId, TouchKind, Verdict,
 };
 use serde::Deserialize;
 use units::{
     AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, Stamp, VisitorId, WriterId,
 };
 
-pub use self::reports::{ReportRow, report};
+pub use self::{
+    reports::{ReportRow, report},
+    scores::{ScoreRow, score},
+};
 use crate::{client::Warehouse, error::EngineError, schema::READ_SETTINGS};
 
 /// Reports of one block, nearly: the orders are dealt out to as many blocks as that takes. A report takes some 500 bytes here.
@@ -119,6 +123,19 @@ impl Warehouse {
             ))
             .await?;
         rows.into_iter().map(report).collect()
+    }
+
+    /// The newest score of each order of one block of reports that has one, in no order.
+    pub async fn recalled_scores(&self, recall: &Recall, block: u64) -> Result<Vec<Score>, RecallError> {
+        let rows: Vec<ScoreRow> = self
+            .rows(&format!(
+                "SELECT {} FROM scores_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
+                 ORDER BY scores_log.scored_at DESC, catalog_version DESC, event_id DESC LIMIT 1 BY advertiser_id, order_id SETTINGS {READ_SETTINGS}",
+                scores::COLUMNS,
+                recall.report_blocks().max(1),
+            ))
+            .await?;
+        rows.into_iter().map(score).collect()
     }
 
     /// The touches of one block, in no order.

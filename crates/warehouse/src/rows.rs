@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use events::{Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Reporting, Statement, Trace};
+use events::{
+    Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Reporting, Score, Signal, Statement,
+    Trace,
+};
 use serde::{Deserialize, Serialize};
 use units::{
     CustomerId, EpochMs, Origin, Quarter,
@@ -15,6 +18,9 @@ use crate::native::Columns;
 
 /// The version of a report's row: reports are never edited.
 const REPORT_VERSION: u32 = 1;
+
+/// The version of a score's row, likewise.
+const SCORE_VERSION: u32 = 1;
 
 /// The last instant that is stored as it is; later ones are stored as this one. 2299-12-31, the end of what the engine prints.
 const INSTANT_MAX: u64 = 10_413_705_600_000;
@@ -145,6 +151,39 @@ fn items_json(items: &[Item]) -> String {
         .map(|it| ItemJson { product: Cow::Borrowed(&it.product), quantity: it.quantity, minor: it.minor })
         .collect();
     serde_json::to_string(&items).expect("texts and numbers always serialise")
+}
+
+pub(crate) fn score(out: &mut Columns, score: &Score) {
+    out.fixed(score.origin.to_bytes());
+    instant(out, score.received_at);
+    out.u32(score.order.advertiser.0);
+    out.text(&score.order.order);
+    out.u32(score.rules.0);
+    instant(out, score.scored_at);
+    out.text(&signals_json(&score.signals));
+    out.u32(SCORE_VERSION);
+    out.end_row();
+}
+
+/// A signal as it stands in `scores_log.signals`, in a JSON list.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SignalJson<'a> {
+    #[serde(borrow)]
+    pub(crate) code: Cow<'a, str>,
+    pub(crate) partner: u32,
+    pub(crate) value: u64,
+    pub(crate) threshold: u64,
+}
+
+fn signals_json(signals: &[Signal]) -> String {
+    let json = |it: &Signal| SignalJson {
+        code: Cow::Borrowed(it.code.as_str()),
+        partner: it.partner.0,
+        value: it.value,
+        threshold: it.threshold,
+    };
+    let signals: Vec<SignalJson<'_>> = signals.iter().map(json).collect();
+    serde_json::to_string(&signals).expect("texts and numbers always serialise")
 }
 
 /// A void row says that the order is not in its quarter.

@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 10] = [
+pub(crate) const MIGRATIONS: [Migration; 11] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: [Migration; 10] = [
         text: include_str!("schema/0009_quarantine_replayed.sql"),
     },
     Migration { number: 10, name: "reasons", text: include_str!("schema/0010_reasons.sql") },
+    Migration { number: 12, name: "scores", text: include_str!("schema/0012_scores.sql") },
 ];
 
 const VIEWS: &str = include_str!("schema/views.sql");
@@ -96,7 +97,7 @@ pub(crate) fn counted_credits(within: &str) -> String {
 }
 
 /// Rows of `credits_log` that fit `which` and are not older than their order's row in the same quarter, all of quarters `within`.
-fn standing_credits(which: &str, within: &str) -> String {
+pub(crate) fn standing_credits(which: &str, within: &str) -> String {
     let credits = format!("SELECT * FROM credits_log FINAL WHERE {which}");
     if planted(Bug::NoVersionGuard) {
         return credits;

@@ -11,6 +11,8 @@ pub enum Table {
     Clicks,
     /// `reports_log`.
     Reports,
+    /// `scores_log`.
+    Scores,
     /// `orders_log`.
     Orders,
     /// `credits_log`.
@@ -24,8 +26,8 @@ pub enum Table {
 impl Table {
     /// Facts, in the order they are written in; marks are not among them. Credits come before their orders: a newer row of an order takes away
     /// what older snapshots credited, so between the two inserts an order would be nobody's if its row came first.
-    pub(crate) const FACTS: [Self; 5] =
-        [Self::Clicks, Self::Reports, Self::Credits, Self::Orders, Self::Quarantine];
+    pub(crate) const FACTS: [Self; 6] =
+        [Self::Clicks, Self::Reports, Self::Scores, Self::Credits, Self::Orders, Self::Quarantine];
 
     /// The name in the database.
     #[must_use]
@@ -33,6 +35,7 @@ impl Table {
         match self {
             Self::Clicks => "clicks_log",
             Self::Reports => "reports_log",
+            Self::Scores => "scores_log",
             Self::Orders => "orders_log",
             Self::Credits => "credits_log",
             Self::Quarantine => "quarantine_log",
@@ -44,6 +47,7 @@ impl Table {
         match self {
             Self::Clicks => CLICKS,
             Self::Reports => REPORTS,
+            Self::Scores => SCORES,
             Self::Orders => ORDERS,
             Self::Credits => CREDITS,
             Self::Quarantine => QUARANTINE,
@@ -158,6 +162,17 @@ const REPORTS: &[Column] = &[
     text("items"),
     text("reason"),
     text("refund_kind"),
+    u32("ver"),
+];
+
+const SCORES: &[Column] = &[
+    id("event_id"),
+    instant("received_at"),
+    u32("advertiser_id"),
+    text("order_id"),
+    u32("catalog_version"),
+    instant("scored_at"),
+    text("signals"),
     u32("ver"),
 ];
 

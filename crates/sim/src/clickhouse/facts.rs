@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{OrderKey, Report, Touch};
+use events::{OrderKey, Report, Score, Touch};
 use journal::{StreamId, partition_of};
 use units::HOUR_MS;
 use warehouse::{
     Lead,
-    recall::{self, LeadRow, ReportRow, TouchRow},
+    recall::{self, LeadRow, ReportRow, ScoreRow, TouchRow},
 };
 
 use super::{Row, Tables};
@@ -20,6 +20,11 @@ pub(crate) type Note = BTreeMap<StreamId, u64>;
 pub(super) fn report(row: &Row) -> Report {
     let row = row.read::<ReportRow>().expect("the row has the columns of its table");
     recall::report(row).expect("this build wrote it")
+}
+
+pub(super) fn score(row: &Row) -> Score {
+    let row = row.read::<ScoreRow>().expect("the row has the columns of its table");
+    recall::score(row).expect("this build wrote it")
 }
 
 pub(super) fn touch(row: &Row) -> Touch {

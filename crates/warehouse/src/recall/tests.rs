@@ -2,7 +2,7 @@
 
 use events::{
     Channel, ClickKey, ClickMint, Consent, Item, MatchedKey, RefundKind, RejectReason, ReportedClick,
-    ReportedStatus, Statement, TouchId,
+    ReportedStatus, Signal, SignalCode, Statement, TouchId,
 };
 use units::{CatalogVersion, Currency, CustomerId, DAY_MS, MINUTE_MS, Money};
 
@@ -261,5 +261,49 @@ fn the_newest_claim_is_the_snapshots_own() {
             "claims of another generation are no claims of this"
         );
         assert_eq!(value(&warehouse, "SELECT count() FROM orders").await, "3");
+    });
+}
+
+fn score(order: &str, sequence: u64, rules: u32, scored_at: EpochMs, codes: &[SignalCode]) -> Score {
+    let signal = |code: &SignalCode| Signal { code: *code, partner: PartnerId(7), value: 9, threshold: 3 };
+    Score {
+        origin: Origin { writer: WriterId::new(2, 1), incarnation: 7, sequence },
+        received_at: later(1),
+        order: OrderKey::by_id(AdvertiserId(1), order),
+        rules: CatalogVersion(rules),
+        scored_at,
+        signals: codes.iter().map(signal).collect(),
+    }
+}
+
+#[test]
+fn the_newest_score_of_an_order_is_read_back_as_it_was() {
+    run(async {
+        let warehouse = warehouse().await;
+        let mut batch = Batch::new();
+        let written = [
+            score("time", 9, 9, NOON, &[SignalCode::ManyOrders]),
+            score("time", 1, 1, NOON.forth(1), SignalCode::ALL),
+            score("rules", 2, 10, NOON, &[]),
+            score("rules", 8, 9, NOON, SignalCode::ALL),
+            score("origin", 256, 1, NOON, &[SignalCode::OddDelay]),
+            score("origin", 255, 1, NOON, &[]),
+            score("it's\n\n;", 3, 1, NOON, &[SignalCode::ClickFlood]),
+        ];
+        for it in written.iter().chain(&written) {
+            assert_eq!(batch.score(it), crate::Fate::Row);
+        }
+        assert_eq!(
+            batch.score(&Score { received_at: EpochMs(5), ..written[0].clone() }),
+            crate::Fate::Quarantined
+        );
+        warehouse.write("a", &batch).await.unwrap();
+        let mut read = warehouse.recalled_scores(&Recall::default(), 0).await.unwrap();
+        read.sort_by_key(|it| it.origin);
+        let newest = [1, 2, 3, 256]
+            .map(|sequence| written.iter().find(|it| it.origin.sequence == sequence).cloned().unwrap());
+        assert_eq!(read, newest);
+        let marks = value(&warehouse, "SELECT count() FROM marks").await;
+        assert_eq!(marks, "0", "no cell is made of scores");
     });
 }

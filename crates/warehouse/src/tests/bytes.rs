@@ -1,7 +1,8 @@
 //! The bytes that leave for the engine: one row of each table, frozen.
 
 use events::{
-    Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
+    Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Score, Signal,
+    SignalCode, Statement,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, CustomerId, Money, OfferId, Origin, PartnerId, VisitorId,
@@ -41,12 +42,29 @@ pub(super) fn full_report() -> Report {
     }
 }
 
+pub(super) fn full_score() -> Score {
+    let signal =
+        |code, partner, value, threshold| Signal { code, partner: PartnerId(partner), value, threshold };
+    Score {
+        origin: Origin { writer: WriterId(66_560), incarnation: 3, sequence: 5 },
+        received_at: later(1),
+        order: OrderKey::by_id(AdvertiserId(1), "A-1"),
+        rules: CatalogVersion(7),
+        scored_at: NOON,
+        signals: vec![
+            signal(SignalCode::ClickFlood, 5, 1_201, 1_000),
+            signal(SignalCode::ManyOrders, 0, u64::MAX, 3),
+        ],
+    }
+}
+
 #[test]
 fn rows_are_frozen() {
     let mut batch = Batch::new();
     let winner = click(1, NOON.forth(1));
     batch.click(&winner);
     batch.report(&full_report());
+    batch.score(&full_score());
     let (decision, credits) = order("A-1", 5, later(1), &winner, &[]);
     batch.decided(&decision, &credits);
     batch.quarantined(&events::Quarantined {

@@ -70,6 +70,26 @@ fn what_is_stored_without_a_gap_is_found_from_its_first_record_on() {
 }
 
 #[test]
+fn a_score_is_a_record_that_the_spool_is_asked_for() {
+    run(async {
+        let warehouse = warehouse().await;
+        let score = super::bytes::full_score();
+        let Origin { writer, incarnation, sequence } = score.origin;
+        let wanted = Expected { writer, incarnation, first: sequence, last: sequence };
+        let since = score.received_at;
+        assert_eq!(stored_before(&warehouse, &[wanted], since).await.unwrap(), [sequence]);
+        let mut batch = Batch::new();
+        batch.score(&score);
+        warehouse.write("a", &batch).await.unwrap();
+        assert_eq!(stored_before(&warehouse, &[wanted], since).await.unwrap(), [sequence + 1]);
+        let report = audit(&warehouse, &[wanted], NOON, NOW, NOW).await.unwrap();
+        assert_eq!((report.missing(), report.writers.first().unwrap().found), (0, 1));
+        assert_eq!(warehouse.time_of(score.origin).await.unwrap(), score.received_at);
+        assert!(warehouse.last_times().await.unwrap().contains_key(&(writer, incarnation)));
+    });
+}
+
+#[test]
 fn a_writer_that_nobody_told_of_is_shown() {
     run(async {
         let warehouse = rolled(&[1, 2]).await;

@@ -356,6 +356,25 @@ ALTER TABLE quarantine_log ADD COLUMN IF NOT EXISTS replayed_at DateTime('UTC') 
 
 ALTER TABLE orders_log ADD COLUMN IF NOT EXISTS reason LowCardinality(String) DEFAULT '';
 
+CREATE TABLE IF NOT EXISTS scores_log (
+  event_id FixedString(16),
+  received_at DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+  advertiser_id UInt32,
+  order_id String,
+  catalog_version UInt32,
+  scored_at DateTime64(3, 'UTC'),
+  signals String CODEC(ZSTD(1)),
+  ver UInt32,
+  quarter DateTime('UTC') ALIAS toStartOfInterval(received_at, INTERVAL 15 MINUTE),
+  writer UInt32 ALIAS reinterpretAsUInt32(reverse(substring(event_id, 1, 4))),
+  incarnation UInt32 ALIAS reinterpretAsUInt32(reverse(substring(event_id, 5, 4))),
+  sequence UInt64 ALIAS reinterpretAsUInt64(reverse(substring(event_id, 9, 8))),
+  INDEX by_order order_id TYPE bloom_filter(0.01) GRANULARITY 4
+) ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (toStartOfInterval(received_at, INTERVAL 15 MINUTE), advertiser_id, order_id, event_id)
+SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480;
+
 CREATE OR REPLACE VIEW clicks
 COMMENT 'One row per click or view, of any verdict; is_click counts among clicks, is_valid among clicks_valid, is_unique among clicks_unique. Filter by at.'
 AS

@@ -152,6 +152,9 @@ impl<'a> Repair<'a> {
             (Ok(Event::Report(report)), _) if is_wanted => {
                 let _: warehouse::Fate = self.batch.report(&report);
             }
+            (Ok(Event::Score(score)), _) if is_wanted => {
+                let _: warehouse::Fate = self.batch.score(&score);
+            }
             (Err(error), Some((stream, position))) if is_wanted => {
                 // As the pipeline does.
                 let kept = bytes.get(..INPUT_BYTES_MAX).unwrap_or(bytes).to_vec();

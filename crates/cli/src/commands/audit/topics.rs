@@ -84,6 +84,7 @@ fn found(bytes: &[u8]) -> Option<Found> {
         Kind::Click => ClickHead::peek(bytes).ok().map(|it| of(it.origin)),
         _ => match Event::decode(bytes).ok()? {
             Event::Report(report) => Some(of(report.origin)),
+            Event::Score(score) => Some(of(score.origin)),
             Event::Quarantined(it) => {
                 let (writer, incarnation, sequence) = sequence_of(&it.place)?;
                 Some(Found { life: (writer, incarnation), sequence, is_quarantined: true })

@@ -3,7 +3,7 @@
 //! In: its bytes and its place. Out: facts of inputs, rows to be sent again, orders to be said again, or why it stays. Not here: putting it there
 //! (`replay`). Start at [`Belongs::of`].
 
-use events::{Click, Event, Report};
+use events::{Click, Event, Report, Score};
 use warehouse::{Batch, Fate, QuarantinedRow, RefusedTable};
 
 use super::words;
@@ -15,6 +15,8 @@ pub(super) enum Belongs<'a> {
     Click(Box<Click<'a>>),
     /// Among the reports.
     Report(Box<Report>),
+    /// Among the scores.
+    Score(Box<Score>),
     /// In the table that refused it.
     Row(RefusedTable),
     /// With the owners of orders, who make it again.
@@ -41,7 +43,8 @@ impl<'a> Belongs<'a> {
                 Self::Click(Box::new(click))
             }
             Ok(Event::Report(report)) if Batch::new().report(&report) == Fate::Row => Self::Report(report),
-            Ok(Event::Click(_) | Event::Report(_)) => Self::Stays(OUT_OF_CALENDAR),
+            Ok(Event::Score(score)) if Batch::new().score(&score) == Fate::Row => Self::Score(score),
+            Ok(Event::Click(_) | Event::Report(_) | Event::Score(_)) => Self::Stays(OUT_OF_CALENDAR),
             // An order that its owner decided, at such a time.
             Ok(Event::Decision(_)) if place.starts_with("order ") => Self::Stays(OUT_OF_CALENDAR),
             Ok(Event::Lookup(_) | Event::Evidence(_) | Event::Bound(_)) => Self::Owners,
@@ -50,8 +53,7 @@ impl<'a> Belongs<'a> {
                 | Event::Credit(_)
                 | Event::Catalog(_)
                 | Event::Claim(_)
-                | Event::Quarantined(_)
-                | Event::Score(_),
+                | Event::Quarantined(_),
             ) => Self::Stays(NO_INPUT),
             Err(error) => Self::Stays(error.code()),
         }
@@ -63,8 +65,10 @@ pub(super) fn told(row: &QuarantinedRow) -> String {
     match Belongs::of(row) {
         Belongs::Click(_) => "puts it among the clicks".to_owned(),
         Belongs::Report(_) => "puts it among the reports, and its order is decided".to_owned(),
+        Belongs::Score(_) => "puts it among the scores, and its order is decided".to_owned(),
         Belongs::Row(RefusedTable::Clicks) => "sends the row to clicks_log again".to_owned(),
         Belongs::Row(RefusedTable::Reports) => "sends the row to reports_log again".to_owned(),
+        Belongs::Row(RefusedTable::Scores) => "sends the row to scores_log again".to_owned(),
         Belongs::Owners => "has the owners of orders say them again".to_owned(),
         Belongs::Stays(code) => format!("leaves it here: {}", words::meaning(code)),
     }

@@ -166,6 +166,9 @@ impl Ways<'_> {
             Belongs::Report(report) => {
                 self.batch.report(report);
             }
+            Belongs::Score(score) => {
+                self.batch.score(score);
+            }
             Belongs::Row(table) => {
                 let sent = place::block_on(async {
                     Ok(self.held.warehouse.put_refused_row(*table, &row.bytes).await)
@@ -207,7 +210,7 @@ enum Fate {
 
 fn plan(row: &QuarantinedRow) -> Fate {
     match Belongs::of(row) {
-        Belongs::Click(_) | Belongs::Report(_) => Fate::Put(Some(Again::ReadFacts)),
+        Belongs::Click(_) | Belongs::Report(_) | Belongs::Score(_) => Fate::Put(Some(Again::ReadFacts)),
         Belongs::Row(_) => Fate::Put(None),
         Belongs::Owners => Fate::Said,
         Belongs::Stays(code) => Fate::Stays(code.to_owned()),
