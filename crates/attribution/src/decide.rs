@@ -6,6 +6,7 @@
 //! place, there are no credits any more: every quarter that they could have placed the order in is void or its own, and what an older
 //! snapshot said there does not count beside a newer row of the order (`warehouse`). Not here: stamps and memory (`orders`). Start at [`decide`].
 
+mod candidates;
 mod guard;
 mod money;
 mod named;
@@ -14,15 +15,13 @@ mod roles;
 mod share;
 mod signed;
 mod time;
+mod trace;
 mod weigh;
 
-use catalog::{Catalog, History, Model};
-use events::{
-    Credit, Decision, MatchedKey, OrderKey, Report, Reporting, Role, SharedBy, Standing, Touch, TouchId,
-    Trace, Unattributed,
-};
+use catalog::{Catalog, History};
+use events::{Credit, Decision, OrderKey, Report, Reporting, Role, Standing, Touch, Unattributed};
 use units::{
-    AdvertiserId, CatalogVersion, OfferId, PartnerId, Ppm, Quarter, Stamp, VisitorId,
+    CatalogVersion, OfferId, PartnerId, Ppm, Quarter, Stamp, VisitorId,
     planted::{Bug, planted},
     split,
 };
@@ -30,7 +29,9 @@ use units::{
 use crate::orders::{Followed, VISITORS_MAX};
 
 pub(crate) use self::time::{asked_range, possible_times};
-use self::{money::Worth, named::Named, reporting::Told, time::OrderTime, weigh::Weighed};
+use self::{
+    candidates::Candidates, money::Worth, named::Named, reporting::Told, time::OrderTime, weigh::Weighed,
+};
 
 pub use self::{named::NAMED_MAX, time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
 
@@ -90,10 +91,11 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let past = known.followed.past();
     let named = Named::of((key.advertiser, time.at), (reports, past), history, catalog);
     let order = weigh::Order::of(key.advertiser, time.at, (reports, past));
-    let weighed = weigh::all(&candidates.touches, &named, order, catalog);
+    let weighed = weigh::all((&candidates, known.followed), &named, order, catalog);
     let lead = weigh::lead(&weighed);
     let worth = Worth::of(reports, || currency_of(lead, catalog));
-    let model = lead.and(weigh::model(&weighed));
+    let ruler = lead.and(weigh::ruler(&weighed));
+    let model = ruler.and_then(Weighed::model);
     let hold_ms =
         weighed.iter().filter(|it| it.is_credited()).filter_map(|it| it.rules).map(|it| it.hold_ms).max();
     let told = Told::of(worth.revenue_minor, worth.currency, catalog);
@@ -115,74 +117,31 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         currency: worth.currency,
         offer: lead.map_or(OfferId(0), |it| it.touch.offer),
         partner: lead.map_or(PartnerId(0), |it| it.touch.partner),
-        matched: lead.map(|it| it.named.unwrap_or_else(|| candidates.matched(it.touch, known.followed))),
+        matched: lead.map(|it| it.found),
         unattributed: lead.is_none().then(|| why_nobodys(reports, &weighed, &named, catalog)),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         first_received_at: first.received_at,
         last_received_at: last.received_at,
         payable_at: time.at.forth(hold_ms.unwrap_or(0)),
-        model: model.map(shared_by),
+        model: model.map(trace::shared_by),
         path_touches: lead.map_or(0, |_| roles::path_touches(&weighed)),
         reporting: told.reporting,
         hold: told.hold.or(worth.hold),
         reason: worth.reason,
         void_quarters,
-        trace: trace(
-            (reports, known.followed),
-            &weighed,
-            candidates.left_out.saturating_add(named.left_out),
-            notes((&time, &worth, &told, &named), model, known.followed),
-        ),
-    };
-    let credits = credits(&decision, &quarters, &weighed, (&candidates, known.followed));
-    Some(Decided { decision: Box::new(decision), credits })
-}
-
-/// The touches a decision weighs.
-pub(crate) struct Candidates {
-    /// Ascending by (time, writer, sequence), each touch once.
-    touches: Vec<Touch>,
-    /// Those that reports name by a signed id, whether their record is known or not.
-    signed: Vec<Touch>,
-    /// How many older ones did not fit.
-    left_out: u32,
-}
-
-impl Candidates {
-    fn gather(advertiser: AdvertiserId, known: &Known<'_>) -> Self {
-        let Known { reports, touches, history, candidates_max, .. } = *known;
-        let reported = reports.iter().map(Report::order_time).min().unwrap_or_default();
-        let ids = reports.iter().filter_map(|it| it.click.signed());
-        let signed: Vec<Touch> = ids.map(|id| signed::touch(id, reported, history)).collect();
-        let evidence = touches.iter().filter(|it| it.advertiser == advertiser);
-        let mut touches: Vec<Touch> = evidence.chain(&signed).copied().collect();
-        // Of one touch the record is kept, which has an origin, and not what its signed id alone vouches for.
-        touches.sort_unstable_by(|a, b| (a.id, b.origin).cmp(&(b.id, a.origin)));
-        touches.dedup_by_key(|it| it.id);
-        touches.sort_unstable();
-        let surplus = touches.len().saturating_sub(candidates_max);
-        touches.drain(..surplus);
-        Self { touches, signed, left_out: u32::try_from(surplus).unwrap_or(u32::MAX) }
-    }
-
-    fn is_signed(&self, touch: &TouchId) -> bool {
-        self.signed.iter().any(|it| it.id == *touch)
-    }
-
-    fn matched(&self, touch: &Touch, followed: &Followed) -> MatchedKey {
-        if self.is_signed(&touch.id) {
-            MatchedKey::ClickId
-        } else if followed.visitors().contains(&touch.visitor) {
-            MatchedKey::CustomerVisitor
-        } else {
-            MatchedKey::Visitor
+        trace: trace::Told {
+            reports,
+            followed: known.followed,
+            time: &time,
+            order,
+            named: &named,
+            catalog,
+            left_out: candidates.left_out,
         }
-    }
-
-    /// The order's own signed clicks: those of its advertiser, by the record where there is one.
-    fn own(&self, advertiser: AdvertiserId) -> impl Iterator<Item = &Touch> {
-        self.touches.iter().filter(move |it| it.advertiser == advertiser && self.is_signed(&it.id))
-    }
+        .trace(&weighed, (lead, ruler), (&worth, told.note)),
+    };
+    let credits = credits(&decision, &quarters, &weighed, &candidates);
+    Some(Decided { decision: Box::new(decision), credits })
 }
 
 /// The order's currency where no report gave one.
@@ -242,77 +201,6 @@ fn void_quarters(possible: &[Quarter], left: &[Quarter], signed: &[Touch], home:
     void
 }
 
-/// As it is stored.
-const fn shared_by(model: Model) -> SharedBy {
-    match model {
-        Model::Last => SharedBy::Last,
-        Model::First => SharedBy::First,
-        Model::Linear => SharedBy::Linear,
-        Model::Position(_) => SharedBy::Position,
-        Model::TimeDecay { .. } => SharedBy::TimeDecay,
-    }
-}
-
-fn notes(
-    (time, worth, told, named): (&OrderTime, &Worth, &Told, &Named),
-    model: Option<Model>,
-    followed: &Followed,
-) -> Vec<Box<str>> {
-    let coupon = named.unknown_coupon.then_some("unknown_coupon");
-    let partner = named.unknown_partner.then_some("unknown_partner");
-    let clock = (time.source == events::TimeSource::Click).then_some("clock_differs");
-    // The usual one needs no word.
-    let model = model.and_then(|it| match it {
-        Model::Last => None,
-        Model::First => Some("model_first"),
-        Model::Linear => Some("model_linear"),
-        Model::Position(_) => Some("model_position"),
-        Model::TimeDecay { .. } => Some("model_time_decay"),
-    });
-    let shared = followed.is_shared().then_some("customer_shared");
-    let money = worth.notes.iter().copied().chain(told.note);
-    let said = clock.into_iter().chain(money).chain(coupon).chain(partner);
-    said.chain(model).chain(shared).map(Into::into).collect()
-}
-
-fn trace(
-    (reports, followed): (&[Report], &Followed),
-    weighed: &[Weighed<'_>],
-    left_out: u32,
-    notes: Vec<Box<str>>,
-) -> Trace {
-    let mut refused_clicks: Vec<(Box<str>, Box<str>)> = reports
-        .iter()
-        .filter_map(|it| match &it.click {
-            events::ReportedClick::Refused { text, reason } => Some((text.clone(), reason.clone())),
-            events::ReportedClick::None | events::ReportedClick::Signed(_) => None,
-        })
-        .collect();
-    refused_clicks.sort_unstable();
-    refused_clicks.dedup();
-    // Those with a share are what people look for; the newest of the others take the places that are left.
-    let credited = weighed.iter().filter(|it| it.is_credited()).count();
-    let mut places = Trace::CANDIDATES_MAX.saturating_sub(credited);
-    let is_told = |it: &&Weighed<'_>| {
-        let has_place = it.is_credited() || 0 < places;
-        places -= usize::from(has_place && !it.is_credited());
-        has_place
-    };
-    let candidates: Vec<events::Candidate> =
-        weighed.iter().rev().filter(is_told).map(Weighed::candidate).collect();
-    let hidden = u32::try_from(weighed.len() - candidates.len()).unwrap_or(u32::MAX);
-    let mut asked = visitors(reports);
-    asked.extend_from_slice(followed.visitors());
-    asked.sort_unstable();
-    Trace {
-        visitors: asked,
-        refused_clicks,
-        candidates,
-        candidates_left_out: hidden.saturating_add(left_out),
-        notes,
-    }
-}
-
 /// The visitors whose timelines are asked: those that reports and signed clicks name, the first [`crate::VISITORS_MAX`] by report, ascending.
 pub(crate) fn visitors(reports: &[Report]) -> Vec<VisitorId> {
     let mut visitors = Vec::new();
@@ -335,7 +223,7 @@ fn credits(
     decision: &Decision,
     quarters: &[Quarter],
     weighed: &[Weighed<'_>],
-    (candidates, followed): (&Candidates, &Followed),
+    candidates: &Candidates,
 ) -> Vec<Credit> {
     let shares: Vec<u64> = weighed.iter().map(|it| u64::from(it.share.0)).collect();
     let money = split(decision.revenue_minor, &shares);
@@ -367,11 +255,7 @@ fn credits(
             currency: decision.currency,
             status: decision.status,
             role: if is_home { it.role } else { Role::None },
-            standing: Some(Standing {
-                kind: touch.kind,
-                found: it.named.unwrap_or_else(|| candidates.matched(it.touch, followed)),
-                verdict: it.verdict,
-            }),
+            standing: Some(Standing { kind: touch.kind, found: it.found, verdict: it.verdict }),
             is_assist: is_home && roles::is_assist(weighed, index),
             path_touches: if is_home && it.role == Role::Closer { decision.path_touches } else { 0 },
             reporting: decision.reporting.map(|it| Reporting { minor, ..it }),

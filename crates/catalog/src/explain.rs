@@ -22,11 +22,16 @@ pub struct RuleLine {
 #[must_use]
 pub fn explain(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Option<Vec<RuleLine>> {
     let rules = catalog.rules(offer, partner)?;
-    let levels = catalog.rule_levels(offer, partner)?;
     let line = |key: RuleKey| {
-        let says = levels.iter().rev().find(|(_, changes)| changes.is_some_and(|it| it.says(key)));
-        let level = says.map_or(RuleLevel::BuiltIn, |(level, _)| *level);
-        RuleLine { key, value: rules.shown(key), level }
+        Some(RuleLine { key, value: rules.shown(key), level: level(catalog, offer, partner, key)? })
     };
-    Some(RuleKey::ALL.map(line).to_vec())
+    RuleKey::ALL.into_iter().map(line).collect()
+}
+
+/// Who says one of them; `None` where the offer is not known.
+#[must_use]
+pub fn level(catalog: &Catalog, offer: OfferId, partner: PartnerId, key: RuleKey) -> Option<RuleLevel> {
+    let levels = catalog.rule_levels(offer, partner)?;
+    let says = levels.iter().rev().find(|(_, changes)| changes.is_some_and(|it| it.says(key)));
+    Some(says.map_or(RuleLevel::BuiltIn, |(level, _)| *level))
 }

@@ -24,7 +24,7 @@ pub use dialect::{
     PathForm, PathPair, ReportField, Resolved, Taken, decoded, without_tail,
 };
 pub use diff::diff;
-pub use explain::{RuleLine, explain};
+pub use explain::{RuleLine, explain, level};
 pub use fraud::{DATA_CENTRES_MAX, DelayLimit, Fraud, Network, V4_BITS_MAX, V6_BITS_MAX, VisitorLimit};
 pub use history::{History, Holder};
 pub use host::is_local;

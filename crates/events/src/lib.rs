@@ -12,6 +12,7 @@ mod inner;
 mod outcome;
 mod report;
 mod score;
+mod trace;
 mod wire;
 
 pub use click::{
@@ -28,10 +29,9 @@ pub use inner::{
     Binding, Bound, BoundTo, CatalogRecord, Claim, Evidence, Identity, Lookup, Machine, Past, Quarantined,
     Touch,
 };
-pub use outcome::{
-    Candidate, CandidateVerdict, Decision, MatchedKey, OrderStatus, Role, TimeSource, Trace, Unattributed,
-};
+pub use outcome::{CandidateVerdict, Decision, MatchedKey, OrderStatus, Role, TimeSource, Unattributed};
 pub use report::{
     Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
 };
 pub use score::{Score, Signal, SignalCode};
+pub use trace::{Candidate, DecidedBy, EarningKey, KeyOutcome, Level, Trace, TriedKey, TriedTouches};

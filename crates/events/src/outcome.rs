@@ -1,12 +1,12 @@
-//! What was decided: whole snapshots, stamped by the owner's claim, with the trace that explains them.
+//! What was decided: whole snapshots, stamped by the owner's claim. Why it was, is the `trace`.
 
-use units::{CatalogVersion, Currency, EpochMs, Money, OfferId, PartnerId, Quarter, Stamp, VisitorId};
+use units::{CatalogVersion, Currency, EpochMs, Money, OfferId, PartnerId, Quarter, Stamp};
 
 use crate::{
-    click::{TouchKind, coded},
-    click_id::TouchId,
+    click::coded,
     credit::{Hold, Reporting, SharedBy},
     report::{OrderKey, RejectReason},
+    trace::Trace,
 };
 
 coded! {
@@ -182,47 +182,6 @@ impl CandidateVerdict {
     }
 }
 
-/// A touch that was weighed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Candidate {
-    /// Its name in ClickHouse.
-    pub touch: TouchId,
-    /// Click or view.
-    pub kind: TouchKind,
-    /// When.
-    pub at: EpochMs,
-    /// Whose.
-    pub partner: PartnerId,
-    /// For what.
-    pub offer: OfferId,
-    /// What became of it.
-    pub verdict: CandidateVerdict,
-    /// Milliseconds from the touch to the order; negative when it came after.
-    pub age_ms: i64,
-    /// The window that applied to it, in ms; 0 where none did.
-    pub window_ms: u64,
-}
-
-/// Why the decision is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Trace {
-    /// Visitors whose timelines were asked.
-    pub visitors: Vec<VisitorId>,
-    /// Click ids that were refused: `(text, code)`.
-    pub refused_clicks: Vec<(Box<str>, Box<str>)>,
-    /// Every touch that was weighed, newest first, at most [`Trace::CANDIDATES_MAX`].
-    pub candidates: Vec<Candidate>,
-    /// Candidates that did not fit the list.
-    pub candidates_left_out: u32,
-    /// Things to know, by stable code: `clock_differs`, `currency_changed`, `refund_exceeds_order`...
-    pub notes: Vec<Box<str>>,
-}
-
-impl Trace {
-    /// Candidates kept in a trace.
-    pub const CANDIDATES_MAX: usize = 32;
-}
-
 /// An order, decided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decision {
@@ -278,23 +237,6 @@ pub struct Decision {
     pub void_quarters: Vec<Quarter>,
     /// Why.
     pub trace: Trace,
-}
-
-impl Candidate {
-    /// A click that won, of nobody and without an age: what the fields of a test or a tool are put upon.
-    #[must_use]
-    pub fn bare(touch: TouchId, at: EpochMs) -> Self {
-        Self {
-            touch,
-            kind: TouchKind::Click,
-            at,
-            partner: PartnerId::default(),
-            offer: OfferId::default(),
-            verdict: CandidateVerdict::Won,
-            age_ms: 0,
-            window_ms: 0,
-        }
-    }
 }
 
 impl Decision {

@@ -9,6 +9,7 @@ mod inner;
 mod outcome;
 mod report;
 mod score;
+mod traced;
 
 use bincode::{BorrowDecode, Decode, Encode};
 use units::{AdvertiserId, CatalogVersion, Currency, Money, OfferId, Origin, PartnerId, WriterId};

@@ -12,7 +12,7 @@ use units::{
     planted::{Bug, planted},
 };
 
-use crate::{native::Columns, rows, tables::Table};
+use crate::{native::Columns, rows, tables::Table, trace};
 
 /// Rows of one insert: one block, which the engine stores whole or not at all.
 pub const ROWS_PER_INSERT_MAX: usize = 100_000;
@@ -106,7 +106,7 @@ impl Batch {
     /// away what an older snapshot credited there.
     pub fn decided(&mut self, decision: &Decision, credits: &[Credit]) -> Fate {
         let home = decision.at.quarter();
-        let trace = rows::trace_json(&decision.trace);
+        let trace = trace::json(&decision.trace);
         let voids = decision.void_quarters.iter().filter(|it| **it != home).map(|it| (*it, true));
         for (quarter, void) in voids.chain([(home, false)]) {
             if let Some(seconds) = rows::storable(quarter) {

@@ -23,6 +23,7 @@ mod rows;
 mod sabotage;
 mod schema;
 mod tables;
+mod trace;
 mod write;
 
 pub use audit::{

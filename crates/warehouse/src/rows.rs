@@ -6,7 +6,6 @@ use std::borrow::Cow;
 
 use events::{
     Click, Credit, Decision, IpPrefix, Item, Report, ReportedClick, Reporting, Score, Signal, Statement,
-    Trace,
 };
 use serde::{Deserialize, Serialize};
 use units::{
@@ -280,54 +279,4 @@ pub(crate) fn storable(quarter: Quarter) -> Option<u32> {
     const YEAR_1971: u32 = 365 * 86_400;
     const YEAR_2106: u32 = 4_291_747_200;
     quarter.start_seconds().filter(|it| (YEAR_1971..YEAR_2106).contains(it))
-}
-
-#[derive(Serialize)]
-struct TraceJson<'a> {
-    visitors: Vec<String>,
-    refused_clicks: Vec<RefusedJson<'a>>,
-    candidates: Vec<CandidateJson>,
-    candidates_left_out: u32,
-    notes: &'a [Box<str>],
-}
-
-#[derive(Serialize)]
-struct RefusedJson<'a> {
-    text: &'a str,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct CandidateJson {
-    touch: String,
-    kind: &'static str,
-    at: String,
-    partner: u32,
-    offer: u32,
-    verdict: &'static str,
-    age_ms: i64,
-    window_ms: u64,
-}
-
-/// The trace as JSON, for people and for `explain`.
-pub(crate) fn trace_json(trace: &Trace) -> String {
-    let refused = trace.refused_clicks.iter().map(|(text, reason)| RefusedJson { text, reason });
-    let candidates = trace.candidates.iter().map(|it| CandidateJson {
-        touch: format!("{:032x}", u128::from_be_bytes(it.touch.0)),
-        kind: it.kind.as_str(),
-        at: it.at.to_string(),
-        partner: it.partner.0,
-        offer: it.offer.0,
-        verdict: it.verdict.as_str(),
-        age_ms: it.age_ms,
-        window_ms: it.window_ms,
-    });
-    let json = TraceJson {
-        visitors: trace.visitors.iter().map(ToString::to_string).collect(),
-        refused_clicks: refused.collect(),
-        candidates: candidates.collect(),
-        candidates_left_out: trace.candidates_left_out,
-        notes: &trace.notes,
-    };
-    serde_json::to_string(&json).expect("texts and numbers always serialise")
 }

@@ -27,10 +27,40 @@ pub(crate) struct Candidate {
     pub(crate) found: MatchedKey,
     /// By the version in force, and not by another one alone.
     pub(crate) holds: bool,
-    /// The binding is over.
-    pub(crate) has_ended: bool,
+    /// Of a binding.
+    pub(crate) term: Option<Term>,
     /// Among those named: reports as they came, and of one report its coupons, as they came, before its partner.
     place: u32,
+}
+
+/// How a binding stands at the order, by the times that reports say.
+#[derive(Clone, Copy)]
+pub(crate) struct Term {
+    /// From the order that binds.
+    pub(crate) age_ms: u64,
+    /// For how long it does; `None` is for ever.
+    pub(crate) for_ms: Option<u64>,
+    /// So many purchases as it was for have been since.
+    pub(crate) is_used_up: bool,
+}
+
+impl Term {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.is_used_up || self.for_ms.is_some_and(|ms| self.age_ms >= ms)
+    }
+}
+
+/// A key that a report names.
+pub(crate) struct Tried {
+    pub(crate) key: MatchedKey,
+    /// A coupon, as it was typed.
+    pub(crate) named: Box<str>,
+    /// Whose it is by the version in force, and by which name he is a candidate.
+    pub(crate) holder: Option<(PartnerId, TouchId)>,
+    /// Some version until then knows it.
+    pub(crate) is_known: bool,
+    /// Who was named outright.
+    pub(crate) partner: Option<PartnerId>,
 }
 
 /// All of them.
@@ -44,6 +74,8 @@ pub(crate) struct Named {
     pub(crate) unknown_coupon: bool,
     /// A partner was named who does not promote the advertiser by the version in force.
     pub(crate) unknown_partner: bool,
+    /// Coupons and partners as they were named, each once.
+    pub(crate) tried: Vec<Tried>,
     /// How often somebody was.
     count: u32,
 }
@@ -98,11 +130,12 @@ impl Named {
             if by != owner {
                 continue;
             }
-            let is_over = |ms: u64| reported.ms_since(to.at).is_none_or(|age| age >= ms);
+            let age_ms = reported.ms_since(to.at).unwrap_or(u64::MAX);
+            let term = Term { age_ms, for_ms, is_used_up: orders.is_some_and(|it| to.since >= it) };
             let touch = in_place_of_touch(at, advertiser, MatchedKey::Customer, to.partner, to.offer);
             self.add(touch, MatchedKey::Customer, true);
             if let Some(added) = self.candidates.last_mut().filter(|it| it.touch.id == touch.id) {
-                added.has_ended = for_ms.is_some_and(is_over) || orders.is_some_and(|it| to.since >= it);
+                added.term = Some(term);
             }
         }
     }
@@ -118,10 +151,18 @@ impl Named {
         let in_force = if planted(Bug::NewestHolder) { newest() } else { catalog };
         let holder = in_force.and_then(|it| it.coupon(advertiser, coupon)).map(Holder::from);
         self.unknown_coupon |= holder.is_none();
-        for it in history.holders(advertiser, coupon, until) {
-            let found = if it.is_exclusive { MatchedKey::ExclusiveCoupon } else { MatchedKey::Coupon };
-            let touch = in_place_of_touch(at, advertiser, found, it.partner, it.offer);
-            self.add(touch, found, holder == Some(it));
+        let holders = history.holders(advertiser, coupon, until);
+        let key = |it: Holder| if it.is_exclusive { MatchedKey::ExclusiveCoupon } else { MatchedKey::Coupon };
+        self.tried.push(Tried {
+            key: holder.map_or(MatchedKey::Coupon, key),
+            named: coupon.into(),
+            holder: holder.map(|it| (it.partner, TouchId::of_key(key(it), it.partner, it.offer))),
+            is_known: !holders.is_empty(),
+            partner: None,
+        });
+        for it in holders {
+            let touch = in_place_of_touch(at, advertiser, key(it), it.partner, it.offer);
+            self.add(touch, key(it), holder == Some(it));
         }
     }
 
@@ -134,16 +175,29 @@ impl Named {
     ) {
         let program = catalog.and_then(|it| it.program(advertiser, partner, offer));
         self.unknown_partner |= program.is_none();
-        for it in history.declared(advertiser, partner, offer, until) {
+        let declared = history.declared(advertiser, partner, offer, until);
+        self.tried.push(Tried {
+            key: MatchedKey::Partner,
+            named: Box::default(),
+            holder: program.map(|it| (partner, TouchId::of_key(MatchedKey::Partner, partner, it))),
+            is_known: !declared.is_empty(),
+            partner: Some(partner),
+        });
+        for it in declared {
             let touch = in_place_of_touch(at, advertiser, MatchedKey::Partner, partner, it);
             self.add(touch, MatchedKey::Partner, program == Some(it));
         }
     }
 
+    /// Of the binding of this name.
+    pub(super) fn term(&self, name: &TouchId) -> Option<Term> {
+        self.candidates.iter().find(|it| it.touch.id == *name)?.term
+    }
+
     /// Two coupons may lead to the same: it is named by the first that holds.
     fn add(&mut self, touch: Touch, found: MatchedKey, holds: bool) {
         self.count += 1;
-        let new = Candidate { touch, found, holds, has_ended: false, place: self.count };
+        let new = Candidate { touch, found, holds, term: None, place: self.count };
         match self.candidates.iter_mut().find(|it| it.touch.id == new.touch.id) {
             None => self.candidates.push(new),
             Some(known) if new.holds && !known.holds => *known = new,

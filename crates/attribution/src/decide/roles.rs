@@ -61,9 +61,14 @@ const fn is_of_path(verdict: CandidateVerdict) -> bool {
 
 /// Whether the edge found it to repeat one of `before` that is on the path: by the same visitor on the same link.
 pub(super) fn repeats(it: &Weighed<'_>, before: &[Weighed<'_>]) -> bool {
-    let same = |other: &Weighed<'_>| {
+    it.touch.verdict == Verdict::Duplicate && repeated(it, before).is_some()
+}
+
+/// The first of them.
+pub(super) fn repeated<'a, 'b>(it: &Weighed<'_>, before: &'b [Weighed<'a>]) -> Option<&'b Weighed<'a>> {
+    let same = |other: &&Weighed<'_>| {
         is_of_path(other.verdict)
             && (other.touch.visitor, other.touch.link) == (it.touch.visitor, it.touch.link)
     };
-    it.touch.verdict == Verdict::Duplicate && before.iter().any(same)
+    before.iter().find(same)
 }

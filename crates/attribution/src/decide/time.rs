@@ -6,7 +6,7 @@
 use events::{Report, TimeSource};
 use units::{AdvertiserId, EpochMs, HOUR_MS};
 
-use super::Candidates;
+use super::candidates::Candidates;
 
 /// A signed click this much later than its order, or less, shows that the shop's clock is behind: the click's time is taken. Further
 /// apart, they are not about the same purchase. (design.md 5)
@@ -16,6 +16,9 @@ pub const CLOCK_DIFFERENCE_MAX_MS: u64 = 24 * HOUR_MS;
 pub(crate) struct OrderTime {
     pub(crate) at: EpochMs,
     pub(crate) source: TimeSource,
+    /// By how much the order's own click is later than that by reports, in ms; 0 where none is. Of several the one whose time is taken, else the
+    /// one that is nearest to it.
+    pub(crate) clock_gap_ms: u64,
 }
 
 impl OrderTime {
@@ -24,8 +27,15 @@ impl OrderTime {
         let reported = reports.iter().map(Report::order_time).min()?;
         let said = |it: &Report| it.order_time() == reported && it.reported_at == Some(reported);
         let source = if reports.iter().any(said) { TimeSource::Reported } else { TimeSource::Received };
-        let own = candidates.own(advertiser).map(|it| it.at).filter(|at| corrects(reported, *at)).max();
-        Some(own.map_or(Self { at: reported, source }, |at| Self { at, source: TimeSource::Click }))
+        // Ascending.
+        let later = || candidates.own(advertiser).map(|it| it.at).filter(|at| reported < *at);
+        let own = later().filter(|at| corrects(reported, *at)).last();
+        let clock_gap_ms = own.or_else(|| later().next()).and_then(|at| at.ms_since(reported)).unwrap_or(0);
+        Some(own.map_or(Self { at: reported, source, clock_gap_ms }, |at| Self {
+            at,
+            source: TimeSource::Click,
+            clock_gap_ms,
+        }))
     }
 }
 

@@ -6,7 +6,7 @@
 //! Start at [`all`].
 
 use catalog::{Catalog, Customers, Key, Model, Rules, Status};
-use events::{Candidate, CandidateVerdict, MatchedKey, Past, Report, Role, Touch, TouchKind};
+use events::{CandidateVerdict, MatchedKey, Past, Report, Role, Touch, TouchKind};
 use units::{
     AdvertiserId, EpochMs, PPM_WHOLE, PartnerId, Ppm,
     planted::{Bug, planted},
@@ -14,10 +14,12 @@ use units::{
 };
 
 use super::{
+    candidates::Candidates,
     guard,
     named::{self, Named},
     roles, share,
 };
+use crate::orders::Followed;
 
 /// Touches of one path that are shared among: the first one and the latest. As many as a trace shows; beyond it only robots and people who click
 /// for money are.
@@ -27,8 +29,8 @@ pub const PATH_MAX: usize = events::Trace::CANDIDATES_MAX;
 pub(crate) struct Weighed<'a> {
     /// Or what stands in its place.
     pub(crate) touch: &'a Touch,
-    /// The key that found it, where there is no touch.
-    pub(crate) named: Option<MatchedKey>,
+    /// The key that found it.
+    pub(crate) found: MatchedKey,
     pub(crate) verdict: CandidateVerdict,
     /// The rules that applied to it, where the catalog knows its offer.
     pub(crate) rules: Option<Rules>,
@@ -36,7 +38,7 @@ pub(crate) struct Weighed<'a> {
     pub(crate) share: Ppm,
     /// What it did for the order, with a share or without.
     pub(crate) role: Role,
-    /// From the touch to the order; negative when it came after.
+    /// From the touch to the order; negative when it came after. Of a binding from the order that binds, by the times that reports say.
     pub(crate) age_ms: i64,
 }
 
@@ -65,14 +67,17 @@ impl Order {
     }
 }
 
-/// Weighs `touches`, which ascend by (time, writer, sequence), and then those who are named; the results come in that order.
+/// Weighs touches, which ascend by (time, writer, sequence), and then those who are named; the results come in that order.
 pub(super) fn all<'a>(
-    touches: &'a [Touch],
+    (candidates, followed): (&'a Candidates, &Followed),
     named: &'a Named,
     order: Order,
     catalog: Option<&Catalog>,
 ) -> Vec<Weighed<'a>> {
-    let touches = touches.iter().map(|touch| Weighed::touch(touch, order, catalog));
+    let touches = candidates
+        .touches
+        .iter()
+        .map(|touch| Weighed::touch(touch, candidates.matched(touch, followed), order, catalog));
     let mut weighed: Vec<Weighed<'a>> =
         touches.chain(named.candidates.iter().map(|it| Weighed::named(it, order, catalog))).collect();
     guard::mark(&mut weighed, order.checkout_at);
@@ -93,7 +98,7 @@ pub(super) fn all<'a>(
 /// All that are eligible were found by one key.
 fn share_among_eligible(weighed: &mut [Weighed<'_>]) {
     let Some(newest) = weighed.iter().rposition(Weighed::is_eligible) else { return };
-    let is_named = weighed.get(newest).is_some_and(|it| it.named.is_some());
+    let is_named = weighed.get(newest).is_some_and(|it| !it.found.is_touch());
     let model = weighed.get(newest).and_then(|it| it.rules).map_or(Model::Last, |it| it.model);
     match model {
         _ if is_named => all_to(newest, weighed, CandidateVerdict::NamedLater),
@@ -148,12 +153,10 @@ fn leave_out_repeats(weighed: &mut [Weighed<'_>]) {
     }
 }
 
-/// The model that shared, where there is a path: of the newest touch that could be credited, which every path keeps among the credited or the repeats.
-pub(super) fn model(weighed: &[Weighed<'_>]) -> Option<Model> {
+/// The one whose rules shared the order: the newest between whom it was, which every path keeps among the credited or the repeats.
+pub(super) fn ruler<'a, 'b>(weighed: &'b [Weighed<'a>]) -> Option<&'b Weighed<'a>> {
     use CandidateVerdict::{Duplicate, Newer, NotShared, Won};
-    let is_on_path = |it: &&Weighed<'_>| matches!(it.verdict, Won | Newer | NotShared | Duplicate);
-    let newest = weighed.iter().rev().find(is_on_path).filter(|it| it.named.is_none())?;
-    newest.rules.map(|it| it.model)
+    weighed.iter().rev().find(|it| matches!(it.verdict, Won | Newer | NotShared | Duplicate))
 }
 
 /// The one that speaks for the order: of the greatest shares the newest.
@@ -172,18 +175,27 @@ impl<'a> Weighed<'a> {
         self.share > Ppm(0)
     }
 
+    /// How it would share the order; `None` where it takes all.
+    pub(super) fn model(&self) -> Option<Model> {
+        self.rules.filter(|_| self.found.is_touch()).map(|it| it.model)
+    }
+
     pub(super) fn key(&self) -> Key {
         let by_touch = match self.touch.kind {
             TouchKind::Click => Key::Click,
             TouchKind::View => Key::View,
         };
-        self.named.and_then(named::key).unwrap_or(by_touch)
+        named::key(self.found).unwrap_or(by_touch)
+    }
+
+    /// The place of its key by its own rules; `None` where they give nothing for it.
+    pub(super) fn rank(&self) -> Option<u8> {
+        self.rules.and_then(|it| it.precedence.rank(self.key()))
     }
 
     /// What keys are compared by: the place by its own rules, then the built-in one.
     fn place(&self) -> (u8, Key) {
-        let rank = self.rules.and_then(|it| it.precedence.rank(self.key()));
-        (rank.unwrap_or(u8::MAX), self.key())
+        (self.rank().unwrap_or(u8::MAX), self.key())
     }
 
     /// Who is named without a touch, by himself.
@@ -195,15 +207,16 @@ impl<'a> Weighed<'a> {
             _ if !it.holds => CandidateVerdict::FormerHolder,
             None => CandidateVerdict::UnknownOffer,
             Some(rules) if !is_on(&rules) => CandidateVerdict::KeyOff,
-            Some(_) if it.has_ended => CandidateVerdict::BindingEnded,
+            Some(_) if it.term.is_some_and(|it| it.has_ended()) => CandidateVerdict::BindingEnded,
             Some(_) if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
             Some(rules) => by_customer(&rules, order),
         };
-        Self { touch, named: Some(found), verdict, rules, share: Ppm(0), role: Role::None, age_ms: 0 }
+        let age_ms = it.term.map_or(0, |it| i64::try_from(it.age_ms).unwrap_or(i64::MAX));
+        Self { touch, found, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
     }
 
     /// A touch by itself: `Won` is given to every one that may be credited, until they are compared.
-    fn touch(touch: &'a Touch, order: Order, catalog: Option<&Catalog>) -> Self {
+    fn touch(touch: &'a Touch, found: MatchedKey, order: Order, catalog: Option<&Catalog>) -> Self {
         let Order { advertiser, at: order_at, .. } = order;
         let rules = catalog.and_then(|it| it.rules(touch.offer, touch.partner));
         let age_ms = signed_difference(order_at, touch.at);
@@ -224,25 +237,7 @@ impl<'a> Weighed<'a> {
             _ if !is_active(touch.partner, catalog) => CandidateVerdict::PartnerInactive,
             (Some(rules), _) => by_customer(&rules, order),
         };
-        Self { touch, named: None, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
-    }
-
-    /// As the trace tells it. Another advertiser's partner and offer are not told to this one.
-    pub(super) fn candidate(&self) -> Candidate {
-        let shown = self.shown();
-        Candidate {
-            touch: shown.id,
-            kind: shown.kind,
-            at: shown.at,
-            partner: shown.partner,
-            offer: shown.offer,
-            verdict: self.verdict,
-            age_ms: self.age_ms,
-            window_ms: match (self.named, self.rules) {
-                (None, Some(rules)) => window_ms(&rules, shown.kind),
-                (Some(_), _) | (None, None) => 0,
-            },
-        }
+        Self { touch, found, verdict, rules, share: Ppm(0), role: Role::None, age_ms }
     }
 
     /// The touch without what belongs to another advertiser.
@@ -278,7 +273,7 @@ fn is_inside(age_ms: u64, window_ms: u64) -> bool {
     age_ms < window_ms || (age_ms == window_ms && planted(Bug::WindowEnd))
 }
 
-const fn window_ms(rules: &Rules, kind: TouchKind) -> u64 {
+pub(super) const fn window_ms(rules: &Rules, kind: TouchKind) -> u64 {
     match kind {
         TouchKind::Click => rules.click_window_ms,
         TouchKind::View => rules.view_window_ms,
@@ -286,7 +281,7 @@ const fn window_ms(rules: &Rules, kind: TouchKind) -> u64 {
 }
 
 /// `a - b`, held at the ends of its type.
-fn signed_difference(a: EpochMs, b: EpochMs) -> i64 {
+pub(super) fn signed_difference(a: EpochMs, b: EpochMs) -> i64 {
     let held = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     a.ms_since(b).map_or_else(|| -held(b.0 - a.0), held)
 }

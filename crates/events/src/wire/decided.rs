@@ -1,4 +1,5 @@
-//! Version 2 of what was decided: version 1, and behind it how the order was shared, what it is worth in the reporting currency, and holds.
+//! Version 2 of what was decided: version 1, and behind it how the order was shared, what it is worth in the reporting currency, holds, and the rest
+//! of the trace.
 
 use bincode::{Decode, Encode};
 use units::Rate;
@@ -6,6 +7,7 @@ use units::Rate;
 use super::{
     currency, known,
     outcome::{CreditV1, DecisionV1},
+    traced::TraceV2,
 };
 use crate::{
     CandidateVerdict, Credit, Decision, Hold, MatchedKey, RejectReason, Reporting, SharedBy, Standing,
@@ -43,11 +45,13 @@ pub(crate) struct DecisionV2 {
     reporting: Option<ReportingV1>,
     hold: Option<u8>,
     reason: Option<u8>,
+    trace: TraceV2,
 }
 
 impl From<Decision> for DecisionV2 {
-    fn from(it: Decision) -> Self {
+    fn from(mut it: Decision) -> Self {
         Self {
+            trace: TraceV2::taken(&mut it.trace),
             model: it.model.map(SharedBy::code),
             path_touches: it.path_touches,
             reporting: it.reporting.map(Into::into),
@@ -62,18 +66,20 @@ impl TryFrom<DecisionV2> for Decision {
     type Error = DecodeError;
 
     fn try_from(it: DecisionV2) -> Result<Self, DecodeError> {
+        let first: Self = it.first.try_into()?;
         Ok(Self {
             model: it.model.map(model).transpose()?,
             path_touches: it.path_touches,
             reporting: it.reporting.map(TryInto::try_into).transpose()?,
             hold: it.hold.map(hold).transpose()?,
             reason: it.reason.map(reason).transpose()?,
-            ..it.first.try_into()?
+            trace: it.trace.joined(first.trace)?,
+            ..first
         })
     }
 }
 
-fn model(code: u8) -> Result<SharedBy, DecodeError> {
+pub(super) fn model(code: u8) -> Result<SharedBy, DecodeError> {
     Ok(known!(SharedBy, code, "model"))
 }
 

@@ -68,6 +68,12 @@ impl TryFrom<TraceV1> for Trace {
                 verdict: known!(CandidateVerdict, it.verdict, "candidate verdict"),
                 age_ms: it.age_ms,
                 window_ms: it.window_ms,
+                found: None,
+                role: Role::None,
+                share: Ppm(0),
+                rank: None,
+                short_ms: 0,
+                beaten_by: None,
             })
         };
         Ok(Self {
@@ -76,6 +82,7 @@ impl TryFrom<TraceV1> for Trace {
             candidates: it.candidates.into_iter().map(candidate).collect::<Result<_, _>>()?,
             candidates_left_out: it.candidates_left_out,
             notes: it.notes,
+            ..Self::default()
         })
     }
 }
