@@ -22,6 +22,7 @@ mod roller;
 mod rows;
 mod sabotage;
 mod schema;
+mod scorer;
 mod tables;
 mod trace;
 mod write;
@@ -44,6 +45,7 @@ pub use roller::{
 };
 pub use sabotage::Sabotage;
 pub use schema::cell_measures;
+pub use scorer::{BlockScored, ORDERS_PER_BLOCK, SCORE_SPAN_MS, ScoreChange, Scorer};
 pub use tables::Table;
 pub use write::REFUSED_ROWS_MAX;
 

@@ -16,6 +16,7 @@ use units::{
     AdvertiserId, EpochMs, HOUR_MS, LinkId, OfferId, Origin, PartnerId, SECOND_MS, Stamp, VisitorId, WriterId,
 };
 
+pub(crate) use self::scores::signals;
 pub use self::{
     reports::{ReportRow, report},
     scores::{ScoreRow, score},
