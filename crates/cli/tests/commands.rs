@@ -13,6 +13,7 @@ use serde_json::Value;
 mod commands {
     pub(crate) mod audit;
     pub(crate) mod catalog;
+    pub(crate) mod dialects;
     pub(crate) mod doctor;
     pub(crate) mod explain;
     pub(crate) mod load;

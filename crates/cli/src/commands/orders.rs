@@ -2,10 +2,12 @@
 //!
 //! In: a file of separated values whose first line names them. Out: a report for each line, recorded by the edge as `POST /v1/reports` records it;
 //! one line of what became of each, and a table. Lines are judged one by one: a bad one is refused with its code and harms no other. Importing
-//! again is harmless, since a repeated report changes no order. Not here: reading rows (`table`), naming values (`columns`), sending (`send`).
+//! again is harmless, since a repeated report changes no order. Not here: reading rows (`table`), naming values (`columns`), other systems' words (`dialect`),
+//! sending (`send`).
 //! Start at [`OrdersCommand`].
 
 mod columns;
+mod dialect;
 mod fault;
 mod send;
 mod table;
@@ -23,6 +25,7 @@ use clap::{Args, Subcommand};
 
 use self::{
     columns::{Columns, Renamed},
+    dialect::Speech,
     fault::Fault,
     send::{Edge, Fate},
     table::Table,
@@ -39,11 +42,13 @@ const TOKEN_BYTES_MAX: u64 = 1_024;
 pub(crate) enum OrdersCommand {
     /// Report the orders of a file, line by line
     #[command(
-        mut_args(|arg| only(&["edge.listen"], arg)),
+        mut_args(|arg| only(&["edge.listen", "data", "catalog", "kafka."], arg)),
         after_help = "Examples:\n  tributary orders import history.csv --token-file token --dry-run\n  tributary orders import history.csv --token-file token --only-refused\n  \
-        tributary orders import leads.csv --advertiser 1 --token T --event lead --column order_id='Lead number' --column time=Created\n\n\
+        tributary orders import leads.csv --advertiser 1 --token T --event lead --column order_id='Lead number' --column time=Created\n  \
+        tributary orders import conversions.csv --config tributary.toml --token-file token --dialect tune --column time=Datetime\n\n\
         The first line names the columns as a postback names its parameters: order_id, time, amount, currency, status, click_id, coupon, customer_id, partner_id...;\n\
-        columns with other names are not sent. Values are parted by comma, semicolon, tab or bar. Times without a zone are in the advertiser's.\n\
+        columns with other names are not sent. --dialect NAME takes another system's names, as its postbacks have them (README: From another system),\n\
+        and the catalog's aliases for its ids. Values are parted by comma, semicolon, tab or bar. Times without a zone are in the advertiser's.\n\
         An order is decided by its own time: by the catalog then in force and the clicks before it. Importing a file again records no order twice.\n\
         Each line is told as FILE:LINE: CODE: what is wrong; what to do. Exit status 1 if any was refused.\n\
         Limits: 64 KiB and 1,000 values a line, 1 KiB a value; a file may be of any length."
@@ -71,6 +76,9 @@ pub(crate) struct ImportFlags {
     /// Which column is which, by its name in the first line; may be given again
     #[arg(long = "column", value_name = "FIELD=NAME")]
     columns: Vec<Renamed>,
+    /// The file speaks another system's dialect: names of columns, status words, minor units, old ids; a built-in one or one of the catalog's own
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
     /// Take lines that do not say when: their orders count as made now
     #[arg(long)]
     without_time: bool,
@@ -122,11 +130,14 @@ impl ImportFlags {
         let mut edge = Edge::new(&url, self.sender.allow_remote, &self.target(), token.as_deref())?;
         let file = File::open(&self.file).with_context(|| self.file.display().to_string())?;
         let bytes = file.metadata().map_or(0, |it| it.len());
+        let speech =
+            self.dialect.as_deref().map(|it| Speech::open(&self.common.settings()?, it)).transpose()?;
+        let speech = speech.as_ref();
         let mut told = Told::new(&self.file, self.common.output(), bytes, self.only_refused);
-        match table::open(file, |cells| columns::known(cells, &self.columns))
+        match table::open(file, |cells| columns::known(cells, &self.columns, speech))
             .with_context(|| self.unread())?
         {
-            Ok(mut table) => block_on(self.import(&mut table, &mut edge, &mut told))?,
+            Ok(mut table) => block_on(self.import(&mut table, speech, &mut edge, &mut told))?,
             Err(fault) => told.refused(1, fault.code(), &fault.to_string()),
         }
         Ok(told.finish(self.dry_run))
@@ -136,10 +147,11 @@ impl ImportFlags {
     async fn import<R: Read>(
         &self,
         table: &mut Table<R>,
+        speech: Option<&Speech>,
         edge: &mut Edge,
         told: &mut Told,
     ) -> anyhow::Result<()> {
-        let columns = match self.header(table)? {
+        let columns = match self.header(table, speech)? {
             Ok(columns) => columns,
             Err((line, fault)) => {
                 told.refused(line, fault.code(), &fault.to_string());
@@ -150,7 +162,7 @@ impl ImportFlags {
         let mut batch = Batch::default();
         while let Some(row) = table.next().with_context(|| self.unread())? {
             let line = row.line;
-            match row.cells.and_then(|cells| columns.line(cells)) {
+            match row.cells.and_then(|cells| columns.line(cells, speech)) {
                 Ok(json) => batch.push(line, &json),
                 Err(fault) => {
                     // What came before it is told before it.
@@ -166,11 +178,15 @@ impl ImportFlags {
         self.flush(&mut batch, edge, told).await
     }
 
-    fn header<R: Read>(&self, table: &mut Table<R>) -> anyhow::Result<Result<Columns, (u64, Fault)>> {
+    fn header<R: Read>(
+        &self,
+        table: &mut Table<R>,
+        speech: Option<&Speech>,
+    ) -> anyhow::Result<Result<Columns, (u64, Fault)>> {
         let Some(row) = table.next().with_context(|| self.unread())? else {
             return Ok(Err((1, Fault::FileEmpty)));
         };
-        let columns = row.cells.and_then(|it| Columns::of(it, &self.columns, !self.without_time));
+        let columns = row.cells.and_then(|it| Columns::of(it, &self.columns, speech, !self.without_time));
         Ok(columns.map_err(|fault| (row.line, fault)))
     }
 

@@ -25,21 +25,25 @@ const CATALOG: &str = "[[advertiser]]\nid = 1\nname = \"Tea\"\ncurrency = \"EUR\
 type File<'a> = (&'a [u8], &'a [&'a str], (u64, &'a str));
 
 /// A shop's edge, and the files it is sent.
-struct Shop {
-    data: tempfile::TempDir,
-    edge: Edge,
+pub(super) struct Shop {
+    pub(super) data: tempfile::TempDir,
+    pub(super) edge: Edge,
     url: String,
 }
 
 impl Shop {
     fn new() -> Self {
+        Self::with(CATALOG)
+    }
+
+    pub(super) fn with(text: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
-        catalog::parse(&[("test.toml", CATALOG)]).unwrap();
+        catalog::parse(&[("test.toml", text)]).unwrap();
         let record = CatalogRecord {
             version: CatalogVersion(1),
             effective_at: EpochMs(1),
             applied_at: NOON,
-            text: catalog::merge_text(&[("test.toml", CATALOG)]).into(),
+            text: catalog::merge_text(&[("test.toml", text)]).into(),
         };
         let mut bytes = Vec::new();
         record.encode(&mut bytes).unwrap();
@@ -62,7 +66,7 @@ impl Shop {
         path(&file).to_owned()
     }
 
-    fn import(&self, file: &str, flags: &[&str]) -> Said {
+    pub(super) fn import(&self, file: &str, flags: &[&str]) -> Said {
         let fixed = ["orders", "import", file, "--url", &self.url, "--token", "the-token"];
         tributary(&[&fixed, flags].concat())
     }
@@ -77,7 +81,7 @@ impl Shop {
         (said.events("line").iter().map(code).collect(), said.status)
     }
 
-    fn reports(&self) -> Vec<Report> {
+    pub(super) fn reports(&self) -> Vec<Report> {
         reports(self.data.path())
     }
 

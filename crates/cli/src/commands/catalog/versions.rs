@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// The newest version, if there is one.
-    pub(super) fn newest(&self) -> anyhow::Result<Option<CatalogRecord>> {
+    pub(in crate::commands) fn newest(&self) -> anyhow::Result<Option<CatalogRecord>> {
         let number = versions::newest(&self.folder)?;
         let values = versions::after(&self.folder, number.saturating_sub(1))?;
         values.last().map(|(number, bytes)| record(*number, bytes)).transpose()

@@ -47,6 +47,14 @@ pub(super) enum Fault {
         "the line does not say when the order was made; fill it in, or let such orders count as made now by --without-time"
     )]
     TimeMissing,
+    #[error(
+        "no {what} is called {old} in this dialect; add an [[alias]] for it to the catalog, or leave the column out"
+    )]
+    OldIdUnknown { what: &'static str, old: String },
+    #[error("{value}, or its quantity, is not an amount of a line; write it as the dialect does")]
+    ItemUnread { value: String },
+    #[error("amounts of lines need their currency beside them; add a column with it")]
+    CurrencyMissing,
 }
 
 impl Fault {
@@ -67,6 +75,9 @@ impl Fault {
             Self::NotUtf8 { .. } => "not_utf8",
             Self::ControlCharacter { .. } => "control_character",
             Self::TimeMissing => "time_missing",
+            Self::OldIdUnknown { .. } => "old_id_unknown",
+            Self::ItemUnread { .. } => "item_unread",
+            Self::CurrencyMissing => "currency_missing",
         }
     }
 
@@ -108,6 +119,9 @@ mod tests {
             (Fault::NotUtf8 { name: name() }, "not_utf8"),
             (Fault::ControlCharacter { name: name() }, "control_character"),
             (Fault::TimeMissing, "time_missing"),
+            (Fault::OldIdUnknown { what: "partner", old: name() }, "old_id_unknown"),
+            (Fault::ItemUnread { value: name() }, "item_unread"),
+            (Fault::CurrencyMissing, "currency_missing"),
         ];
         for (fault, code) in codes {
             assert_eq!(fault.code(), code);
