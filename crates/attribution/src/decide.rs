@@ -12,6 +12,7 @@ mod money;
 mod named;
 mod reporting;
 mod roles;
+mod score;
 mod share;
 mod signed;
 mod time;
@@ -19,7 +20,9 @@ mod trace;
 mod weigh;
 
 use catalog::{Catalog, History};
-use events::{Credit, Decision, OrderKey, Report, Reporting, Role, Standing, Touch, Unattributed};
+use events::{
+    Credit, Decision, Hold, OrderKey, Report, Reporting, Role, Score, Standing, Touch, Unattributed,
+};
 use units::{
     CatalogVersion, OfferId, PartnerId, Ppm, Quarter, Stamp, VisitorId,
     planted::{Bug, planted},
@@ -30,7 +33,8 @@ use crate::orders::{Followed, VISITORS_MAX};
 
 pub(crate) use self::time::{asked_range, possible_times};
 use self::{
-    candidates::Candidates, money::Worth, named::Named, reporting::Told, time::OrderTime, weigh::Weighed,
+    candidates::Candidates, money::Worth, named::Named, reporting::Told, score::Suspicion, time::OrderTime,
+    weigh::Weighed,
 };
 
 pub use self::{named::NAMED_MAX, time::CLOCK_DIFFERENCE_MAX_MS, weigh::PATH_MAX};
@@ -60,6 +64,8 @@ pub(crate) struct Known<'a> {
     pub(crate) touches: &'a [Touch],
     /// Whom else its customers are known by.
     pub(crate) followed: &'a Followed,
+    /// What counting over many orders found about it.
+    pub(crate) score: Option<&'a Score>,
     pub(crate) history: &'a History,
     /// How many touches are weighed.
     pub(crate) candidates_max: usize,
@@ -72,7 +78,15 @@ pub fn decide(key: &OrderKey, reports: &[Report], touches: &[Touch], history: &H
     let followed = &Followed::default();
     decide_known(
         key,
-        &Known { reports, left: &[], touches, followed, history, candidates_max: CANDIDATES_MAX },
+        &Known {
+            reports,
+            left: &[],
+            touches,
+            followed,
+            score: None,
+            history,
+            candidates_max: CANDIDATES_MAX,
+        },
     )
 }
 
@@ -93,6 +107,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let order = weigh::Order::of(key.advertiser, time.at, (reports, past));
     let weighed = weigh::all((&candidates, known.followed), &named, order, catalog);
     let lead = weigh::lead(&weighed);
+    let suspicion = Suspicion::of(known.score, key.advertiser, &weighed, catalog);
     let worth = Worth::of(reports, || currency_of(lead, catalog));
     let ruler = lead.and(weigh::ruler(&weighed));
     let model = ruler.and_then(Weighed::model);
@@ -126,7 +141,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         model: model.map(trace::shared_by),
         path_touches: lead.map_or(0, |_| roles::path_touches(&weighed)),
         reporting: told.reporting,
-        hold: told.hold.or(worth.hold),
+        hold: told.hold.or(worth.hold).or_else(|| suspicion.hold(&weighed)),
         reason: worth.reason,
         void_quarters,
         trace: trace::Told {
@@ -140,7 +155,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         }
         .trace(&weighed, (lead, ruler), (&worth, told.note)),
     };
-    let credits = credits(&decision, &quarters, &weighed, &candidates);
+    let credits = credits(&decision, &quarters, (&weighed, &suspicion), &candidates);
     Some(Decided { decision: Box::new(decision), credits })
 }
 
@@ -222,7 +237,7 @@ pub(crate) fn visitors(reports: &[Report]) -> Vec<VisitorId> {
 fn credits(
     decision: &Decision,
     quarters: &[Quarter],
-    weighed: &[Weighed<'_>],
+    (weighed, suspicion): (&[Weighed<'_>], &Suspicion),
     candidates: &Candidates,
 ) -> Vec<Credit> {
     let shares: Vec<u64> = weighed.iter().map(|it| u64::from(it.share.0)).collect();
@@ -236,6 +251,8 @@ fn credits(
     let row = |index: usize, it: &Weighed<'_>, revenue_minor: i64, quarter: Quarter| {
         let touch = it.shown();
         let is_home = quarter == decision.at.quarter();
+        let hold = decision.hold.and_then(|it| suspicion.narrowed(it, touch.partner));
+        let is_paid = is_home && !(hold == Some(Hold::Fraud) && planted(Bug::ScoreZeroes));
         let minor = if is_home { reporting.get(index).copied().unwrap_or(0) } else { 0 };
         Credit {
             stamp: decision.stamp,
@@ -250,8 +267,8 @@ fn credits(
             link: touch.link,
             country: touch.country,
             device: touch.device,
-            share: if is_home { it.share } else { Ppm(0) },
-            revenue_minor: if is_home { revenue_minor } else { 0 },
+            share: if is_paid { it.share } else { Ppm(0) },
+            revenue_minor: if is_paid { revenue_minor } else { 0 },
             currency: decision.currency,
             status: decision.status,
             role: if is_home { it.role } else { Role::None },
@@ -259,7 +276,7 @@ fn credits(
             is_assist: is_home && roles::is_assist(weighed, index),
             path_touches: if is_home && it.role == Role::Closer { decision.path_touches } else { 0 },
             reporting: decision.reporting.map(|it| Reporting { minor, ..it }),
-            hold: decision.hold,
+            hold,
         }
     };
     let row = &row;

@@ -1,6 +1,6 @@
 //! The machine that owns the orders of one partition: adds what it is told to each order's sets and decides again.
 //!
-//! In: catalogs, reports, evidence, in any order, with repeats. Out: look-ups, decisions and credits under this owner's stamps. It is silent
+//! In: catalogs, reports, evidence, scores, in any order, with repeats. Out: look-ups, decisions and credits under this owner's stamps. It is silent
 //! until [`Orders::speak`]. Not here: where states are kept and when positions are committed: **while it is silent the driver may keep
 //! states but must not commit positions**, since what was read is not said yet. Start at [`Orders::on_report`].
 
@@ -14,7 +14,7 @@ use std::{
 };
 
 use catalog::{Catalog, History};
-use events::{Bound, Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use events::{Bound, Credit, Decision, Evidence, Identity, Lookup, OrderKey, Report, Score, Touch};
 use units::{
     EpochMs, Stamp, VisitorId,
     planted::{Bug, planted},
@@ -168,6 +168,12 @@ impl Orders {
         self.decide_due(out);
     }
 
+    /// [`Orders::add_score`] and a decision at once.
+    pub fn on_score(&mut self, score: Score, out: &mut Vec<OrdersOutput>) {
+        self.add_score(score, out);
+        self.decide_due(out);
+    }
+
     /// Adds a report to its order's set and asks whom it names. The decision follows with [`Orders::decide_due`]: where many records are at
     /// hand, or the answers are in this process, the snapshots in between need not be made, since the last one replaces them.
     pub fn add_report(&mut self, report: Report, out: &mut Vec<OrdersOutput>) {
@@ -180,6 +186,12 @@ impl Orders {
     pub fn add_evidence(&mut self, evidence: Evidence, out: &mut Vec<OrdersOutput>) {
         let key = evidence.order.clone();
         self.change(&key, out, |state| state.add_evidence(evidence));
+    }
+
+    /// Keeps a score of an order if it is the newest, also before the order's first report.
+    pub fn add_score(&mut self, score: Score, out: &mut Vec<OrdersOutput>) {
+        let key = score.order.clone();
+        self.change(&key, out, |state| state.add_score(score.into()));
     }
 
     /// Asks what an order in memory needs to know, and puts it among those to be decided; in silence, among those to be spoken of.
@@ -210,6 +222,7 @@ impl Orders {
                 left: held.state.left(),
                 touches: &self.touches,
                 followed: &followed,
+                score: held.state.score(),
                 history: &self.history,
                 candidates_max: self.caps.candidates,
             };

@@ -33,6 +33,8 @@ coded! {
         RateMissing = 1 "rate_missing",
         /// Money went back in a currency that is not the order's: it is not counted, and nobody knows what is left.
         RefundOtherCurrency = 2 "refund_other_currency",
+        /// Something about the order, or about the partner, is suspicious; the trace says what.
+        Fraud = 3 "fraud",
     }
 }
 
@@ -104,7 +106,7 @@ pub struct Credit {
     pub path_touches: u16,
     /// The revenue by this share in the reporting currency.
     pub reporting: Option<Reporting>,
-    /// As the order's.
+    /// As the order's; a suspicion against one partner holds his rows alone.
     pub hold: Option<Hold>,
 }
 

@@ -110,6 +110,10 @@ bugs! {
     RebuildCommitsHalf "rebuild-commits-half",
     /// A rebuild from facts does not give timelines the questions of orders elsewhere that customers led there.
     RebuildForgetsFollowed "rebuild-forgets-followed",
+    /// Of two scores of an order the older one counts.
+    OlderScore "older-score-wins",
+    /// What is suspicious earns nothing.
+    ScoreZeroes "score-zeroes-credit",
 }
 
 /// Whether this bug is planted: never, in any build that is shipped.

@@ -175,6 +175,15 @@ impl<'a> Weighed<'a> {
         self.share > Ppm(0)
     }
 
+    /// Whether a person clicked, and within the window; also where another rule is against it.
+    pub(super) fn is_click_in_window(&self) -> bool {
+        let window_ms = self.rules.map_or(0, |it| it.click_window_ms);
+        self.found.is_touch()
+            && self.touch.kind == TouchKind::Click
+            && self.touch.verdict.is_valid()
+            && u64::try_from(self.age_ms).is_ok_and(|age_ms| age_ms < window_ms)
+    }
+
     /// How it would share the order; `None` where it takes all.
     pub(super) fn model(&self) -> Option<Model> {
         self.rules.filter(|_| self.found.is_touch()).map(|it| it.model)

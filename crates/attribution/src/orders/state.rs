@@ -1,11 +1,11 @@
 //! An order's sets, and their bytes on disk.
 //!
-//! In: reports and evidence, in any order, with repeats. Out: reports by (`received_at`, `origin`), touches by identity, and where reports that
+//! In: reports, evidence and scores, in any order, with repeats. Out: reports by (`received_at`, `origin`), touches by identity, the newest score, and where reports that
 //! are not kept could have placed the order. Every operation is a union, so the order of arrival leaves no trace. The bytes hold the
 //! events' own encodings behind a version. Not here: what it all means (`decide`).
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use events::{DecodeError, Event, Evidence, Report, Touch};
+use events::{DecodeError, Event, Evidence, Report, Score, Touch};
 
 use units::{
     Quarter,
@@ -28,6 +28,8 @@ pub const QUARTERS_LEFT_MAX: usize = 1_024;
 const VERSION_1: u8 = 1;
 /// The first byte, where some are not.
 const VERSION_2: u8 = 2;
+/// The first byte, where there is a score.
+const VERSION_3: u8 = 3;
 /// Bytes of one order's state: reports at their limit, and evidence of all visitors that may be asked at its limit, come to half of it.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -59,6 +61,8 @@ pub(super) struct OrderState {
     /// they name. Once out, a report is never kept again, so this too is a function of the set of all reports.
     /// Invariant: ascending, distinct, at most [`QUARTERS_LEFT_MAX`].
     left: Vec<Quarter>,
+    /// Of all scores the newest by [`Score::rank`]: the maximum of a set, in whatever order it comes.
+    score: Option<Box<Score>>,
 }
 
 /// The records' own bytes, so that this layout changes only if the sets do.
@@ -73,6 +77,13 @@ struct StateV1 {
 struct StateV2 {
     kept: StateV1,
     left: Vec<u32>,
+}
+
+/// With the newest score.
+#[derive(bincode::Encode, bincode::Decode)]
+struct StateV3 {
+    before: StateV2,
+    score: Vec<u8>,
 }
 
 impl OrderState {
@@ -94,6 +105,24 @@ impl OrderState {
     /// Where reports that are not kept could have placed the order, ascending.
     pub(super) fn left(&self) -> &[Quarter] {
         &self.left
+    }
+
+    /// The newest, if there is one.
+    pub(super) fn score(&self) -> Option<&Score> {
+        self.score.as_deref()
+    }
+
+    /// Whether that changed anything.
+    pub(super) fn add_score(&mut self, score: Box<Score>) -> bool {
+        let is_newer = match &self.score {
+            None => true,
+            Some(kept) if planted(Bug::OlderScore) => score.rank() < kept.rank(),
+            Some(kept) => kept.rank() < score.rank(),
+        };
+        if is_newer {
+            self.score = Some(score);
+        }
+        is_newer
     }
 
     /// Whether that changed anything. `reports_max` is even.
@@ -150,6 +179,9 @@ impl OrderState {
     /// The union of both.
     pub(super) fn join(&mut self, other: Self, reports_max: usize) {
         self.leave(other.left.into_iter());
+        if let Some(score) = other.score {
+            self.add_score(score);
+        }
         for report in other.reports {
             self.add_report(report, reports_max);
         }
@@ -163,25 +195,39 @@ impl OrderState {
             reports: self.reports.iter().map(|it| bytes_of(|out| it.clone().encode(out))).collect(),
             evidence: self.evidence.iter().map(|it| bytes_of(|out| it.clone().encode(out))).collect(),
         };
-        if self.left.is_empty() {
-            written(VERSION_1, kept)
-        } else {
-            written(VERSION_2, StateV2 { kept, left: self.left.iter().map(|it| it.0).collect() })
+        let left: Vec<u32> = self.left.iter().map(|it| it.0).collect();
+        match &self.score {
+            Some(score) => {
+                let score = bytes_of(|out| Score::clone(score).encode(out));
+                written(VERSION_3, StateV3 { before: StateV2 { kept, left }, score })
+            }
+            None if left.is_empty() => written(VERSION_1, kept),
+            None => written(VERSION_2, StateV2 { kept, left }),
         }
     }
 
     pub(super) fn decode(bytes: &[u8], reports_max: usize) -> Result<Self, StateError> {
         let (version, body) = bytes.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
-        let (state, left) = match *version {
-            VERSION_1 => (read::<StateV1>(body)?, Vec::new()),
+        let (state, left, score) = match *version {
+            VERSION_1 => (read::<StateV1>(body)?, Vec::new(), None),
             VERSION_2 => {
                 let StateV2 { kept, left } = read(body)?;
-                (kept, left)
+                (kept, left, None)
+            }
+            VERSION_3 => {
+                let StateV3 { before: StateV2 { kept, left }, score } = read(body)?;
+                (kept, left, Some(score))
             }
             version => return Err(StateError::UnknownVersion { version }),
         };
         let mut decoded = Self::default();
         decoded.leave(left.into_iter().map(Quarter));
+        if let Some(bytes) = score {
+            match Event::decode(&bytes).map_err(StateError::Record)? {
+                Event::Score(score) => decoded.add_score(score),
+                _ => return Err(StateError::Malformed),
+            };
+        }
         for bytes in &state.reports {
             match Event::decode(bytes).map_err(StateError::Record)? {
                 Event::Report(report) => decoded.add_report(*report, reports_max),

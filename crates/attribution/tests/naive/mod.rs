@@ -2,13 +2,14 @@
 
 pub(crate) mod customers;
 pub(crate) mod keys;
+pub(crate) mod scores;
 pub(crate) mod sharing;
 
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Status};
 use events::{
-    ClickHead, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus, Statement, Touch, TouchId,
+    ClickHead, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus, Score, Statement, Touch, TouchId,
     TouchKind,
 };
 use units::{CustomerId, EpochMs, OfferId, PartnerId, Quarter, VisitorId};
@@ -60,6 +61,24 @@ pub(crate) fn decide(
         credits.map(|((touch, share), minor)| (touch.partner.0, touch.id, *share, minor)).collect();
     credits.sort_by_key(|it| it.1);
     Answer { quarter: at.quarter(), status, amount_minor, revenue_minor, credits, partner, offer, by_binding }
+}
+
+/// Whose credits wait.
+pub(crate) fn suspected(
+    order: &OrderKey,
+    clicks: &[ClickHead],
+    (reports, scores): (&[Report], &[Score]),
+    catalogs: &[Catalog],
+) -> BTreeSet<PartnerId> {
+    let named = visitors(order, reports);
+    let distinct: BTreeSet<&Report> = reports.iter().filter(|it| it.key == *order).collect();
+    let at = time(order, clicks, &distinct.into_iter().collect::<Vec<_>>());
+    let catalog = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
+    let theirs = clicks.iter().filter(|it| named.contains(&it.visitor()));
+    let touches: Vec<Touch> = theirs.map(Touch::from).collect();
+    let scores = scores.iter().filter(|it| it.order == *order);
+    let rules = |offer, partner| catalog?.rules(offer, partner);
+    scores::suspected(scores, (order.advertiser, at), &touches, catalog, rules)
 }
 
 /// What the earlier orders of its customers were, each decided by itself.

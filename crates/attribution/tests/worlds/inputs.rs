@@ -1,12 +1,18 @@
 //! What a world is made of: clicks, reports and versions of the catalog, by a seed.
 
+use catalog::VisitorLimit;
+use events::{Signal, SignalCode};
+use units::CatalogVersion;
+
 use super::*;
+use crate::world::{key, origin};
 
 const MINUTE_MS: u64 = 60_000;
 
 pub(super) struct Inputs {
     pub(super) clicks: Vec<ClickHead>,
     pub(super) reports: Vec<Report>,
+    pub(super) scores: Vec<Score>,
     pub(super) catalogs: Vec<Catalog>,
     /// A customer is known by about as many visitors as one may be.
     pub(super) has_till: bool,
@@ -94,7 +100,7 @@ pub(super) fn inputs(random: &mut Random) -> Inputs {
         }
         reports.push(report);
     }
-    Inputs { clicks, reports, catalogs, has_till: false, is_bound: false }
+    Inputs { clicks, reports, scores: Vec::new(), catalogs, has_till: false, is_bound: false }
 }
 
 /// Names customers in half of all worlds. By chance of its own, so that the other half stays as it was.
@@ -134,6 +140,40 @@ pub(super) fn name_customers(inputs: &mut Inputs, seed: u64) {
         for visitor in 1..=12 + random.below(8) {
             inputs.reports.push(report("o4", at, 200 + visitor).of(visitor).of_customer(1));
         }
+    }
+}
+
+/// Scores orders in half of all worlds, some before anybody reported them, and watches visitors in a third of those. By chance of its own.
+pub(super) fn suspect(inputs: &mut Inputs, seed: u64) {
+    let mut random = Random(seed ^ 0x5c0_4e5);
+    if random.one_in(2) {
+        return;
+    }
+    if random.one_in(3) {
+        let visitor = VisitorLimit { partners: 2, within_ms: random.below(6) * 5 * MINUTE_MS };
+        inputs.catalogs.iter_mut().for_each(|it| it.fraud.visitor = Some(visitor));
+    }
+    for sequence in 1..=random.below(8) {
+        let scored_at = units::EpochMs(random.below(4));
+        let mut signals: Vec<Signal> = (0..random.below(3)).map(|_| signal(&mut random)).collect();
+        Score::arrange(&mut signals);
+        inputs.scores.push(Score {
+            origin: origin(300 + sequence),
+            received_at: scored_at,
+            order: key(["o1", "o2", "o3"][usize_below(&mut random, 3)]),
+            rules: CatalogVersion(1 + u32::try_from(random.below(2)).expect("small")),
+            scored_at,
+            signals,
+        });
+    }
+}
+
+fn signal(random: &mut Random) -> Signal {
+    Signal {
+        code: SignalCode::ALL[usize_below(random, SignalCode::ALL.len())],
+        partner: PartnerId(u32::try_from(random.below(5)).expect("small")),
+        value: random.below(100),
+        threshold: 1,
     }
 }
 

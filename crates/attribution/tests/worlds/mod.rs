@@ -13,13 +13,13 @@ use catalog::{
     RuleChanges, Status,
 };
 use events::{
-    Bound, ClickHead, Evidence, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Statement,
-    TouchId, TouchKind, Verdict,
+    Bound, ClickHead, Evidence, Hold, Identity, Lookup, OrderKey, OrderStatus, Report, ReportedStatus, Score,
+    Statement, TouchId, TouchKind, Verdict,
 };
 use units::{OfferId, PartnerId, Quarter, Stamp};
 
 use self::{
-    inputs::{Inputs, inputs, name_customers},
+    inputs::{Inputs, inputs, name_customers, suspect},
     owners::{OrdersOwner, OrdersSaved, Owner, TimelinesOwner, TimelinesSaved},
 };
 use crate::{
@@ -49,6 +49,7 @@ pub(crate) enum Message {
     Claim(u64),
     Catalog(Arc<Catalog>),
     Report(Report),
+    Score(Score),
     Evidence(Evidence),
     Click(ClickHead),
     Lookup(Lookup),
@@ -91,9 +92,11 @@ pub(crate) fn usize_below(random: &mut Random, end: usize) -> usize {
     usize::try_from(random.below(end as u64)).expect("below a usize")
 }
 
-type Rows = BTreeMap<(OrderKey, Quarter), (Stamp, Option<(OrderStatus, Option<i64>, i64, u32)>)>;
-/// Partner, parts per million and money of those that are not zero.
-type CreditRows = BTreeMap<(OrderKey, Quarter, TouchId), (Stamp, Option<(u32, u32, i64)>)>;
+/// Status, amount, revenue, partner, and whether it waits.
+type OrderContent = (OrderStatus, Option<i64>, i64, u32, bool);
+type Rows = BTreeMap<(OrderKey, Quarter), (Stamp, Option<OrderContent>)>;
+/// Partner, parts per million and money of those that are not zero, and whether it waits.
+type CreditRows = BTreeMap<(OrderKey, Quarter, TouchId), (Stamp, Option<(u32, u32, i64, bool)>)>;
 
 /// `ClickHouse`, as far as it matters: the greatest stamp of a key wins, the last one written of equals.
 #[derive(Debug, Default)]
@@ -112,8 +115,10 @@ impl Table {
     fn write(&mut self, decision: &events::Decision, credits: &[events::Credit], bug: Bug) {
         let key = &decision.key;
         let quarter = decision.at.quarter();
+        let amount_minor = decision.amount.map(|it| it.minor);
+        let waits = |hold: Option<Hold>| hold == Some(Hold::Fraud);
         let content =
-            (decision.status, decision.amount.map(|it| it.minor), decision.revenue_minor, decision.partner.0);
+            (decision.status, amount_minor, decision.revenue_minor, decision.partner.0, waits(decision.hold));
         put(&mut self.orders, (key.clone(), quarter), decision.stamp, Some(content));
         if bug != Bug::NoVoidQuarters {
             for void in &decision.void_quarters {
@@ -127,7 +132,8 @@ impl Table {
                 && (bug == Bug::NoZeroTouches && credit.quarter == quarter
                     || bug == Bug::NoVoidQuarters && credit.quarter != quarter);
             if !left_out {
-                let content = (!is_zero).then_some((credit.partner.0, credit.share.0, credit.revenue_minor));
+                let (partner, waits) = (credit.partner.0, waits(credit.hold));
+                let content = (!is_zero).then_some((partner, credit.share.0, credit.revenue_minor, waits));
                 put(&mut self.credits, (key.clone(), credit.quarter, credit.touch), credit.stamp, content);
             }
         }
@@ -137,7 +143,12 @@ impl Table {
         let keys: std::collections::BTreeSet<&OrderKey> = inputs.reports.iter().map(|it| &it.key).collect();
         for order in keys {
             let want = naive::decide(order, &inputs.clicks, &inputs.reports, &inputs.catalogs);
-            let row = (want.quarter, (want.status, want.amount_minor, want.revenue_minor, want.partner));
+            let said = (inputs.reports.as_slice(), inputs.scores.as_slice());
+            let suspected = naive::suspected(order, &inputs.clicks, said, &inputs.catalogs);
+            let waits = |partner: u32| naive::scores::waits(&suspected, PartnerId(partner));
+            let any_waits = want.credits.iter().any(|it| waits(it.0));
+            let row = (want.status, want.amount_minor, want.revenue_minor, want.partner, any_waits);
+            let row = (want.quarter, row);
             let rows: Vec<_> = self
                 .orders
                 .iter()
@@ -148,9 +159,8 @@ impl Table {
                 return Err(format!("{order}: want {row:?}, got {rows:?}"));
             }
             let wanted = want.credits.iter();
-            let wanted: Vec<_> = wanted
-                .map(|(partner, touch, share, minor)| (want.quarter, *touch, *partner, *share, *minor))
-                .collect();
+            let wanted: Vec<_> =
+                wanted.map(|it| (want.quarter, it.1, (it.0, it.2, it.3, waits(it.0)))).collect();
             // Whoever was followed until his customer turned out to be a till, and to whom a customer was bound by what was known of him then, leaves
             // rows that no later snapshot names: they do not count beside a newer row of their order. Elsewhere zeros alone must do.
             let newest = |quarter: Quarter| self.orders.get(&(order.clone(), quarter)).map(|it| it.0);
@@ -161,9 +171,7 @@ impl Table {
                 .credits
                 .iter()
                 .filter(|((key, quarter, _), (stamp, _))| key == order && counts(*quarter, *stamp))
-                .filter_map(|((_, quarter, touch), (_, content))| {
-                    content.map(|it| (*quarter, *touch, it.0, it.1, it.2))
-                })
+                .filter_map(|((_, quarter, touch), (_, content))| content.map(|it| (*quarter, *touch, it)))
                 .collect();
             if credits != wanted {
                 return Err(format!("{order}: want credits {wanted:?}, got {credits:?}"));
@@ -184,6 +192,7 @@ impl Logs {
         let identity = |it: &Identity| 2 + usize::from(it.log_key().last().copied().unwrap_or(0) % 2);
         let log = match &message {
             Message::Report(it) => order(&it.key),
+            Message::Score(it) => order(&it.order),
             Message::Evidence(it) => order(&it.order),
             Message::Click(it) => identity(&Identity::Visitor(it.visitor())),
             Message::Lookup(it) => identity(&it.identity),
@@ -298,8 +307,10 @@ pub(crate) fn run(seed: u64, bug: Bug) -> Result<(), String> {
     let mut random = Random(seed);
     let mut inputs = inputs(&mut random);
     name_customers(&mut inputs, seed);
+    suspect(&mut inputs, seed);
     let mut arriving: Vec<Message> = inputs.clicks.iter().map(|it| Message::Click(*it)).collect();
     arriving.extend(inputs.reports.iter().map(|it| Message::Report(it.clone())));
+    arriving.extend(inputs.scores.iter().map(|it| Message::Score(it.clone())));
     arriving.extend(inputs.catalogs.iter().map(|it| Message::Catalog(Arc::new(it.clone()))));
     for _ in 0..arriving.len() / 3 {
         let again = arriving[usize_below(&mut random, arriving.len())].clone();

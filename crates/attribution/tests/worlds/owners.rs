@@ -160,6 +160,10 @@ impl OrdersOwner {
                 self.fetch(&report.key);
                 self.machine.on_report(report, &mut out);
             }
+            Message::Score(score) => {
+                self.fetch(&score.order);
+                self.machine.on_score(score, &mut out);
+            }
             Message::Evidence(evidence) => {
                 self.fetch(&evidence.order);
                 self.machine.on_evidence(evidence, &mut out);
@@ -208,7 +212,11 @@ impl TimelinesOwner {
                 self.machine.on_lookup(lookup, &mut out).expect("memory does not fail");
             }
             Message::Bound(bound) => self.machine.on_bound(bound, &mut out),
-            Message::Claim(_) | Message::Catalog(_) | Message::Report(_) | Message::Evidence(_) => {}
+            Message::Claim(_)
+            | Message::Catalog(_)
+            | Message::Report(_)
+            | Message::Score(_)
+            | Message::Evidence(_) => {}
         }
         out.into_iter().map(|it| Said::Message(Box::new(Message::Evidence(it)))).collect()
     }

@@ -36,6 +36,7 @@ const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" 
 const CUSTOMERS: Catcher = Catcher { target: "attribution::customers", filter: "" };
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
 const KEYS: Catcher = Catcher { target: "attribution::decide_keys", filter: "" };
+const SCORES: Catcher = Catcher { target: "attribution::scores", filter: "" };
 const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
 const DEEP_LINKS: Catcher = Catcher { target: "edge", filter: "deep_link" };
 const MONEY: Catcher = Catcher { target: "units", filter: "money" };
@@ -85,4 +86,6 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "rebuild-forgets-touches", catchers: &[WORLDS] },
     Plant { bug: "rebuild-commits-half", catchers: &[WORLDS] },
     Plant { bug: "rebuild-forgets-followed", catchers: &[RECALLED] },
+    Plant { bug: "older-score-wins", catchers: &[SCORES, MACHINES, WORLDS] },
+    Plant { bug: "score-zeroes-credit", catchers: &[SCORES, MACHINES, WORLDS] },
 ];

@@ -131,6 +131,7 @@ pub(super) fn hold(code: &str) -> &str {
         Hold::RefundOtherCurrency => {
             "money went back in another currency than the order's, so what is left is not known"
         }
+        Hold::Fraud => "something about it is suspicious",
     }
 }
 
