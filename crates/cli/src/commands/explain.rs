@@ -7,6 +7,7 @@ mod redact;
 mod tables;
 mod trace;
 mod words;
+mod would;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,7 +15,12 @@ use serde_json::{Value, json};
 use units::AdvertiserId;
 use warehouse::{Explanation, Warehouse};
 
-use self::{redact::Redacted, tables::Table};
+use self::{
+    redact::Redacted,
+    tables::Table,
+    trace::Trace,
+    would::{Reader, Would},
+};
 use super::{
     Common,
     place::{self, Place},
@@ -185,9 +191,22 @@ fn as_json(order: &str, found: &Explanation) -> Value {
         "touches": found.touches, "reports": found.reports, "clicks": found.clicks});
     // The trace is stored as text; programs get it as what it is.
     for order in value.get_mut("orders").and_then(Value::as_array_mut).into_iter().flatten() {
-        let trace = order.get("trace").and_then(Value::as_str).map(serde_json::from_str::<Value>);
-        if let (Some(Ok(trace)), Some(object)) = (trace, order.as_object_mut()) {
-            object.insert("trace".to_owned(), trace);
+        let version =
+            order.get("catalog_version").and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok());
+        let text = order.get("trace").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let Ok(mut value) = serde_json::from_str::<Value>(&text) else { continue };
+        let trace = Trace::read(&text);
+        let would = Would { trace: &trace, catalog_version: version.unwrap_or(0), to: Reader::Operator };
+        let listed = value.get_mut("candidates").and_then(Value::as_array_mut).into_iter().flatten();
+        for (it, object) in trace.candidates.iter().zip(listed.filter_map(Value::as_object_mut)) {
+            object.insert("would_change".to_owned(), json!(would.of(it)));
+        }
+        let [reason, at] =
+            ["unattributed", "at"].map(|key| order.get(key).and_then(Value::as_str).unwrap_or_default());
+        let lacks = would.nobodys(reason, at);
+        if let Some(object) = order.as_object_mut() {
+            object.insert("trace".to_owned(), value);
+            object.insert("would_change".to_owned(), json!(lacks));
         }
     }
     value
@@ -196,3 +215,6 @@ fn as_json(order: &str, found: &Explanation) -> Value {
 fn show((heads, rows): &Table, output: Output) {
     output.table(heads, rows);
 }
+
+#[cfg(test)]
+mod tests;

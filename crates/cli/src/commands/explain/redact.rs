@@ -9,8 +9,8 @@
 mod shown;
 
 use events::{
-    CandidateVerdict, Channel, Hold, MatchedKey, OrderStatus, RejectReason, Role, SharedBy, TimeSource,
-    TouchKind, Unattributed,
+    CandidateVerdict, Channel, EarningKey, Hold, KeyOutcome, MatchedKey, OrderStatus, RejectReason, Role,
+    SharedBy, TimeSource, TouchKind, Unattributed,
 };
 use serde::Serialize;
 use warehouse::{
@@ -18,12 +18,16 @@ use warehouse::{
 };
 
 use super::{
-    trace::{Candidate, Trace},
+    trace::{Candidate, Trace, Tried},
     words,
+    would::{Reader, Would},
 };
 
 /// Notes that say nothing about anybody: by the codes that decisions are known to bear. Others are counted.
-const NOTES: [&str; 14] = [
+const NOTES: [&str; 17] = [
+    "trace_unreadable",
+    "clock_gap_too_large",
+    "offer_differs",
     "rate_missing",
     "reporting_too_large",
     "refund_other_currency",
@@ -78,6 +82,11 @@ pub(super) struct Redacted {
     report_count: u32,
     /// What he has of it.
     credit: Option<OwnCredit>,
+    /// The key that decided.
+    decided_by: &'static str,
+    /// What it lacks, where it is nobody's.
+    would_change: String,
+    keys: Vec<SeenKey>,
     /// Newest first, as they were weighed.
     touches: Vec<SeenTouch>,
     touches_left_out: u64,
@@ -123,6 +132,19 @@ struct OwnTouch {
     share_ppm: u32,
     revenue: String,
     currency: String,
+    short_ms: i64,
+    would_change: String,
+}
+
+/// A key that was tried.
+#[derive(Debug, PartialEq, Serialize)]
+struct SeenKey {
+    key: &'static str,
+    outcome: &'static str,
+    /// It led to him.
+    is_yours: bool,
+    /// A coupon of his.
+    named: String,
 }
 
 /// A report, without what it names.
@@ -183,6 +205,9 @@ impl Redacted {
             return None;
         }
         let touches = trace.candidates.iter().enumerate();
+        let would =
+            Would { trace: &trace, catalog_version: order.catalog_version, to: Reader::Partner(partner) };
+        let unattributed = code(&order.unattributed, Unattributed::ALL.iter().map(|it| it.as_str()));
         let notes: Vec<_> = trace.notes.iter().filter_map(|it| known(it, NOTES)).collect();
         let is_his = order.partner_id == partner;
         Some(Self {
@@ -197,13 +222,20 @@ impl Redacted {
             reason: code(&order.reason, RejectReason::ALL.iter().map(|it| it.as_str())),
             whose: whose(order, found, &own),
             matched: if is_his { found_by(&order.matched) } else { "" },
-            unattributed: code(&order.unattributed, Unattributed::ALL.iter().map(|it| it.as_str())),
+            unattributed,
             model: code(&order.model, SharedBy::ALL.iter().map(|it| it.as_str())),
             catalog_version: order.catalog_version,
             payable_at: order.payable_at.clone(),
             report_count: order.report_count,
             credit: own.credit.map(credit),
-            touches: touches.map(|(index, it)| touch(index + 1, it, &own)).collect(),
+            decided_by: trace
+                .decided_by
+                .as_ref()
+                .map(|it| code(&it.key, EarningKey::ALL.iter().map(|it| it.as_str())))
+                .unwrap_or_default(),
+            would_change: would.nobodys(unattributed, &order.at),
+            keys: trace.keys.iter().map(|it| key(it, partner)).collect(),
+            touches: touches.map(|(index, it)| touch(index + 1, it, &own, would)).collect(),
             touches_left_out: trace.candidates_left_out,
             reports: reports.into_iter().map(|it| report(it, &own)).collect(),
             notes_left_out: trace.notes.len() - notes.len(),
@@ -246,7 +278,7 @@ fn credit(it: &ExplainedCredit) -> OwnCredit {
     }
 }
 
-fn touch(position: usize, it: &Candidate, own: &Own<'_>) -> SeenTouch {
+fn touch(position: usize, it: &Candidate, own: &Own<'_>, would: Would<'_>) -> SeenTouch {
     // A candidate without a touch is named by its key, its partner and its offer; of these only the key's kind is said.
     let key = words::key_of(&it.touch);
     SeenTouch {
@@ -254,11 +286,11 @@ fn touch(position: usize, it: &Candidate, own: &Own<'_>) -> SeenTouch {
         kind: key.unwrap_or_else(|| code(&it.kind, TouchKind::ALL.iter().map(|it| it.as_str()))),
         age_ms: it.age_ms,
         verdict: code(&it.verdict, CandidateVerdict::ALL.iter().map(|it| it.as_str())),
-        yours: (it.partner == own.partner).then(|| own_touch(it, own)),
+        yours: (it.partner == own.partner).then(|| own_touch(it, own, would)),
     }
 }
 
-fn own_touch(it: &Candidate, own: &Own<'_>) -> OwnTouch {
+fn own_touch(it: &Candidate, own: &Own<'_>, would: Would<'_>) -> OwnTouch {
     let click = own.clicks.iter().find(|click| click.touch_id == it.touch);
     let row = own.touches.iter().find(|row| row.touch_id == it.touch);
     let is_key = words::key_of(&it.touch);
@@ -271,11 +303,27 @@ fn own_touch(it: &Candidate, own: &Own<'_>) -> OwnTouch {
         link_id: row.map_or(0, |it| it.link_id),
         window_ms: it.window_ms,
         sub1: click.map(|it| it.sub1.clone()).unwrap_or_default(),
-        found: row.map(|it| found_by(&it.found)).or(is_key).unwrap_or_default(),
+        found: [found_by(&it.found), row.map_or("", |it| found_by(&it.found)), is_key.unwrap_or_default()]
+            .into_iter()
+            .find(|it| !it.is_empty())
+            .unwrap_or_default(),
         role: row.map(|it| code(&it.role, Role::ALL.iter().map(|it| it.as_str()))).unwrap_or_default(),
         share_ppm: row.map_or(0, |it| it.share_ppm),
         revenue: row.map(|it| it.revenue.clone()).unwrap_or_default(),
         currency: row.map(|it| it.currency.clone()).unwrap_or_default(),
+        short_ms: it.short_ms,
+        would_change: would.of(it),
+    }
+}
+
+/// Of others' keys no more than their kind.
+fn key(it: &Tried, partner: u32) -> SeenKey {
+    let is_yours = it.partner == Some(partner);
+    SeenKey {
+        key: found_by(&it.key),
+        outcome: code(&it.outcome, KeyOutcome::ALL.iter().map(|it| it.as_str())),
+        is_yours,
+        named: if is_yours { it.named.clone() } else { String::new() },
     }
 }
 

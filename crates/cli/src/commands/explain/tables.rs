@@ -6,8 +6,9 @@
 use warehouse::{ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation};
 
 use super::{
-    trace::{Candidate, Trace},
+    trace::{Candidate, DecidedBy, Trace, Tried},
     words,
+    would::{Reader, Would},
 };
 use crate::output::money;
 
@@ -20,13 +21,14 @@ pub(super) fn all(order: &ExplainedOrder, found: &Explanation) -> Vec<Table> {
     let of = order.advertiser_id;
     let tables = [
         (["", ""].as_slice(), lines(order, &trace)),
+        (&["key tried", "what was named", "whose", "what came of it"], keys(&trace)),
         (&["refused click id", "why"], refused(&trace)),
         (
-            &["candidate", "touch at", "found by", "id", "partner", "offer", "age", "window"],
+            &["no.", "touch at", "found by", "id", "partner", "offer", "age", "window"],
             candidates(&trace, found),
         ),
         (
-            &["candidate", "partner", "role", "share", "money", "what became of it"],
+            &["no.", "partner", "role", "share", "money", "what became of it", "what would have changed it"],
             verdicts(order, &trace, found),
         ),
         (
@@ -69,8 +71,11 @@ fn lines(order: &ExplainedOrder, trace: &Trace) -> Vec<Vec<String>> {
         ),
         ("what", format!("{}, {}", order.event, words::status(&order.status, &order.reason))),
         ("whose", whose),
+        ("what it lacks", would(order, trace).nobodys(&order.unattributed, &order.at)),
+        ("decided by", trace.decided_by.as_ref().map_or_else(String::new, decided_by)),
         ("shared", words::shared(&order.model, order.path_touches)),
-        ("time", format!("{}, {}", order.at, words::time_source(&order.time_source))),
+        ("time", time(order, trace)),
+        ("checkout", trace.checkout_at.clone().unwrap_or_default()),
         ("money", order_money(order)),
         ("reporting", words::reporting(order)),
         ("payable", words::payable(&order.hold, &order.payable_at)),
@@ -81,6 +86,44 @@ fn lines(order: &ExplainedOrder, trace: &Trace) -> Vec<Vec<String>> {
     let notes = trace.notes.iter().map(|it| ("note", words::note(it).to_owned()));
     let lines = lines.into_iter().chain(notes).filter(|(_, text)| !text.is_empty());
     lines.map(|(name, text)| vec![name.to_owned(), text]).collect()
+}
+
+/// When, why then, and how far clocks are apart.
+fn time(order: &ExplainedOrder, trace: &Trace) -> String {
+    let gap = match trace.clock_gap_ms {
+        0 => String::new(),
+        ms => format!("; its own click is {} later than reports say it was", words::span(ms)),
+    };
+    format!("{}, {}{gap}", order.at, words::time_source(&order.time_source))
+}
+
+fn decided_by(it: &DecidedBy) -> String {
+    let DecidedBy { key, partner, offer, level } = it;
+    let (key, level) = (words::earning_key(key), words::level(level));
+    format!("{key}, by the rules of partner {partner} for offer {offer} (let in by: {level})")
+}
+
+fn would<'a>(order: &ExplainedOrder, trace: &'a Trace) -> Would<'a> {
+    Would { trace, catalog_version: order.catalog_version, to: Reader::Operator }
+}
+
+fn keys(trace: &Trace) -> Vec<Vec<String>> {
+    let row = |it: &Tried| {
+        vec![
+            words::key(&it.key).to_owned(),
+            it.named.clone(),
+            it.partner.map_or_else(String::new, |it| format!("partner {it}")),
+            words::outcome(&it.outcome).to_owned(),
+        ]
+    };
+    let left_out = last_row(4, trace.keys_left_out, "more keys are not listed");
+    trace.keys.iter().map(row).chain(left_out).collect()
+}
+
+/// Says in its last cell how many are left out, if any are.
+fn last_row(cells: usize, left_out: u64, what: &str) -> Option<Vec<String>> {
+    let empty = vec![String::new(); cells.saturating_sub(1)];
+    (left_out > 0).then(|| empty.into_iter().chain([format!("{left_out} {what}")]).collect())
 }
 
 fn order_money(order: &ExplainedOrder) -> String {
@@ -112,6 +155,7 @@ fn candidates(trace: &Trace, found: &Explanation) -> Vec<Vec<String>> {
 
 /// What became of each; where none was weighed, that.
 fn verdicts(order: &ExplainedOrder, trace: &Trace, found: &Explanation) -> Vec<Vec<String>> {
+    let would = would(order, trace);
     let row = |(index, it): (usize, &Candidate)| {
         let touch = touch_of(it, found).filter(|touch| touch.advertiser_id == order.advertiser_id);
         vec![
@@ -123,12 +167,10 @@ fn verdicts(order: &ExplainedOrder, trace: &Trace, found: &Explanation) -> Vec<V
                 .filter(|it| it.share_ppm > 0)
                 .map_or_else(String::new, |it| money(&it.revenue, &it.currency)),
             words::candidate(&it.verdict).to_owned(),
+            would.of(it),
         ]
     };
-    let left_out = (trace.candidates_left_out > 0).then(|| {
-        let text = format!("{} older ones are not listed", trace.candidates_left_out);
-        vec![String::new(), String::new(), String::new(), String::new(), String::new(), text]
-    });
+    let left_out = last_row(7, trace.candidates_left_out, "more are not listed");
     trace.candidates.iter().enumerate().map(row).chain(left_out).collect()
 }
 
@@ -189,8 +231,8 @@ fn touch_of<'a>(it: &Candidate, found: &'a Explanation) -> Option<&'a ExplainedT
 
 /// By which key; on rows of builds that did not say, what kind of touch it is.
 fn found_by(it: &Candidate, touch: Option<&ExplainedTouch>) -> String {
-    let known = touch.map(|it| it.found.as_str()).filter(|it| !it.is_empty());
-    let key = known.or_else(|| words::key_of(&it.touch));
+    let told = [it.found.as_str(), touch.map_or("", |it| &it.found)];
+    let key = told.into_iter().find(|it| !it.is_empty()).or_else(|| words::key_of(&it.touch));
     match (key, it.kind.as_str()) {
         (Some(key), "view") => format!("{}, a view", words::key(key)),
         (Some(key), _) => words::key(key).to_owned(),

@@ -1,8 +1,8 @@
 //! Stored codes as sentences. A code of a later build is shown as it is.
 
 use events::{
-    CandidateVerdict, ClickId, Hold, MatchedKey, OrderStatus, RejectReason, Role, SharedBy, TimeSource,
-    Unattributed,
+    CandidateVerdict, ClickId, EarningKey, Hold, KeyOutcome, Level, MatchedKey, OrderStatus, RejectReason,
+    Role, SharedBy, TimeSource, Unattributed,
 };
 use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use warehouse::ExplainedOrder;
@@ -235,6 +235,13 @@ pub(super) fn note(code: &str) -> &str {
         "model_linear" => "all touches of the path get the same (model `linear`)",
         "model_position" => "a touch gets its part by its place on the path (model `position`)",
         "model_time_decay" => "a touch gets the less the older it is (model `time_decay`)",
+        "trace_unreadable" => "what was weighed was written by a build that this one does not understand",
+        "clock_gap_too_large" => {
+            "the order is said to be long before its own click: the clocks differ by too much, and the click's time is not used"
+        }
+        "offer_differs" => {
+            "a report names another offer than that of the touch that earned: the touch counts"
+        }
         "rate_missing" => {
             "the catalog of the order's time has no rate from its currency to the reporting one"
         }
@@ -250,6 +257,50 @@ pub(super) fn note(code: &str) -> &str {
 /// As in a catalog; nothing where none applied.
 pub(super) fn window(ms: u64) -> String {
     if ms == 0 { String::new() } else { catalog::duration::show(ms) }
+}
+
+/// A span of time, by its two largest units.
+pub(super) fn span(ms: u64) -> String {
+    age(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+/// What came of a key, of the best that it found.
+pub(super) fn outcome(code: &str) -> &str {
+    let Some(known) = KeyOutcome::from_text(code) else { return code };
+    match known {
+        KeyOutcome::NotNamed => "no report names one",
+        KeyOutcome::NoCandidate => "it found nobody",
+        KeyOutcome::Unknown => "no catalog version until then knows it",
+        KeyOutcome::Nobodys => "it is nobody's by the catalog version in force",
+        KeyOutcome::Refused => "whom it found may not earn, or it is no click id of ours",
+        KeyOutcome::Off => "`precedence` of whom it found gives nothing for it",
+        KeyOutcome::Lost => "whom it found could have earned; another came before",
+        KeyOutcome::Decided => "it decided",
+    }
+}
+
+/// A key as `precedence` names it, in words.
+pub(super) fn earning_key(code: &str) -> &str {
+    let Some(known) = EarningKey::from_text(code) else { return code };
+    match known {
+        EarningKey::ExclusiveCoupon => "an exclusive coupon",
+        EarningKey::Click => "clicks",
+        EarningKey::Coupon => "a coupon",
+        EarningKey::Customer => "the customer's binding",
+        EarningKey::Partner => "a partner whom a report names",
+        EarningKey::View => "views",
+    }
+}
+
+/// Who says a rule.
+pub(super) fn level(code: &str) -> &str {
+    let Some(known) = Level::from_text(code) else { return code };
+    match known {
+        Level::BuiltIn => "built in",
+        Level::Offer => "the offer",
+        Level::PartnerType => "an override for the partner's type",
+        Level::Partner => "an override for the partner",
+    }
 }
 
 /// An age as people say it, by its two largest units.
@@ -288,6 +339,15 @@ mod tests {
         }
         for it in Unattributed::ALL {
             assert!(unattributed(it.as_str(), false) != it.as_str(), "{}", it.as_str());
+        }
+        for it in KeyOutcome::ALL {
+            assert!(outcome(it.as_str()) != it.as_str(), "{}", it.as_str());
+        }
+        for it in Hold::ALL {
+            assert!(hold(it.as_str()) != it.as_str(), "{}", it.as_str());
+        }
+        for it in RejectReason::ALL {
+            assert!(rejected(it.as_str()) != it.as_str(), "{}", it.as_str());
         }
         for it in MatchedKey::ALL {
             assert!(matched(it.as_str()) != it.as_str(), "{}", it.as_str());

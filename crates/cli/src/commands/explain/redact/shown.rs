@@ -4,7 +4,7 @@
 
 use super::{
     super::{tables::Table, words},
-    OwnCredit, OwnTouch, Redacted, SeenReport, SeenTouch, Whose,
+    OwnCredit, OwnTouch, Redacted, SeenKey, SeenReport, SeenTouch, Whose,
 };
 use crate::output::{Output, money};
 
@@ -16,19 +16,23 @@ impl Redacted {
             .for_each(|it| super::super::show(it, output));
     }
 
-    pub(super) fn tables(&self) -> [Table; 5] {
+    pub(in super::super) fn tables(&self) -> [Table; 6] {
         let own = || self.touches.iter().filter_map(|it| Some((it.position, it.yours.as_ref()?)));
         [
             (["", ""].as_slice(), self.lines()),
+            (&["key tried", "of yours", "what came of it"], self.keys.iter().map(SeenKey::cells).collect()),
             (
-                &["place", "kind", "age", "whose", "what became of it"],
+                &["no.", "kind", "age", "whose", "what became of it"],
                 self.touches.iter().map(SeenTouch::cells).collect(),
             ),
             (
-                &["place", "touch at", "found by", "id", "offer", "link", "window", "sub 1"],
+                &["no.", "touch at", "found by", "id", "offer", "link", "window", "sub 1"],
                 own().map(|(place, it)| it.cells(place)).collect(),
             ),
-            (&["place", "role", "share", "money"], own().map(|(place, it)| it.earned(place)).collect()),
+            (
+                &["no.", "role", "share", "money", "what would have changed it"],
+                own().map(|(place, it)| it.earned(place)).collect(),
+            ),
             (
                 &["report received", "by", "names of yours"],
                 self.reports.iter().map(SeenReport::cells).collect(),
@@ -60,6 +64,8 @@ impl Redacted {
             ("partner", format!("{} {}", self.partner_id, self.partner_name)),
             ("status", words::status(self.status, self.reason)),
             ("whose", whose),
+            ("what it lacks", self.would_change.clone()),
+            ("decided by", words::earning_key(self.decided_by).to_owned()),
             ("time", format!("{}, {}", self.at, words::time_source(self.time_source))),
             ("rules", words::rules(self.catalog_version)),
             ("shared", words::model(self.model)),
@@ -120,7 +126,16 @@ impl OwnTouch {
 
     fn earned(&self, place: usize) -> Vec<String> {
         let money = if self.share_ppm == 0 { String::new() } else { money(&self.revenue, &self.currency) };
-        vec![place.to_string(), words::role(self.role).to_owned(), words::share(self.share_ppm), money]
+        let role = words::role(self.role).to_owned();
+        vec![place.to_string(), role, words::share(self.share_ppm), money, self.would_change.clone()]
+    }
+}
+
+impl SeenKey {
+    fn cells(&self) -> Vec<String> {
+        let yours =
+            if self.is_yours { format!("yes {}", self.named).trim_end().to_owned() } else { String::new() };
+        vec![words::key(self.key).to_owned(), yours, words::outcome(self.outcome).to_owned()]
     }
 }
 

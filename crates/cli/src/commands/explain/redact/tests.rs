@@ -77,18 +77,27 @@ fn trace() -> impl Strategy<Value = Value> {
     // As a candidate without a touch is named: the key's code, partner, offer.
     let keyed = |code: u8| format!("000000000000{code:02x}00{OTHER:08x}{OTHER_NUMBER:08x}");
     let touches = [OTHER_TEXT.to_owned(), keyed(MatchedKey::Coupon.code()), keyed(99)];
-    let drawn = (any::<bool>(), select(verdicts), -9_i64..9_000_000, select(touches.to_vec()));
-    let candidate = drawn.prop_map(|(own, verdict, age_ms, other)| {
+    let beaten_by =
+        select(vec![None, Some("aa".to_owned()), Some(text()), Some(keyed(MatchedKey::Coupon.code()))]);
+    let found = codes(MatchedKey::ALL.iter().map(|it| it.as_str()));
+    let drawn =
+        (any::<bool>(), select(verdicts), -9_i64..9_000_000, select(touches.to_vec()), beaten_by, found);
+    let candidate = drawn.prop_map(|(own, verdict, age_ms, other, beaten_by, found)| {
         let (partner, touch) = if own { (OWN, "aa") } else { (OTHER, other.as_str()) };
         let (offer, at) = if own { (5, "2025-11-22T11:00:00.000Z") } else { (OTHER_NUMBER, OTHER_TEXT) };
         let window_ms = if own { 9 } else { OTHER_NUMBER };
         json!({"touch": touch, "kind": if own { "click" } else { OTHER_TEXT }, "at": at, "partner": partner, "offer": offer, "verdict": verdict,
-            "age_ms": age_ms, "window_ms": window_ms, "beaten_by": OTHER_TEXT, "found": OTHER_TEXT, "short_ms": OTHER_NUMBER})
+            "age_ms": age_ms, "window_ms": window_ms, "beaten_by": beaten_by, "found": found, "short_ms": if own { 5 } else { i64::from(OTHER_NUMBER) },
+            "role": OTHER_TEXT, "share_ppm": if own { 7 } else { OTHER_NUMBER }, "rank": 1})
     });
     let notes: Vec<_> = NOTES.into_iter().chain([OTHER_TEXT]).collect();
-    (vec(candidate, 0..7), vec(select(notes), 0..5)).prop_map(|(candidates, notes)| {
+    let outcomes = codes(KeyOutcome::ALL.iter().map(|it| it.as_str()));
+    let keys: Vec<_> = EarningKey::ALL.iter().map(|it| it.as_str()).chain([OTHER_TEXT]).collect();
+    (vec(candidate, 0..7), vec(select(notes), 0..5), select(keys), select(vec![None, Some(OTHER_TEXT)]), outcomes).prop_map(|(candidates, notes, key, checkout_at, outcome)| {
         json!({"visitors": [OTHER_TEXT], "refused_clicks": [{"text": OTHER_TEXT, "reason": OTHER_TEXT}], "candidates": candidates,
-            "candidates_left_out": 3, "notes": notes, "keys": [{"key": "coupon", "text": OTHER_TEXT, "partner": OTHER}], "decided_by": OTHER_TEXT})
+            "candidates_left_out": 3, "notes": notes, "keys": [{"key": "coupon", "named": OTHER_TEXT, "outcome": outcome, "partner": OTHER}, {"key": OTHER_TEXT, "named": OTHER_TEXT, "outcome": OTHER_TEXT},
+                {"key": "coupon", "named": "OWN10", "outcome": "refused", "partner": OWN}],
+            "decided_by": {"key": key, "partner": OTHER, "offer": OTHER_NUMBER, "level": OTHER_TEXT, "model": OTHER_TEXT}, "clock_gap_ms": 90_000_000, "checkout_at": checkout_at, "later": OTHER_TEXT})
     })
 }
 
