@@ -13,6 +13,7 @@ mod report;
 mod restart;
 mod row;
 mod sink;
+mod streams;
 mod touches;
 
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ struct Cli {
     /// Multiplies every amount of work; ratios of small runs say little
     #[arg(long, global = true, default_value_t = 1.0, value_parser = scale)]
     scale: f64,
-    /// What to measure; everything when left out
+    /// What to measure; everything but `streams` when left out
     #[command(subcommand)]
     bench: Option<Bench>,
 }
@@ -61,6 +62,8 @@ enum Bench {
     Restart,
     /// A click's cost and a question's while the window fills to 100 million clicks: 6.4 GB in the folder for temporary files
     Touches,
+    /// Clicks and orders against Kafka Streams' join: only when asked for, needs a broker (`cargo xtask kafka --port 9092`)
+    Streams(streams::Options),
     /// A server of a measurement
     #[command(subcommand, hide = true)]
     Serve(redirect::Serve),
@@ -91,6 +94,7 @@ fn main() -> Result<ExitCode> {
         Some(Bench::Report) => rows = report::run(cli.scale)?,
         Some(Bench::Restart) => rows = restart::run(cli.scale)?,
         Some(Bench::Touches) => rows = touches::run(cli.scale)?,
+        Some(Bench::Streams(options)) => rows = streams::run(options, cli.scale)?,
         Some(Bench::Serve(what)) => {
             redirect::serve(what)?;
             return Ok(ExitCode::SUCCESS);

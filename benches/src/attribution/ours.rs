@@ -17,25 +17,25 @@ use super::{
 const RECORDS_AT_A_TIME: usize = 8_192;
 
 /// What came of it.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Snapshots sent; each order has one, since its clicks come before it.
-    pub(super) decisions: u64,
+    pub(crate) decisions: u64,
     /// Orders by credited partner.
-    pub(super) credited: BTreeMap<u32, u64>,
+    pub(crate) credited: BTreeMap<u32, u64>,
 }
 
 /// Both machines and what they said.
-pub(super) struct Machines {
+pub(crate) struct Machines {
     orders: Orders,
     timelines: Timelines<FileSlices>,
     /// Decoded and not yet handed over: at most [`CLICKS_AT_A_TIME`].
     clicks: Vec<ClickHead>,
     evidence: Vec<Evidence>,
     outputs: Vec<OrdersOutput>,
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
-pub(super) fn attribute(world: &World) -> Result<Machines> {
+pub(crate) fn attribute(world: &World) -> Result<Machines> {
     let claim = Stamp::new(1, 1)?;
     let store = TouchStore::open(FileSlices::new()?, SliceOptions::default(), 1, 0)?
         .keeping(pipeline::RECENT_BYTES_MAX);

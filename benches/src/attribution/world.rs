@@ -15,7 +15,7 @@ use units::{
 const START: u64 = 1_767_225_600_000;
 const MONTH_MS: u64 = 30 * DAY_MS;
 /// A click earns an order for a week, so that some are too old.
-pub(super) const WINDOW_MS: u64 = 7 * DAY_MS;
+pub(crate) const WINDOW_MS: u64 = 7 * DAY_MS;
 pub(crate) const PARTNERS: u32 = 40;
 pub(crate) const OFFER: OfferId = OfferId(10);
 pub(crate) const SHOP: AdvertiserId = AdvertiserId(1);
@@ -29,9 +29,9 @@ pub(crate) struct World {
     /// Records, each behind its length in four bytes, by time.
     pub(crate) log: Vec<u8>,
     /// `(visitor, ms, partner, valid)` in `RowBinary`.
-    pub(super) clicks: Vec<u8>,
+    pub(crate) clicks: Vec<u8>,
     /// `(visitor, ms)` in `RowBinary`.
-    pub(super) orders: Vec<u8>,
+    pub(crate) orders: Vec<u8>,
 }
 
 /// Numbers from a seed (splitmix64).

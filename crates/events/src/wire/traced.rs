@@ -89,7 +89,7 @@ impl TraceV2 {
         if self.candidates.len() != first.candidates.len() {
             return Err(DecodeError::BadField { field: "candidates" });
         }
-        let candidates = first.candidates.into_iter().zip(self.candidates);
+        let candidates = first.candidates.iter().zip(self.candidates);
         let candidates = candidates.map(|(first, it)| it.joined(first)).collect::<Result<_, _>>()?;
         let [click_id, visitor, customer_visitor] = self.touches;
         Ok(Trace {
@@ -110,7 +110,7 @@ impl TraceV2 {
 }
 
 impl CandidateV2 {
-    fn joined(self, first: Candidate) -> Result<Candidate, DecodeError> {
+    fn joined(self, first: &Candidate) -> Result<Candidate, DecodeError> {
         Ok(Candidate {
             found: self.found.map(matched).transpose()?,
             role: known!(Role, self.role, "role"),
@@ -118,7 +118,7 @@ impl CandidateV2 {
             rank: self.rank,
             short_ms: self.short_ms,
             beaten_by: self.beaten_by.map(TouchId),
-            ..first
+            ..first.clone()
         })
     }
 }
