@@ -1,9 +1,10 @@
 //! The admin port: is the process alive, may it get visitors, what has it counted.
 //!
 //! In: the workers' counters and the state of catalog and spool. Out: `/livez`, `/readyz` (`?verbose` lists the checks), `/metrics`, `/version`.
-//! Read-only and unauthenticated, so by default on loopback. Kafka's state is no check: while the spool has room, visitors are served.
+//! Unauthenticated, so by default on loopback, and read-only but for `/scores` (`scores`), which asks who is there. Kafka's state is no check: while
+//! the spool has room, visitors are served.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{Method, Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,6 +15,7 @@ use crate::{
     counters::Outcome,
     edge::State,
     reply::{self, Reply},
+    scores,
     server::{self, Phase},
 };
 
@@ -35,14 +37,14 @@ pub(crate) async fn run(
     };
     let accept = async {
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, peer)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
             let state = Arc::clone(&state);
             let service = service_fn(move |request: Request<Incoming>| {
-                let reply = answer(&state, &request);
-                async move { Ok::<_, Infallible>(reply) }
+                let state = Arc::clone(&state);
+                async move { Ok::<_, Infallible>(answer(&state, peer.ip(), request).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -56,9 +58,13 @@ pub(crate) async fn run(
         () = accept => {}
         () = server::draining(&mut phase) => {}
     }
+    state.scores.close();
 }
 
-fn answer(state: &State, request: &Request<Incoming>) -> Reply {
+async fn answer(state: &State, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    if *request.method() == Method::POST && request.uri().path() == "/scores" {
+        return scores::handle(&state.shared, &state.scores, peer, request).await;
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return reply::text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned());
     }

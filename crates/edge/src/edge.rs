@@ -31,6 +31,7 @@ use crate::{
     power::Gate,
     recorder::{Recorder, Seeds},
     report::CustomerHasher,
+    scores::Scores,
     server::{self, Phase},
     settings::{Options, THREADS_MAX},
     shipping::{self, Shipping, Snapshot},
@@ -91,6 +92,7 @@ pub(crate) struct State {
     follower: FollowerCounts,
     unrecorded: UnrecordedFile,
     shipping: Option<Shipping>,
+    pub(crate) scores: Scores,
 }
 
 #[derive(Debug, Default)]
@@ -188,6 +190,7 @@ impl Edge {
             workers: workers.clone(),
             follower: FollowerCounts::default(),
             shipping,
+            scores: Scores::default(),
         });
         // The catalog is read once before the first request, so that an edge with one is ready at once.
         let mut catalog = Follower::new(shared.options.data.join("catalog"));

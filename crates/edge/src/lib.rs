@@ -32,6 +32,7 @@ mod reply;
 mod report;
 mod reports;
 mod routes;
+mod scores;
 mod server;
 mod settings;
 #[cfg(feature = "kafka")]

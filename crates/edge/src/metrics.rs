@@ -3,6 +3,8 @@
 //! In: the threads' counters, when somebody asks. Out: the page. Adding up at the scrape instead of at each request keeps threads from writing one
 //! another's cache lines.
 
+use std::sync::atomic::Ordering;
+
 use telemetry::{
     ConnectionRefusal, Counter, DialectResult, EdgeOutcome, Gauge, Label as _, ReportResult, ShipResult,
     Telemetry, Topic, UnrecordedReason, VerdictLabel, VersionResult,
@@ -46,6 +48,15 @@ fn publish(state: &State, telemetry: &Telemetry) {
     ];
     for (result, total) in reports {
         telemetry.counter(Counter::EdgeReports(result)).absolute(total);
+    }
+    let scores = [
+        (ReportResult::Accepted, &state.scores.recorded),
+        (ReportResult::Malformed, &state.scores.malformed),
+        (ReportResult::Unauthorised, &state.scores.unauthorised),
+        (ReportResult::NotKept, &state.scores.not_kept),
+    ];
+    for (result, total) in scores {
+        telemetry.counter(Counter::EdgeScores(result)).absolute(total.load(Ordering::Relaxed));
     }
     let unrecorded = [
         (UnrecordedReason::DiskFull, Count::DiskFull),

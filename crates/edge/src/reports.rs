@@ -277,7 +277,7 @@ fn recorded(result: &Result<Line, Refusal>) -> Option<Origin> {
 }
 
 /// `X-Api-Key`, or `Authorization: Bearer`.
-fn token_of(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn token_of(headers: &HeaderMap) -> Option<String> {
     let bearer = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok()).and_then(|it| {
         let (scheme, token) = it.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token)
@@ -328,7 +328,7 @@ async fn said(request: Request<Incoming>) -> Result<Said, Refusal> {
 }
 
 /// The whole body, to its limit and deadline. A compressed one is refused: its size is not what it says (fault 113).
-async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+pub(crate) async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
     let encoding = request.headers().get(CONTENT_ENCODING);
     if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::ContentType);

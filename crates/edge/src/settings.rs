@@ -93,6 +93,8 @@ pub struct Options {
     pub click_keys: Vec<ClickSecret>,
     /// Secret of visitor cookies and customer hashes. The same on every edge of an installation.
     pub identity_secret: Hidden,
+    /// What who posts scores to the admin port says; empty takes scores from this machine alone.
+    pub scores_token: Hidden,
     /// For a request's head to arrive, counted from its first byte; a connection that has said nothing is closed after one to two of it.
     pub header_timeout: Duration,
     /// Connections per thread; one more is closed at once (counted).
@@ -142,6 +144,7 @@ impl Options {
             trust_time_header: false,
             click_keys: keys.click,
             identity_secret: Hidden(keys.identity),
+            scores_token: Hidden::default(),
             header_timeout: Duration::from_secs(5),
             connections_max: 10_000,
             connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,

@@ -75,6 +75,7 @@ metrics! {
         EdgeTouches(verdict: VerdictLabel) "edge_touches_total" "Clicks and views recorded, by verdict.",
         EdgeUnrecorded(reason: UnrecordedReason) "edge_unrecorded_total" "Clicks answered but not recorded, by reason.",
         EdgeReports(result: ReportResult) "edge_reports_total" "Reports of orders, by result.",
+        EdgeScores(result: ReportResult) "edge_scores_total" "Scores of orders, by result.",
         EdgeAcceptErrors "edge_accept_errors_total" "Connections that could not be accepted.",
         EdgeConnectionsRefused(reason: ConnectionRefusal) "edge_connections_refused_total" "Connections closed as soon as they came, by reason.",
         EdgeConnectionErrors "edge_connection_errors_total" "Connections that ended in an error of HTTP or of the network.",

@@ -1,6 +1,6 @@
 //! `tributary edge`: redirects and reports.
 
-use ::edge::{ClickSecret, KafkaOptions, Options, keys::Keys};
+use ::edge::{ClickSecret, Hidden, KafkaOptions, Options, keys::Keys};
 use anyhow::Context as _;
 use journal::spool::Durability;
 use telemetry::Telemetry;
@@ -43,6 +43,7 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
     options.country_header = settings.optional("edge.country_header").map(str::to_owned);
     options.connections_per_peer_max = usize::try_from(settings.number("edge.connections_per_peer_max"))
         .context("edge.connections_per_peer_max")?;
+    options.scores_token = Hidden(settings.text("edge.scores_token").as_bytes().to_vec());
     options.kafka = kafka(settings)?;
     Ok(options)
 }

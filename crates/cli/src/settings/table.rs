@@ -56,7 +56,13 @@ pub(crate) const TABLE: &[Setting] = &[
         "this edge among all edges, 0 to 65535; part of every record's identity",
     ),
     setting("edge.listen", Kind::Address, "127.0.0.1:8080", "where visitors and shops connect"),
-    setting("edge.admin", Kind::Address, "127.0.0.1:8081", "/livez /readyz /metrics of the edge"),
+    setting("edge.admin", Kind::Address, "127.0.0.1:8081", "/livez /readyz /metrics /scores of the edge"),
+    setting(
+        "edge.scores_token",
+        Kind::Secret,
+        "",
+        "token of who posts scores to edge.admin from another machine; empty: this machine alone may",
+    ),
     setting("edge.threads", Kind::Number, "0", "listeners, each with a spool of its own; 0 is one per core"),
     setting("edge.hosts", Kind::List, "", "host names this edge answers to; empty is any"),
     setting(

@@ -95,6 +95,12 @@ refusals! {
     Timestamp UNAUTHORIZED "timestamp_wrong" "webhook-timestamp is not a Unix time within 300 s of ours",
     /// Not a list of objects with a product and a price.
     ItemsInvalid UNPROCESSABLE_ENTITY "items_invalid" "items is a list of objects with sku, quantity and amount or price",
+    /// Of a score: no list, an unknown code, or not in the order that a score has them in.
+    Signals UNPROCESSABLE_ENTITY "signals_invalid" "signals is a list of at most 16 objects with code, partner, value and threshold, ascending by code and partner",
+    /// Scores without a token, from another machine or by another name.
+    NotFromHere FORBIDDEN "not_from_here" "scores are taken from this machine by its address, or from elsewhere by edge.scores_token",
+    /// Not JSON lines.
+    LinesWanted UNSUPPORTED_MEDIA_TYPE "lines_wanted" "send application/x-ndjson: one JSON object a line",
 }
 
 #[cfg(test)]
