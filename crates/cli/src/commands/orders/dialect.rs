@@ -118,6 +118,8 @@ impl Speech {
         match field {
             ReportField::Amount if self.dialect.amounts == Amounts::Minor => Some("amount_minor"),
             ReportField::ItemAmount | ReportField::ItemQuantity => None,
+            ReportField::Partner => Some("partner_id"),
+            ReportField::Offer => Some("offer_id"),
             field => Some(field.as_str()),
         }
     }
@@ -194,7 +196,8 @@ mod tests {
 
     #[test]
     fn each_shape_that_differs_becomes_ours() {
-        let cases: [(&str, &[(&str, &str)], &str); 7] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: [Case<'_>; 7] = [
             (
                 "post_affiliate_pro",
                 &[("TotalCost", "12,50"), ("PStatus", "D")],
@@ -215,12 +218,21 @@ mod tests {
             (
                 "tune",
                 &[("adv_sub", "late"), ("conversion_unique_id", "first"), ("aff_id", "2002")],
-                r#"{"order_id":"first","partner":"100"}"#,
+                r#"{"order_id":"first","partner_id":"100"}"#,
             ),
             ("keitaro", &[("time", "2025-01-01"), ("Customer name", "Ann")], r#"{"time":"2025-01-01"}"#),
         ];
         for (name, row, want) in cases {
             assert_eq!(ours(name, row).as_deref(), Ok(want), "{name} {row:?}");
+        }
+    }
+
+    #[test]
+    fn the_edge_reads_every_name_that_is_sent() {
+        let speech = Speech::of(catalog::parse(&[("a.toml", CATALOG)]).unwrap(), "tune").unwrap();
+        for field in ReportField::ALL {
+            let unread = speech.name_of(*field).filter(|it| edge::report_parameter(it).is_none());
+            assert_eq!(unread, None);
         }
     }
 
