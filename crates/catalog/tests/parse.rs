@@ -160,6 +160,9 @@ fn each_bad_text_is_refused_at_its_line_with_its_code() {
         (&good_offer("minimum_time = \"25h\""), &[(6, "out_of_range")]),
         (&good_offer("click_window = \"10s\"\nminimum_time = \"10s\""), &[(1, "empty_window")]),
         (&good_offer("model = \"liner\""), &[(6, "unknown_value")]),
+        (&good_offer("model = \"positon\"\nposition_weights = [40, 20, 40]"), &[(6, "unknown_value")]),
+        (&good_offer("model = 7\nhalf_life = \"7d\""), &[(6, "wrong_type")]),
+        (&good_offer("binding = 7\nbinding_orders = 5"), &[(6, "wrong_type")]),
         (&good_offer("model = \"linear\""), &[]),
         (&good_offer("model = \"position\""), &[]),
         (&good_offer("model = \"position\"\nposition_weights = [30, 30, 40]"), &[]),
@@ -222,6 +225,12 @@ fn the_top_level_is_checked_too() {
         ("allow_local = \"yes\"", Some("wrong_type")),
         ("fallback = \"https://a.example/\"", Some("unknown_key")),
         ("offer = 3", Some("wrong_type")),
+        // One cause, one error.
+        (
+            "reporting_currency = \"EURO\"\n[[rate]]\ncurrency = \"USD\"\nrate = \"0.9\"",
+            Some("unknown_currency"),
+        ),
+        ("[[rate]]\ncurrency = \"USD\"\nrate = \"0.9\"", Some("idle_rule")),
         ("offer = [3]", Some("wrong_type")),
         ("effective_at = \"2026-01-01T01:00:00+01:00\"", None),
         ("", None),

@@ -25,7 +25,8 @@ pub(super) fn binding(row: &mut Row<'_, '_>) -> Option<Binding> {
     let orders = orders(row);
     let owner = row.word("binding_owner", &BindingOwner::WORDS);
     for key in ["binding_orders", "binding_owner"] {
-        if row.has(key) && named.is_none_or(|it| it == "none") {
+        let is_read = named.is_some() || !row.has("binding");
+        if row.has(key) && is_read && named.is_none_or(|it| it == "none") {
             let message = format!("`{key}` changes nothing without a `binding`");
             let advice = format!("add binding = \"lifetime\" to this table, or take `{key}` out");
             row.errors.add(row.spot_of(key), ErrorCode::IdleRule, message, advice);

@@ -50,7 +50,7 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     overrides(draft.overrides, &mut catalog, errors);
     super::dialects::build(draft.dialects, draft.aliases, &mut catalog, errors);
     catalog.reporting_currency = draft.reporting_currency.map(|(it, _)| it);
-    rates(draft.rates, &mut catalog, errors);
+    rates(draft.rates, draft.is_reporting_currency_wrong, &mut catalog, errors);
     catalog.fraud = draft.fraud.map(|(it, _)| it).unwrap_or_default();
     catalog.with_programs()
 }
@@ -166,9 +166,11 @@ fn overrides(rows: Vec<(Override, Spot<'_>)>, catalog: &mut Catalog, errors: &mu
     }
 }
 
-fn rates(rows: Vec<(Currency, Rate, Spot<'_>)>, catalog: &mut Catalog, errors: &mut Errors) {
+fn rates(rows: Vec<(Currency, Rate, Spot<'_>)>, is_wrong: bool, catalog: &mut Catalog, errors: &mut Errors) {
     for (currency, rate, spot) in rows {
         match catalog.reporting_currency {
+            // What it is has had its error.
+            None if is_wrong => {}
             None => {
                 let message = "[[rate]] changes nothing without `reporting_currency`";
                 let advice = "write reporting_currency = \"EUR\" at the top, or take the rates out";

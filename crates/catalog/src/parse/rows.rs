@@ -111,6 +111,8 @@ pub(super) struct Draft<'a> {
     pub(super) dialects: Vec<DialectRow<'a>>,
     pub(super) aliases: Vec<AliasRow<'a>>,
     pub(super) reporting_currency: Option<(Currency, Spot<'a>)>,
+    /// There is a reporting currency, but none that is known.
+    pub(super) is_reporting_currency_wrong: bool,
     pub(super) rates: Vec<(Currency, Rate, Spot<'a>)>,
     pub(super) fraud: Option<(Fraud, Spot<'a>)>,
     /// Every id with the place of its row, also of rows that have other errors, so that one mistake is not reported twice.
@@ -145,6 +147,7 @@ impl<'a> Draft<'a> {
         once(&mut self.allow_local, local, "allow_local", row.errors);
         let key = "reporting_currency";
         let currency = values::currency_of(key, row).map(|it| (it, row.spot_of(key)));
+        self.is_reporting_currency_wrong |= currency.is_none() && row.has(key);
         once(&mut self.reporting_currency, currency, key, row.errors);
         let fraud = fraud::fraud(row).map(|it| (it, row.spot_of("fraud")));
         once(&mut self.fraud, fraud, "fraud", row.errors);

@@ -22,7 +22,9 @@ pub(super) fn model(row: &mut Row<'_, '_>) -> Option<Model> {
     let weights = weights(row);
     let half_life_ms = half_life(row);
     for (key, of) in [("position_weights", "position"), ("half_life", "time_decay")] {
-        if row.has(key) && word != Some(of) {
+        // A word that is no model has had its error: which key belongs to what was meant, nobody knows.
+        let is_known = word.is_some() || !row.has("model");
+        if row.has(key) && is_known && word != Some(of) {
             let message = format!("`{key}` changes nothing without model = \"{of}\"");
             let advice = format!("add model = \"{of}\" to this table, or take `{key}` out");
             row.errors.add(row.spot_of(key), ErrorCode::IdleRule, message, advice);
