@@ -163,6 +163,24 @@ fn the_smallest_time_holds_unless_the_own_click_is_a_little_later() {
 }
 
 #[test]
+fn a_time_far_ahead_or_long_past_is_noted() {
+    // Late enough for a time long before it.
+    let came = T + 2 * Report::LONG_PAST_MS;
+    let rows = [
+        ("a clock that is ahead", came + Report::AHEAD_MS, ""),
+        ("a time to come", came + Report::AHEAD_MS + 1, "time_ahead"),
+        ("a year ago", came - Report::LONG_PAST_MS, ""),
+        ("longer ago", came - Report::LONG_PAST_MS - 1, "time_long_past"),
+    ];
+    for (name, said_at, want) in rows {
+        let decided = decided(&[report("o", came, 1).said_at(said_at)], &[]);
+        let told: Vec<&str> = notes(&decided).into_iter().filter(|it| it.starts_with("time_")).collect();
+        assert_eq!(told.join(","), want, "{name}");
+        assert_eq!(decided.decision.at, EpochMs(said_at.min(came)), "{name}");
+    }
+}
+
+#[test]
 fn every_quarter_an_order_could_have_been_in_gets_rows() {
     let click = click_id(T + 2 * QUARTER_MS, 1, 10, 7, 1);
     let early_click = click_id(T - 5 * QUARTER_MS, 1, 10, 7, 2);

@@ -41,6 +41,8 @@ pub struct Dialect {
     pub status: Vec<(Box<str>, DialectStatus)>,
     /// How amounts are written.
     pub amounts: Amounts,
+    /// Most of its reports carry no order id, so that the advertiser's `order_identity` has to say what an order is.
+    pub lacks_order_id: bool,
     /// What a report is answered.
     pub reply: DialectReply,
     /// Old ids.
@@ -120,8 +122,12 @@ words! {
         OrderId "order_id",
         /// What the order is worth.
         Amount "amount",
-        /// What a piece of a line is worth; all lines make the amount where there is none.
+        /// What a line is worth as a whole; all lines make the amount where there is none.
         ItemAmount "item_amount",
+        /// The same for one piece of it.
+        ItemPrice "item_price",
+        /// The shop's word for its product.
+        ItemProduct "item_product",
         /// Pieces of a line.
         ItemQuantity "item_quantity",
         /// ISO 4217.
@@ -241,7 +247,21 @@ impl ClickField {
     }
 }
 
+impl ReportField {
+    /// Whether it is of a line, and not of the order.
+    #[must_use]
+    pub const fn is_of_a_line(self) -> bool {
+        matches!(self, Self::ItemAmount | Self::ItemPrice | Self::ItemProduct | Self::ItemQuantity)
+    }
+}
+
 impl Dialect {
+    /// What a parameter of a report is called, if there is one: the name that counts most.
+    #[must_use]
+    pub fn report_name(&self, field: ReportField) -> Option<&str> {
+        self.report.iter().find(|(it, _)| *it == field).and_then(|(_, names)| names.first()).map(|it| &**it)
+    }
+
     /// What a status says in this dialect; `None` where it has no word for it.
     #[must_use]
     pub fn status(&self, word: &str) -> Option<DialectStatus> {
@@ -279,6 +299,7 @@ impl Dialect {
             ("report", fields(reports)),
             ("status", statuses.join(" ")),
             ("amounts", amounts.to_owned()),
+            ("order ids", if self.lacks_order_id { "rare" } else { "usual" }.to_owned()),
             ("reply to a report taken", self.reply.ok.as_deref().unwrap_or("ours").to_owned()),
             ("reply to a report refused", self.reply.error.as_deref().unwrap_or("ours").to_owned()),
             ("status of a refusal", error_status),

@@ -10,6 +10,7 @@ mod diff;
 pub mod duration;
 mod explain;
 mod fraud;
+mod hints;
 mod history;
 mod host;
 mod model;
@@ -26,6 +27,7 @@ pub use dialect::{
 pub use diff::diff;
 pub use explain::{RuleLine, explain, level};
 pub use fraud::{DATA_CENTRES_MAX, DelayLimit, Fraud, Network, V4_BITS_MAX, V6_BITS_MAX, VisitorLimit};
+pub use hints::{Hint, HintCode, hints};
 pub use history::{History, Holder};
 pub use host::is_local;
 pub use model::{

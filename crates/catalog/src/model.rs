@@ -91,13 +91,21 @@ pub enum OrderIdentity {
 }
 
 /// What the conversion pixel of an advertiser is worth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PixelRole {
-    /// A report like any other.
-    #[default]
+    /// Makes orders and says what they are worth; it refunds or rejects only with the advertiser's token.
     Report,
     /// Names the visitor of an order only; amount and status come from the webhook or postback.
     Evidence,
+}
+
+impl PixelRole {
+    /// The role of an advertiser's pixels where he does not say it. Who asks for a token trusts nobody without one, and everybody can send a pixel;
+    /// where no token is asked for, a postback can do as much.
+    #[must_use]
+    pub const fn usual(has_tokens: bool) -> Self {
+        if has_tokens { Self::Evidence } else { Self::Report }
+    }
 }
 
 /// Who sells and pays.

@@ -36,7 +36,9 @@ static UP: LazyLock<Up> = LazyLock::new(|| {
     let catalog = folder.join("catalog");
     fs::create_dir_all(&catalog).unwrap();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/catalog.toml");
-    fs::copy(example, catalog.join("example.toml")).unwrap();
+    let example = fs::read_to_string(example).unwrap();
+    let example = example.replacen("id = 1\n", "id = 1\npixels = \"report\"\n", 1);
+    fs::write(catalog.join("example.toml"), example).unwrap();
     let links = (201..=212).map(|id| {
         let offer = if id == 212 { 20 } else { 10 };
         format!(

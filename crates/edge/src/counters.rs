@@ -118,6 +118,8 @@ counted! {
         ReportsUnauthorised,
         /// Reports recorded whose order id still held a percent-encoding.
         OrderIdsEncoded,
+        /// Reports recorded that name a partner whom the catalog does not know.
+        PartnersUnknown,
         /// Reports the spool did not take.
         ReportsNotKept,
         /// Clicks not recorded: no space left.

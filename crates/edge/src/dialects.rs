@@ -78,7 +78,9 @@ impl Dialects {
             return dialects;
         }
         for (name, dialect) in &catalog.dialects {
-            let tables = Tables { clicks: names(&dialect.click), reports: names(&dialect.report) };
+            let mut tables = Tables { clicks: names(&dialect.click), reports: names(&dialect.report) };
+            // Our own name is taken beside the dialect's, and counts after it.
+            tables.reports.entry("token".into()).or_insert((usize::MAX, ReportField::Token));
             dialects.tables.insert(name.clone(), tables);
             let is_at_all_hosts = dialect.hosts.is_empty();
             let mut add = |width, what| {
@@ -162,7 +164,7 @@ pub(crate) fn report_form(
     if is_pixel { dialect.pixel_paths.get(form) } else { dialect.report_paths.get(form) }
 }
 
-fn names<F: Copy>(fields: &[(F, Vec<Box<str>>)]) -> Names<F> {
+pub(crate) fn names<F: Copy>(fields: &[(F, Vec<Box<str>>)]) -> Names<F> {
     let each = fields.iter().flat_map(|(field, names)| names.iter().enumerate().map(move |it| (it, *field)));
     each.map(|((rank, name), field)| (name.clone(), (rank, field))).collect()
 }

@@ -74,19 +74,7 @@ fn publish(state: &State, telemetry: &Telemetry) {
         telemetry.counter(Counter::EdgeConnectionsRefused(reason)).absolute(state.count(count));
     }
     publish_dialects(state, telemetry);
-    let alone = [
-        (Counter::EdgeNearMisses, Count::NearMisses),
-        (Counter::EdgeAcceptErrors, Count::AcceptFailed),
-        (Counter::EdgeConnectionErrors, Count::ConnectionErrors),
-        (Counter::EdgePanics, Count::Panics),
-        (Counter::EdgeOrderIdsEncoded, Count::OrderIdsEncoded),
-        (Counter::EdgeTextsCut, Count::Truncated),
-        (Counter::EdgeDeepLinksRefused, Count::DeepLinkRefused),
-        (Counter::EdgeClockBackwards, Count::ClockBackwards),
-    ];
-    for (counter, count) in alone {
-        telemetry.counter(counter).absolute(state.count(count));
-    }
+    publish_alone(state, telemetry);
     let version = state.shared.routes.load().as_ref().map_or(0, |it| it.version().0);
     telemetry.counter(Counter::CatalogVersions(VersionResult::Broken)).absolute(state.broken_versions());
     telemetry.counter(Counter::CatalogVersions(VersionResult::Applied)).absolute(state.applied_versions());
@@ -96,6 +84,24 @@ fn publish(state: &State, telemetry: &Telemetry) {
     telemetry.gauge(Gauge::CatalogVersion).set(f64::from(version));
     telemetry.gauge(Gauge::EdgeRecentClicks).set(as_f64(state.shared.duplicates.len()));
     telemetry.gauge(Gauge::EdgeConnections).set(as_f64(state.connections()));
+}
+
+/// Counters without labels.
+fn publish_alone(state: &State, telemetry: &Telemetry) {
+    let alone = [
+        (Counter::EdgeNearMisses, Count::NearMisses),
+        (Counter::EdgeAcceptErrors, Count::AcceptFailed),
+        (Counter::EdgeConnectionErrors, Count::ConnectionErrors),
+        (Counter::EdgePanics, Count::Panics),
+        (Counter::EdgeOrderIdsEncoded, Count::OrderIdsEncoded),
+        (Counter::EdgePartnersUnknown, Count::PartnersUnknown),
+        (Counter::EdgeTextsCut, Count::Truncated),
+        (Counter::EdgeDeepLinksRefused, Count::DeepLinkRefused),
+        (Counter::EdgeClockBackwards, Count::ClockBackwards),
+    ];
+    for (counter, count) in alone {
+        telemetry.counter(counter).absolute(state.count(count));
+    }
 }
 
 fn publish_dialects(state: &State, telemetry: &Telemetry) {

@@ -99,6 +99,16 @@ pub(crate) fn pixel(status: StatusCode, code: Option<&'static str>, set_cookie: 
     reply
 }
 
+/// The same, with codes of what to know in its head.
+pub(crate) fn noted(mut reply: Reply, codes: &str) -> Reply {
+    if !codes.is_empty()
+        && let Ok(value) = HeaderValue::from_str(codes)
+    {
+        reply.headers_mut().insert("x-tributary-notes", value);
+    }
+    reply
+}
+
 /// `/.well-known/traffic-advice`
 pub(crate) fn traffic_advice() -> Reply {
     with_body(StatusCode::OK, "application/trafficadvice+json", Bytes::from_static(TRAFFIC_ADVICE.as_bytes()))

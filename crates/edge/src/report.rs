@@ -11,6 +11,8 @@ mod fields;
 mod instant;
 mod json;
 mod lines;
+mod nobody;
+mod notes;
 mod refusal;
 mod shopify;
 mod signature;
@@ -18,15 +20,19 @@ mod understand;
 mod woocommerce;
 mod words;
 
-pub(crate) use answer::{Line, batch_answer, refused, said_of, understood};
+pub(crate) use answer::{Line, batch_answer, refused, understood, would_be};
 pub(crate) use customer::CustomerHasher;
 pub use fields::report_parameter;
 pub(crate) use fields::{Field, Fields, PAIRS_MAX, VALUE_BYTES_MAX};
 pub(crate) use json::Json;
 pub(crate) use lines::{OrderLine, lines_of, priced};
+pub(crate) use nobody::is_nobody;
+pub(crate) use notes::{Note, Notes};
 pub(crate) use refusal::Refusal;
 pub(crate) use signature::{is_shopify_signed, is_standard_signed, is_timely, is_woocommerce_signed};
-pub(crate) use understand::{Context, Credentials, advertiser_of, is_order_id_encoded, understand};
+pub(crate) use understand::{
+    Context, Credentials, Understood, advertiser_of, is_order_id_encoded, understand,
+};
 pub(crate) use {shopify::shopify_reports, woocommerce::woocommerce_reports};
 
 /// Longest body, in bytes: Standard Webhooks asks senders to stay below 20 kB; orders with hundreds of lines take more.

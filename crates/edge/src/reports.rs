@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use events::{Channel, Report};
+use events::Channel;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{
     Method, Request, StatusCode,
@@ -22,8 +22,8 @@ use crate::{
     http,
     reply::{self, Reply},
     report::{
-        self, BATCH_LINES_MAX, BODY_BYTES_MAX, Context, Credentials, Field, Fields, Json, Line, Refusal,
-        advertiser_of, understand,
+        self, BATCH_LINES_MAX, BODY_BYTES_MAX, Context, Credentials, Field, Fields, Json, Line, Note,
+        Refusal, Understood, advertiser_of, understand,
     },
     routes::Routes,
     settings::BODY_TIMEOUT,
@@ -32,7 +32,9 @@ use crate::{
 
 mod dialect;
 mod hooks;
+mod told;
 
+use self::told::{Taken, pixel_reply, told};
 pub(crate) use dialect::in_dialect;
 
 /// Answers a request to one of the endpoints, or 404.
@@ -104,13 +106,17 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn record(&self, report: Report) -> Result<Origin, Refusal> {
-        let is_encoded = report::is_order_id_encoded(&report.key);
-        let origin = self.worker.with_recorder(|recorder| recorder.report(report)).map_err(|error| {
+    fn record(&self, Understood { report, notes }: &Understood) -> Result<Origin, Refusal> {
+        let recorded = self.worker.with_recorder(|recorder| recorder.report(report.clone()));
+        let origin = recorded.map_err(|error| {
             tracing::debug!(%error, "report not recorded");
             Refusal::NotRecorded
         })?;
-        self.worker.counters.add(Count::OrderIdsEncoded, u64::from(is_encoded));
+        for (note, count) in
+            [(Note::OrderIdEncoded, Count::OrderIdsEncoded), (Note::PartnerUnknown, Count::PartnersUnknown)]
+        {
+            self.worker.counters.add(count, u64::from(notes.has(note)));
+        }
         Ok(origin)
     }
 
@@ -150,7 +156,8 @@ async fn postback_fields(
         }
         (Ok(_), Err(refusal)) => return Err(refusal),
     }
-    one(&reading, fields, Credentials::Token(token.as_deref()), Channel::Postback, None).await
+    let result = one(&reading, fields, Credentials::Token(token.as_deref()), Channel::Postback, None).await;
+    told(fields, result)
 }
 
 fn fields_of(add: impl FnOnce(&mut Fields) -> Result<(), Refusal>) -> Result<Fields, Refusal> {
@@ -166,14 +173,14 @@ async fn one(
     credentials: Credentials<'_>,
     channel: Channel,
     visitor: Option<units::VisitorId>,
-) -> Result<Value, Refusal> {
+) -> Result<Taken, Refusal> {
     let context = reading.context();
     let advertiser = advertiser_of(fields, credentials, &context)?;
-    let report = understand(fields, advertiser, channel, visitor, &context)?;
-    let origin = reading.record(report.clone())?;
+    let understood = understand(fields, advertiser, channel, visitor, &context)?;
+    let origin = reading.record(&understood)?;
     reading.settled(Some(origin)).await?;
     reading.worker.counters.add(Count::Reports, 1);
-    Ok(report::understood(origin, &report, &fields.ignored))
+    Ok((origin, understood))
 }
 
 /// A conversion by the customer's browser.
@@ -184,10 +191,8 @@ pub(crate) async fn pixel(worker: &Worker, request: &Request<Incoming>) -> Reply
         let visitor = http::cookie_visitor(worker, request.headers());
         one(&reading, &fields, Credentials::None, Channel::Pixel, visitor).await
     };
-    let result = result.await;
-    count(worker, result.as_ref().err().copied());
-    let refusal = result.err();
-    reply::pixel(refusal.map_or(StatusCode::OK, Refusal::status), refusal.map(Refusal::code), None)
+    let taken = result.await;
+    pixel_reply(worker, taken)
 }
 
 /// What a batch is sent for.
@@ -251,10 +256,12 @@ async fn batch_lines(
         let fields = body.over(fields_of(|it| it.add_form(&query))?);
         let context = reading.context();
         let advertiser = advertiser_of(&fields, Credentials::Token(token.as_deref()), &context)?;
-        let report = understand(&fields, advertiser, Channel::Batch, None, &context)?;
+        let understood = understand(&fields, advertiser, Channel::Batch, None, &context)?;
         match purpose {
-            Purpose::Record => reading.record(report).map(Line::Recorded),
-            Purpose::Check => Ok(Line::Understood(report::said_of(&report))),
+            Purpose::Record => {
+                reading.record(&understood).map(|origin| Line::Recorded(origin, understood.notes))
+            }
+            Purpose::Check => Ok(Line::Understood(report::would_be(&understood))),
         }
     };
     let mut results: Lines = lines.iter().map(|(number, line)| (*number, line_report(line))).collect();
@@ -271,7 +278,7 @@ async fn batch_lines(
 
 fn recorded(result: &Result<Line, Refusal>) -> Option<Origin> {
     match result {
-        Ok(Line::Recorded(origin)) => Some(*origin),
+        Ok(Line::Recorded(origin, _)) => Some(*origin),
         Ok(Line::Understood(_)) | Err(_) => None,
     }
 }

@@ -72,7 +72,7 @@ const ROWS: [Row; 30] = [
     ),
     (
         "post_affiliate_pro",
-        "GET /scripts/sale.php?TotalCost=20&OrderID=PAP1&PStatus=D&AffiliateID=testaff&CampaignID=1001",
+        "GET /scripts/sale.php?TotalCost=20&OrderID=PAP1&PStatus=P&AffiliateID=testaff&CampaignID=1001",
         "",
         "",
     ),

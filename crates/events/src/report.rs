@@ -6,7 +6,8 @@
 use std::fmt;
 
 use units::{
-    AdvertiserId, CatalogVersion, CustomerId, EpochMs, Money, OfferId, Origin, PartnerId, VisitorId,
+    AdvertiserId, CatalogVersion, CustomerId, DAY_MS, EpochMs, MINUTE_MS, Money, OfferId, Origin, PartnerId,
+    VisitorId,
 };
 
 use crate::{click::coded, click_id::ClickId};
@@ -241,6 +242,10 @@ impl Report {
     pub const COUPONS_MAX: usize = 4;
     /// Lines of one order; their names come to 4 KiB at most.
     pub const ITEMS_MAX: usize = 64;
+    /// How far a shop's clock may be ahead of ours before it is worth a word: clocks that are set by the network differ by seconds.
+    pub const AHEAD_MS: u64 = 5 * MINUTE_MS;
+    /// From this age on an order's time is worth a word: no window is longer (Tapfiliate's limit, field.md 6.3).
+    pub const LONG_PAST_MS: u64 = 365 * DAY_MS;
 
     /// A sale by postback that says nothing but which order it is about: what the fields of a test or a tool are put upon.
     #[must_use]
@@ -280,5 +285,17 @@ impl Report {
     #[must_use]
     pub fn order_time(&self) -> EpochMs {
         self.reported_at.map_or(self.received_at, |reported| reported.min(self.received_at))
+    }
+
+    /// Whether the shop names a time in the future, which is not used.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.reported_at.is_some_and(|it| self.received_at.forth(Self::AHEAD_MS) < it)
+    }
+
+    /// Whether the shop names a time so long ago that no window reaches from a click before it to when the report came.
+    #[must_use]
+    pub fn is_long_past(&self) -> bool {
+        self.reported_at.is_some_and(|it| it.forth(Self::LONG_PAST_MS) < self.received_at)
     }
 }

@@ -81,6 +81,7 @@ metrics! {
         EdgeConnectionErrors "edge_connection_errors_total" "Connections that ended in an error of HTTP or of the network.",
         EdgePanics "edge_panics_total" "Requests that panicked: a bug of ours, the thread served on.",
         EdgeOrderIdsEncoded "edge_order_ids_encoded_total" "Reports whose order id still held a percent-encoding.",
+        EdgePartnersUnknown "edge_partners_unknown_total" "Reports that name a partner whom the catalog does not know.",
         EdgeDialects(result: DialectResult) "edge_dialects_total" "Requests in a dialect of another system, by result.",
         EdgeNearMisses "edge_near_misses_total" "Clicks and reports whose link, partner or offer was found only without punctuation at its end or in another case.",
         EdgeTextsCut "edge_texts_cut_total" "Clicks with a text that was cut to its limit.",

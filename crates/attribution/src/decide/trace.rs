@@ -232,7 +232,10 @@ impl Told<'_> {
         let shared = self.followed.is_shared().then_some("customer_shared");
         let offer = self.names_another_offer(weighed).then_some("offer_differs");
         let money = worth.notes.iter().copied().chain(money_note);
-        let said = clock.into_iter().chain(money).chain(coupon).chain(partner);
+        // What a report says of its time, and what becomes of that.
+        let ahead = self.reports.iter().any(Report::is_ahead).then_some("time_ahead");
+        let past = self.reports.iter().any(Report::is_long_past).then_some("time_long_past");
+        let said = clock.into_iter().chain(ahead).chain(past).chain(money).chain(coupon).chain(partner);
         said.chain(model).chain(shared).chain(offer).map(Into::into).collect()
     }
 

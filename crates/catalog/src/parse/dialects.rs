@@ -34,13 +34,14 @@ const NAME_BYTES_MAX: usize = 64;
 /// The numbers that `#` in a name stands for.
 const NUMBER_MAX: u8 = 30;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "hosts",
     "click_paths",
     "report_paths",
     "pixel_paths",
     "amounts",
+    "lacks_order_id",
     "click",
     "report",
     "status",
@@ -156,6 +157,9 @@ fn read(row: &mut Row<'_, '_>, mut dialect: Dialect) -> Dialect {
     if let Some(amounts) = row.word("amounts", &[("decimal", Amounts::Decimal), ("minor", Amounts::Minor)]) {
         dialect.amounts = amounts;
     }
+    if let Some(lacks) = row.bool("lacks_order_id") {
+        dialect.lacks_order_id = lacks;
+    }
     let click_keys: Vec<&'static str> = ClickField::WORDS.iter().copied().chain(["subs"]).collect();
     if let Some(inner) = &mut row.inner("click", "[dialect.click]", Some(&click_keys)) {
         click(inner, &mut dialect);
@@ -218,13 +222,17 @@ fn replace<F: Copy + Ord>(old: &mut Vec<(F, Vec<Box<str>>)>, new: Vec<(F, Vec<Bo
 
 /// `#` stands for the number of an order's line, so only what is of a line may have it.
 fn numbers_of_lines_only(row: &mut Row<'_, '_>, fields: &[(ReportField, Vec<Box<str>>)]) {
-    let is_of_a_line = |it: ReportField| matches!(it, ReportField::ItemAmount | ReportField::ItemQuantity);
     for (field, _) in
-        fields.iter().filter(|(it, names)| !is_of_a_line(*it) && names.iter().any(|it| it.contains('#')))
+        fields.iter().filter(|(it, names)| !it.is_of_a_line() && names.iter().any(|it| it.contains('#')))
     {
         let (spot, message) =
             (row.spot_of(field.as_str()), format!("`{}` has a name with #", field.as_str()));
-        bad(row, spot, message, "only item_amount and item_quantity have numbered names");
+        bad(
+            row,
+            spot,
+            message,
+            "only item_amount, item_price, item_product and item_quantity have numbered names",
+        );
     }
 }
 

@@ -181,7 +181,14 @@ fn check(path: &Path, output: Output) -> anyhow::Result<bool> {
     }
     let counts: serde_json::Map<_, _> =
         counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
-    output.event(&json!({"event": "checked", "errors": 0, "rows": counts}));
+    let hints = catalog::hints(&catalog);
+    for hint in &hints {
+        output.say(&format!("hint: {hint}"));
+        output.event(&json!({
+            "event": "hint", "code": hint.code.as_str(), "subject": hint.subject, "message": hint.message, "advice": hint.advice,
+        }));
+    }
+    output.event(&json!({"event": "checked", "errors": 0, "hints": hints.len(), "rows": counts}));
     Ok(true)
 }
 

@@ -6,30 +6,41 @@ use events::{Report, ReportedClick, Statement};
 use serde_json::{Map, Value, json};
 use units::Origin;
 
-use super::{Refusal, is_order_id_encoded};
+use super::{Notes, Refusal, Understood};
 
 /// What became of a line of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Line {
     /// It is a record now.
-    Recorded(Origin),
+    Recorded(Origin, Notes),
     /// It was only asked about: what it would have been.
     Understood(Value),
 }
 
-/// `{"report":"1-2-3","understood":{...},"ignored":[...]}`
-pub(crate) fn understood(origin: Origin, report: &Report, ignored: &[Box<str>]) -> Value {
-    let mut answer = json!({ "report": origin.to_string(), "understood": said_of(report) });
-    if !ignored.is_empty()
-        && let Some(object) = answer.as_object_mut()
-    {
-        object.insert("ignored".to_owned(), json!(ignored.iter().map(|it| &**it).collect::<Vec<_>>()));
+/// `{"report":"1-2-3","understood":{...,"notes":["code"]},"note":"...","ignored":[...]}`
+pub(crate) fn understood(origin: Origin, it: &Understood, ignored: &[Box<str>]) -> Value {
+    let mut answer = Map::new();
+    answer.insert("report".to_owned(), json!(origin.to_string()));
+    answer.insert("understood".to_owned(), would_be(it));
+    if !it.notes.is_empty() {
+        answer.insert("note".to_owned(), json!(it.notes.line()));
     }
-    answer
+    if !ignored.is_empty() {
+        answer.insert("ignored".to_owned(), json!(ignored.iter().map(|it| &**it).collect::<Vec<_>>()));
+    }
+    Value::Object(answer)
 }
 
-/// A report's values as they were read.
-pub(crate) fn said_of(report: &Report) -> Value {
+/// A report's values as they were read, and what to know of it.
+pub(crate) fn would_be(it: &Understood) -> Value {
+    let mut said = said_of(&it.report);
+    if !it.notes.is_empty() {
+        said.insert("notes".to_owned(), json!(it.notes.codes()));
+    }
+    Value::Object(said)
+}
+
+fn said_of(report: &Report) -> Map<String, Value> {
     let mut said = Map::new();
     let mut say = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
     say("advertiser", json!(report.key.advertiser.0));
@@ -73,10 +84,7 @@ pub(crate) fn said_of(report: &Report) -> Value {
         say("partner", json!(partner.0));
     }
     say("customer", json!(report.customers().next().is_some()));
-    if is_order_id_encoded(&report.key) {
-        say("notes", json!(["order_id_encoded"]));
-    }
-    Value::Object(said)
+    said
 }
 
 fn click(click: &ReportedClick) -> Value {
@@ -94,12 +102,17 @@ pub(crate) fn refused(refusal: Refusal) -> Value {
 
 /// `{"recorded":n,"refused":m,"lines":[...]}`, one entry a line that was not empty.
 pub(crate) fn batch_answer(lines: &[(usize, Result<Line, Refusal>)]) -> Value {
-    let recorded = lines.iter().filter(|(_, result)| matches!(result, Ok(Line::Recorded(_)))).count();
+    let recorded = lines.iter().filter(|(_, result)| matches!(result, Ok(Line::Recorded(..)))).count();
     let refused = lines.iter().filter(|(_, result)| result.is_err()).count();
     let entries: Vec<Value> = lines
         .iter()
         .map(|(line, result)| match result {
-            Ok(Line::Recorded(origin)) => json!({ "line": line, "report": origin.to_string() }),
+            Ok(Line::Recorded(origin, notes)) if notes.is_empty() => {
+                json!({ "line": line, "report": origin.to_string() })
+            }
+            Ok(Line::Recorded(origin, notes)) => json!({
+                "line": line, "report": origin.to_string(), "notes": notes.codes(), "note": notes.line(),
+            }),
             Ok(Line::Understood(said)) => json!({ "line": line, "understood": said }),
             Err(refusal) => json!({ "line": line, "error": refusal.code(), "message": refusal.message() }),
         })

@@ -113,6 +113,8 @@ pub(crate) struct Fields {
     lines: Vec<OrderLine>,
     /// Names nobody reads, for the answer.
     pub(crate) ignored: Vec<Box<str>>,
+    /// A partner's old id that stands for nobody.
+    stranger: Option<Box<str>>,
 }
 
 impl Fields {
@@ -126,6 +128,16 @@ impl Fields {
         &self.coupons
     }
 
+    /// Takes what names the partner for an old id that stands for nobody, even if it is a number: ours are others.
+    pub(crate) fn forget_partner(&mut self) {
+        self.stranger = self.values.get_mut(Field::Partner as usize).and_then(Option::take).map(|(_, it)| it);
+    }
+
+    /// Such an old id.
+    pub(crate) fn stranger(&self) -> Option<&str> {
+        self.stranger.as_deref()
+    }
+
     /// The order's lines.
     pub(crate) fn lines(&self) -> &[OrderLine] {
         &self.lines
@@ -134,6 +146,11 @@ impl Fields {
     /// Sets the order's lines, from a list of a webhook: what is no line is left out.
     pub(crate) fn set_lines(&mut self, list: &[Json]) {
         self.lines = lines_of(list, false).unwrap_or_default();
+    }
+
+    /// Sets the order's lines, as a dialect has read them.
+    pub(crate) fn put_lines(&mut self, lines: Vec<OrderLine>) {
+        self.lines = lines;
     }
 
     /// Adds what a list of coupons holds.

@@ -64,6 +64,13 @@ impl OrderLine {
         })
     }
 
+    /// A line that costs so many minor units as a whole.
+    pub(crate) fn whole(product: &str, quantity: u32, minor: i64) -> Self {
+        let end = product.floor_char_boundary(PRODUCT_BYTES_MAX);
+        let (product, price) = (product.get(..end).unwrap_or("").into(), minor.to_string().into());
+        Self { product, quantity, price: Price::AllMinor(price), discount: None }
+    }
+
     fn item(&self, currency: Currency) -> Result<Item, Refusal> {
         let money = |text: &str| Money::parse(text, currency).map(|it| it.minor).map_err(|it| refusal(&it));
         let whole = match &self.price {

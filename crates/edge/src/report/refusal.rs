@@ -101,6 +101,8 @@ refusals! {
     NotFromHere FORBIDDEN "not_from_here" "scores are taken from this machine by its address, or from elsewhere by edge.scores_token",
     /// Not JSON lines.
     LinesWanted UNSUPPORTED_MEDIA_TYPE "lines_wanted" "send application/x-ndjson: one JSON object a line",
+    /// Anybody can send a pixel, so it takes nothing away from an order.
+    PixelToken UNAUTHORIZED "pixel_token_missing" "a pixel refunds or rejects only with the advertiser's token",
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use units::{AdvertiserId, DAY_MS, EpochMs, Money, OfferId, Origin, PartnerId, Vi
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    CustomerHasher, Field, Fields, Refusal,
+    CustomerHasher, Field, Fields, Note, Notes, Refusal,
     amount::{amount, currency},
     instant::instant,
-    priced,
+    is_nobody, priced,
     words::{Fate, fate, is_new_customer, reason},
 };
 use crate::literal::{decoded_once_more, is_unexpanded};
@@ -97,10 +97,7 @@ fn by_token<'a>(
     fields: &Fields,
     context: &Context<'a>,
 ) -> Result<&'a Advertiser, Refusal> {
-    let is_owner = |advertiser: &Advertiser| {
-        let same = |it: &catalog::Secret| it.0.as_bytes().ct_eq(token.as_bytes());
-        bool::from(advertiser.tokens.iter().map(same).fold(Choice::from(0), |any, is| any | is))
-    };
+    let is_owner = |advertiser: &Advertiser| is_token_of(advertiser, token);
     if let Some(named) = named {
         let is_allowed = is_owner(named) || named.tokens.is_empty();
         return if is_allowed { Ok(named) } else { Err(Refusal::TokenWrong) };
@@ -111,6 +108,19 @@ fn by_token<'a>(
     owner.or_else(open).ok_or(Refusal::TokenWrong)
 }
 
+/// Whether a token is one of the advertiser's, in the same time whichever it is.
+fn is_token_of(advertiser: &Advertiser, token: &str) -> bool {
+    let same = |it: &catalog::Secret| it.0.as_bytes().ct_eq(token.as_bytes());
+    bool::from(advertiser.tokens.iter().map(same).fold(Choice::from(0), |any, is| any | is))
+}
+
+/// A report, and what its sender should know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Understood {
+    pub(crate) report: Report,
+    pub(crate) notes: Notes,
+}
+
 /// What a report says, given whose order it is about.
 pub(crate) fn understand(
     fields: &Fields,
@@ -118,9 +128,10 @@ pub(crate) fn understand(
     channel: Channel,
     visitor: Option<VisitorId>,
     context: &Context<'_>,
-) -> Result<Report, Refusal> {
+) -> Result<Understood, Refusal> {
     let click = fields.get(Field::Click).map_or(ReportedClick::None, |text| click(text, context));
-    let person = |field| present(fields, field).map(|text| context.customers.hash(advertiser.id, text));
+    let named = |field| present(fields, field).filter(|text| !is_nobody(text));
+    let person = |field| named(field).map(|text| context.customers.hash(advertiser.id, text));
     let (customer, email) = (person(Field::Customer), person(Field::Email));
     let event = event(fields)?;
     let key = match fields.get(Field::Order) {
@@ -138,10 +149,13 @@ pub(crate) fn understand(
     } else {
         stated(fields, &key, (amount, lines.sum_minor.map(|minor| Money { minor, currency })), fate)?
     };
+    if channel == Channel::Pixel && takes_away(&statement, status) && !is_proven(fields, advertiser) {
+        return Err(Refusal::PixelToken);
+    }
     let time = |field| fields.get(field).map(|text| instant(text, &advertiser.time_zone)).transpose();
     let is_rejected = status == Some(ReportedStatus::Rejected);
     let reason = reason(present(fields, Field::Reason), fields.get(Field::Status)).filter(|_| is_rejected);
-    Ok(Report {
+    let report = Report {
         received_at: context.now,
         origin: Origin::default(),
         reported_at: time(Field::Time)?.flatten(),
@@ -153,7 +167,7 @@ pub(crate) fn understand(
         customer,
         email,
         coupons: coupons(fields)?,
-        partner: fields.get(Field::Partner).and_then(|text| text.parse().ok()).map(PartnerId),
+        partner: partner(fields),
         statement,
         status,
         reason,
@@ -163,7 +177,36 @@ pub(crate) fn understand(
         offer: named_offer(fields, advertiser.id, context.catalog),
         checkout_at: time(Field::Checkout)?.flatten(),
         items: if is_evidence_only { Vec::new() } else { lines.items },
-    })
+    };
+    let mut notes = Notes::of(&report);
+    notes.put(Note::PartnerUnknown, is_stranger(fields, report.partner, context.catalog));
+    let is_nobodys = |field| present(fields, field).is_some_and(is_nobody);
+    notes.put(Note::CustomerNobody, is_nobodys(Field::Customer) || is_nobodys(Field::Email));
+    notes.put(Note::PixelEvidence, is_evidence_only);
+    Ok(Understood { report, notes })
+}
+
+/// Whether a report makes an order worth less.
+fn takes_away(statement: &Statement, status: Option<ReportedStatus>) -> bool {
+    matches!(statement, Statement::Refund { .. }) || status == Some(ReportedStatus::Rejected)
+}
+
+/// Whether a pixel carries the advertiser's token: one that a page shows to everybody proves little, but that is its owner's choice.
+fn is_proven(fields: &Fields, advertiser: &Advertiser) -> bool {
+    fields.get(Field::Token).is_some_and(|it| is_token_of(advertiser, it))
+}
+
+/// A partner by his number.
+fn partner(fields: &Fields) -> Option<PartnerId> {
+    present(fields, Field::Partner)?.parse().ok().map(PartnerId)
+}
+
+/// Whether a partner was named whom the catalog does not know.
+fn is_stranger(fields: &Fields, partner: Option<PartnerId>, catalog: &Catalog) -> bool {
+    match partner {
+        Some(id) => !catalog.partners.contains_key(&id),
+        None => fields.stranger().is_some() || present(fields, Field::Partner).is_some(),
+    }
 }
 
 /// A click id as it came: ours, or refused with the reason. No id of ours holds a percent sign, so one that was encoded twice is decoded again.

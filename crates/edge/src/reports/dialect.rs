@@ -3,7 +3,7 @@
 //! In: a request and the dialect it speaks. Out: what `/postback` or the pixel would do, answered in the dialect's words. A body counts before the query,
 //! the path before both. What could not be recorded is 503 in every dialect, so that it is sent again. Start at [`in_dialect`].
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use catalog::{AliasOf, Amounts, Dialect, DialectStatus, ReportField, Resolved};
@@ -12,13 +12,13 @@ use hyper::{Request, StatusCode, body::Incoming, header::AUTHORIZATION, header::
 use serde_json::Value;
 use units::{Currency, Money};
 
-use super::{Reading, Said, count, form, one, said, token_of};
+use super::{Reading, Said, Taken, count, form, one, pixel_reply, said, token_of, told};
 use crate::{
     counters::Count,
     dialects::{Asked, Names, What, lookup, report_form},
     http,
     reply::{self, Reply},
-    report::{self, Credentials, Field, Fields, Json, PAIRS_MAX, Refusal, VALUE_BYTES_MAX},
+    report::{self, Credentials, Field, Fields, Json, OrderLine, PAIRS_MAX, Refusal, VALUE_BYTES_MAX},
     worker::Worker,
 };
 
@@ -33,17 +33,12 @@ pub(crate) async fn in_dialect(worker: &Worker, request: Request<Incoming>, aske
     let is_pixel = matches!(asked.spoken.what, What::Report { is_pixel: true, .. });
     let dialect = asked.routes.catalog.dialects.get(&asked.spoken.dialect);
     let mut fields = Fields::default();
-    let result = taken(worker, request, &asked, &mut fields).await;
-    let refusal = result.as_ref().err().copied();
-    count(worker, refusal);
+    let taken = taken(worker, request, &asked, &mut fields).await;
     if is_pixel {
-        return reply::pixel(
-            refusal.map_or(StatusCode::OK, Refusal::status),
-            refusal.map(Refusal::code),
-            None,
-        );
+        return pixel_reply(worker, taken);
     }
-    answer(dialect, &fields, result)
+    count(worker, taken.as_ref().err().copied());
+    answer(dialect, &fields, told(&fields, taken))
 }
 
 async fn taken(
@@ -51,7 +46,7 @@ async fn taken(
     request: Request<Incoming>,
     Asked { routes, spoken }: &Asked,
     fields: &mut Fields,
-) -> Result<Value, Refusal> {
+) -> Result<Taken, Refusal> {
     let mut reading = Reading::new(worker, request.headers())?;
     reading.routes = Arc::clone(routes);
     let What::Report { form, is_pixel } = spoken.what else { return Err(Refusal::NoCatalog) };
@@ -172,9 +167,14 @@ impl<'n> Values<'n> {
     /// In our words.
     fn into_fields(self, dialect: &Dialect) -> Result<Fields, Refusal> {
         let mut fields = Fields::default();
-        if let Some(total) = self.total(dialect)? {
-            fields.set(Field::AmountMinor, &total.to_string());
+        let lines = self.lines(dialect)?;
+        if self.of(ReportField::Amount, 0).is_none() && !lines.is_empty() {
+            let total = lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.minor));
+            fields.set(Field::AmountMinor, &total.ok_or(Refusal::AmountTooLarge)?.to_string());
         }
+        // Lines of which some have no product would not add up to the order.
+        let named = |it: &Line<'_>| Some(OrderLine::whole(it.product?, it.pieces, it.minor));
+        fields.put_lines(lines.iter().map(named).collect::<Option<_>>().unwrap_or_default());
         for found in &self.found {
             let value = match found.field {
                 ReportField::Status => dialect.status(&found.value).map(DialectStatus::as_str),
@@ -190,30 +190,42 @@ impl<'n> Values<'n> {
         Ok(fields)
     }
 
-    /// All lines together, in minor units, where the order itself has no amount.
-    fn total(&self, dialect: &Dialect) -> Result<Option<i64>, Refusal> {
-        if self.of(ReportField::Amount, 0).is_some() {
-            return Ok(None);
-        }
+    /// The order's lines that have a price, by their numbers.
+    fn lines(&self, dialect: &Dialect) -> Result<Vec<Line<'_>>, Refusal> {
+        let has_price = |it: &&Found| matches!(it.field, ReportField::ItemAmount | ReportField::ItemPrice);
+        let numbers: BTreeSet<usize> = self.found.iter().filter(has_price).map(|it| it.item).collect();
         let currency = self.of(ReportField::Currency, 0).map(Currency::parse);
         let currency = currency.transpose().map_err(|_| Refusal::CurrencyUnknown)?;
-        let mut total = None;
-        for line in self.found.iter().filter(|it| it.field == ReportField::ItemAmount) {
-            let minor = match (dialect.amounts, currency) {
-                (Amounts::Minor, _) => line.value.parse().map_err(|_| Refusal::AmountInvalid)?,
-                // Without its currency nobody knows how many decimals an amount may have.
-                (Amounts::Decimal, None) => return Err(Refusal::CurrencyUnknown),
-                (Amounts::Decimal, Some(currency)) => {
-                    Money::parse(&line.value, currency).map_err(|_| Refusal::AmountInvalid)?.minor
-                }
-            };
-            let pieces = self.of(ReportField::ItemQuantity, line.item).map_or(Ok(1), str::parse::<i64>);
+        let minor = |text: &str| match (dialect.amounts, currency) {
+            (Amounts::Minor, _) => text.parse().map_err(|_| Refusal::AmountInvalid),
+            // Without its currency nobody knows how many decimals an amount may have.
+            (Amounts::Decimal, None) => Err(Refusal::CurrencyUnknown),
+            (Amounts::Decimal, Some(currency)) => {
+                Money::parse(text, currency).map(|it| it.minor).map_err(|_| Refusal::AmountInvalid)
+            }
+        };
+        let line = |number: usize| {
+            let pieces = self.of(ReportField::ItemQuantity, number).map_or(Ok(1), str::parse::<u32>);
             let pieces = pieces.map_err(|_| Refusal::AmountInvalid)?;
-            let sum = i64::checked_mul(minor, pieces).and_then(|it| it.checked_add(total.unwrap_or(0)));
-            total = Some(sum.ok_or(Refusal::AmountTooLarge)?);
-        }
-        Ok(total)
+            let minor =
+                match (self.of(ReportField::ItemAmount, number), self.of(ReportField::ItemPrice, number)) {
+                    (Some(whole), _) => minor(whole)?,
+                    (None, each) => {
+                        let each = minor(each.unwrap_or("0"))?;
+                        each.checked_mul(pieces.into()).ok_or(Refusal::AmountTooLarge)?
+                    }
+                };
+            Ok(Line { product: self.of(ReportField::ItemProduct, number), pieces, minor })
+        };
+        numbers.into_iter().map(line).collect()
     }
+}
+
+/// A line of an order, in minor units as a whole.
+struct Line<'v> {
+    product: Option<&'v str>,
+    pieces: u32,
+    minor: i64,
 }
 
 /// The field of `/postback` that says the same.
@@ -225,7 +237,10 @@ const fn ours(field: ReportField, amounts: Amounts) -> Option<Field> {
             Amounts::Decimal => Field::Amount,
             Amounts::Minor => Field::AmountMinor,
         },
-        ReportField::ItemAmount | ReportField::ItemQuantity => return None,
+        ReportField::ItemAmount
+        | ReportField::ItemPrice
+        | ReportField::ItemProduct
+        | ReportField::ItemQuantity => return None,
         ReportField::Currency => Field::Currency,
         ReportField::Event => Field::Event,
         ReportField::Status => Field::Status,
@@ -244,7 +259,7 @@ const fn ours(field: ReportField, amounts: Amounts) -> Option<Field> {
     })
 }
 
-/// Old ids become ours; whether one was nearly missed. A partner that nobody knows is nobody's: the click id may still tell.
+/// Old ids become ours; whether one was nearly missed. A partner that nobody knows is nobody's, and told: the click id may still say whose.
 fn resolve(fields: &mut Fields, dialect: &Dialect, reading: &Reading<'_>) -> Result<bool, Refusal> {
     let mut is_near = false;
     let ids = [
@@ -260,7 +275,7 @@ fn resolve(fields: &mut Fields, dialect: &Dialect, reading: &Reading<'_>) -> Res
                 fields.set(field, &id.to_string());
             }
             (None, Some(refusal)) => return Err(refusal),
-            (None, None) => fields.set(field, ""),
+            (None, None) => fields.forget_partner(),
         }
     }
     Ok(is_near)
@@ -311,5 +326,61 @@ fn filled(status: StatusCode, text: &str, values: [(&str, &str); 3]) -> Reply {
     match serde_json::from_str::<Value>(&out) {
         Ok(json) if is_json => reply::json(status, &json),
         _ => reply::text(status, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::built_in_dialects;
+
+    use super::*;
+
+    /// Product, pieces and minor units of each line, and the order's amount.
+    fn read(name: &str, pairs: &[(usize, &str, &str)]) -> Result<(Vec<OrderLine>, Option<String>), Refusal> {
+        let dialect = built_in_dialects().iter().find(|it| *it.name == *name).expect("a built-in dialect");
+        let names = crate::dialects::names(&dialect.report);
+        let mut values = Values::new(&names);
+        for (item, name, value) in pairs {
+            values.add(*item, name, value)?;
+        }
+        let fields = values.into_fields(dialect)?;
+        Ok((fields.lines().to_vec(), fields.get(Field::AmountMinor).map(str::to_owned)))
+    }
+
+    #[test]
+    fn lines_with_products_are_lines_and_all_make_the_amount() {
+        let eur = (0, "CurrencyCode", "EUR");
+        let rows = [
+            (
+                "impact",
+                vec![eur, (0, "ItemSku1", "T"), (0, "ItemSubTotal1", "9.00"), (0, "ItemQuantity1", "2")],
+                Ok((vec![OrderLine::whole("T", 2, 900)], Some("900"))),
+            ),
+            (
+                "impact",
+                vec![eur, (0, "ItemSku1", "T"), (0, "ItemPrice1", "4.50"), (0, "ItemQuantity1", "2")],
+                Ok((vec![OrderLine::whole("T", 2, 900)], Some("900"))),
+            ),
+            ("impact", vec![eur, (0, "ItemSubTotal1", "9")], Ok((vec![], Some("900")))),
+            (
+                "partnerize",
+                vec![
+                    (0, "currency", "EUR"),
+                    (1, "sku", "A"),
+                    (1, "value", "2.50"),
+                    (1, "quantity", "2"),
+                    (2, "sku", "B"),
+                    (2, "value", "1"),
+                ],
+                Ok((vec![OrderLine::whole("A", 2, 500), OrderLine::whole("B", 1, 100)], Some("600"))),
+            ),
+            ("partnerize", vec![(1, "value", "2.50")], Err(Refusal::CurrencyUnknown)),
+            ("partnerize", vec![(0, "currency", "EUR"), (1, "value", "x")], Err(Refusal::AmountInvalid)),
+            ("partnerize", vec![(0, "currency", "EUR")], Ok((vec![], None))),
+        ];
+        for (name, pairs, want) in rows {
+            let want = want.map(|(lines, amount)| (lines, amount.map(str::to_owned)));
+            assert_eq!(read(name, &pairs), want, "{name} {pairs:?}");
+        }
     }
 }

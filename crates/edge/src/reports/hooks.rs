@@ -129,13 +129,13 @@ async fn record(
     let mut reports = Vec::new();
     for mut fields in found {
         fields.set(Field::Delivery, delivery);
-        let report = understand(&fields, advertiser, system.channel(), None, &reading.context())?;
-        reports.push((report, fields.ignored));
+        let understood = understand(&fields, advertiser, system.channel(), None, &reading.context())?;
+        reports.push((understood, fields.ignored));
     }
     let (mut said, mut last) = (Vec::new(), None);
-    for (report, ignored) in reports {
-        let origin = reading.record(report.clone())?;
-        said.push(report::understood(origin, &report, &ignored));
+    for (understood, ignored) in reports {
+        let origin = reading.record(&understood)?;
+        said.push(report::understood(origin, &understood, &ignored));
         last = Some(origin);
     }
     reading.settled(last).await?;

@@ -39,6 +39,7 @@ id = 1
 name = "Tea"
 time_zone = "Europe/Berlin"
 currency = "EUR"
+pixels = "report"
 tokens = ["first-token", "second-token"]
 shopify_secrets = ["old-secret", "hush-hush"]
 woocommerce_secrets = ["a&amp;b&quot;c&lt;d"]

@@ -86,7 +86,7 @@ fn usable(dialect: &Dialect, spot: Spot<'_>, errors: &mut Errors) {
         bad("has reports without order_id and click_id", "name one of them in [dialect.report]");
     }
     let says_of_reports = !dialect.report.is_empty() || !dialect.status.is_empty();
-    if !has_reports && (says_of_reports || dialect.amounts == Amounts::Minor) {
+    if !has_reports && (says_of_reports || dialect.amounts == Amounts::Minor || dialect.lacks_order_id) {
         bad(
             "has words for reports and no path for them",
             "add report_paths or pixel_paths, or remove the words",

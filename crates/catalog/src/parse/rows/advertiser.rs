@@ -33,19 +33,20 @@ impl<'a> Draft<'a> {
         let roles = [("report", PixelRole::Report), ("evidence", PixelRole::Evidence)];
         let [tokens, shopify, woocommerce, webhook, deep_link] =
             secrets::KEYS.each_ref().map(|key| key.read(row));
+        let pixels = row.word("pixels", &roles);
         let advertiser = Advertiser {
             id: AdvertiserId(self.own_id(Table::Advertiser, row)),
             name: row.required_text("name").unwrap_or("").into(),
             status: row.word("status", &STATUS).unwrap_or_default(),
             time_zone: time_zone(row),
             currency: currency(row).unwrap_or(Currency::EUR),
+            pixels: pixels.unwrap_or_else(|| PixelRole::usual(!tokens.is_empty())),
             tokens,
             shopify_secrets: shopify,
             woocommerce_secrets: woocommerce,
             webhook_secrets: webhook,
             deep_link_secrets: deep_link,
             order_identity: row.word("order_identity", &identities).unwrap_or_default(),
-            pixels: row.word("pixels", &roles).unwrap_or_default(),
         };
         self.advertisers.push(advertiser);
     }

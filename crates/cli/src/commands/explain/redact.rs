@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Notes that say nothing about anybody: by the codes that decisions are known to bear. Others are counted.
-const NOTES: [&str; 17] = [
+const NOTES: [&str; 19] = [
     "trace_unreadable",
     "clock_gap_too_large",
     "offer_differs",
@@ -33,6 +33,8 @@ const NOTES: [&str; 17] = [
     "refund_other_currency",
     "items_differ",
     "clock_differs",
+    "time_ahead",
+    "time_long_past",
     "currency_changed",
     "refund_exceeds_order",
     "refund_held",

@@ -221,6 +221,8 @@ pub(super) fn refused(code: &str) -> &str {
 pub(super) fn note(code: &str) -> &str {
     match code {
         "clock_differs" => "the shop's clock is behind ours: the order is said to be before its own click",
+        "time_ahead" => "a report names a time in the future: it counts as made when it came",
+        "time_long_past" => "a report names a time more than a year before it came: it counts as it is",
         "currency_changed" => "reports name several currencies: the latest counts",
         "refund_other_currency" => {
             "money went back in another currency than the order's: it is not counted, and the credits are on hold"

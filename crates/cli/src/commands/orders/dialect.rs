@@ -117,7 +117,7 @@ impl Speech {
     fn name_of(&self, field: ReportField) -> Option<&'static str> {
         match field {
             ReportField::Amount if self.dialect.amounts == Amounts::Minor => Some("amount_minor"),
-            ReportField::ItemAmount | ReportField::ItemQuantity => None,
+            field if field.is_of_a_line() => None,
             ReportField::Partner => Some("partner_id"),
             ReportField::Offer => Some("offer_id"),
             field => Some(field.as_str()),
@@ -152,7 +152,13 @@ impl Speech {
         }
         let currency = of(ReportField::Currency, 0).and_then(|it| Currency::parse(it).ok());
         let mut total = None;
-        for (line, value) in row.iter().filter(|(it, _)| it.field == ReportField::ItemAmount) {
+        // A line says what it costs as a whole, or else by the piece.
+        let is_told = |it: &Meaning| match it.field {
+            ReportField::ItemAmount => true,
+            ReportField::ItemPrice => of(ReportField::ItemAmount, it.item).is_none(),
+            _ => false,
+        };
+        for (line, value) in row.iter().filter(|(it, _)| is_told(it)) {
             let unread = || Fault::ItemUnread { value: super::columns::told(value) };
             let minor = match (self.dialect.amounts, currency) {
                 (Amounts::Minor, _) => value.parse().map_err(|_| unread())?,
@@ -162,7 +168,9 @@ impl Speech {
                     Money::parse(value, currency).map_err(|_| unread())?.minor
                 }
             };
-            let pieces = of(ReportField::ItemQuantity, line.item).map_or(Ok(1), str::parse::<i64>);
+            let quantity =
+                of(ReportField::ItemQuantity, line.item).filter(|_| line.field == ReportField::ItemPrice);
+            let pieces = quantity.map_or(Ok(1), str::parse::<i64>);
             let sum = i64::checked_mul(minor, pieces.map_err(|_| unread())?);
             total = Some(sum.and_then(|it| it.checked_add(total.unwrap_or(0))).ok_or_else(unread)?);
         }

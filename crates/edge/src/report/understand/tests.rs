@@ -86,7 +86,7 @@ impl World {
 
     fn report_of(&self, advertiser: u32, query: &str, channel: Channel) -> Result<Report, Refusal> {
         let advertiser = self.catalog.advertisers.get(&AdvertiserId(advertiser)).unwrap();
-        understand(&fields(query), advertiser, channel, None, &self.context())
+        understand(&fields(query), advertiser, channel, None, &self.context()).map(|it| it.report)
     }
 
     fn report(&self, query: &str) -> Result<Report, Refusal> {
@@ -251,7 +251,7 @@ fn the_longest_report_fits_its_frame() {
     ]);
     fields.set_lines(&vec![line; 1_000]);
     let advertiser = world.catalog.advertisers.get(&AdvertiserId(1)).unwrap();
-    let report = understand(&fields, advertiser, Channel::Batch, None, &world.context()).unwrap();
+    let report = understand(&fields, advertiser, Channel::Batch, None, &world.context()).unwrap().report;
     assert_eq!((report.items.len(), report.coupons.len()), (Report::ITEMS_MAX, Report::COUPONS_MAX));
     let mut bytes = Vec::new();
     assert!(report.encode(&mut bytes).is_ok());
@@ -352,7 +352,7 @@ proptest! {
             prop_assert!(matches!(fields.add(name, value), Ok(()) | Err(Refusal::ItemsInvalid)));
         }
         let advertiser = world.catalog.advertisers.get(&AdvertiserId(1)).unwrap();
-        if let Ok(report) = understand(&fields, advertiser, Channel::Batch, None, &world.context()) {
+        if let Ok(Understood { report, .. }) = understand(&fields, advertiser, Channel::Batch, None, &world.context()) {
             let mut bytes = Vec::new();
             prop_assert!(report.encode(&mut bytes).is_ok());
         }
