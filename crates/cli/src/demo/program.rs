@@ -163,7 +163,7 @@ fn push_shop(out: &mut String, shop: &Shop) {
         out,
         format_args!(
             "\n[[advertiser]]\nid = {id}\nname = \"{name}\"\ntime_zone = \"{zone}\"\ncurrency = \"{currency}\"\n\
-             tokens = [\"{token}\"]\nshopify_secret = \"{shopify_secret}\"\nwoocommerce_secret = \"{woocommerce_secret}\"\n"
+             tokens = [\"{token}\"]\npixels = \"report\"\nshopify_secret = \"{shopify_secret}\"\nwoocommerce_secret = \"{woocommerce_secret}\"\n"
         ),
     );
 }
