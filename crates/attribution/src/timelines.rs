@@ -1,7 +1,8 @@
 //! The machine that owns the timelines of one partition: remembers what each visitor touched and who asked about it.
 //!
 //! In: clicks and look-ups, in any order, with repeats. Out: evidence under this owner's stamps, again whenever it grows. It is silent until
-//! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions and customers in memory.
+//! [`Timelines::speak`]; until then the driver must not commit positions. Touches lie in the [`TouchStore`], questions about visitors in memory,
+//! customers on the driver's disk: whoever is not held ([`Timelines::holds_customer`]) is given back before what concerns him.
 //! Not here: what follows from any of it (`decide`). Start at [`Timelines::on_click`].
 
 mod asked_bits;
@@ -11,7 +12,7 @@ mod customers;
 use std::collections::{BTreeSet, HashMap};
 
 use events::{Bound, ClickHead, Evidence, Identity, Lookup, Touch};
-use units::{EpochMs, Stamp, VisitorId};
+use units::{CustomerId, EpochMs, Stamp, VisitorId};
 
 use self::{
     asked_bits::AskedBits,
@@ -42,7 +43,7 @@ pub struct Timelines<S> {
     store: TouchStore<S>,
     /// Who asked about which visitor.
     asks: HashMap<VisitorId, Asks, Folding>,
-    /// Who asked about which customer, and whom he is known by.
+    /// Of customers in memory: who asked about each, whom he is known by, and his orders.
     customers: Customers,
     /// Visitors in `asks`, and a few more. Every click looks here.
     asked: AskedBits,
@@ -178,18 +179,43 @@ impl<S: Slices> Timelines<S> {
         Ok(())
     }
 
-    /// The owner's claim has been read in every input: what was touched in silence is answered now, and from here on what grows.
-    pub fn speak(&mut self, out: &mut Vec<Evidence>) -> Result<(), StoreError> {
+    /// The owner's claim has been read in every input: what was touched in silence is answered now, and from here on what grows. Returns the
+    /// touched customers who left memory meanwhile: the driver restores each and lets him be [`Timelines::tell`]ed of.
+    pub fn speak(&mut self, out: &mut Vec<Evidence>) -> Result<Vec<CustomerId>, StoreError> {
+        let mut elsewhere = Vec::new();
         for identity in self.touched.take().unwrap_or_default() {
             match identity {
                 Identity::Visitor(visitor) => self.answer(visitor, |_| true, out)?,
-                Identity::Customer(customer) => {
-                    let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
-                    self.customers.answer(customer, &mut telling, out);
-                }
+                Identity::Customer(customer) if self.holds_customer(customer) => self.tell(customer, out),
+                Identity::Customer(customer) => elsewhere.push(customer),
             }
         }
-        Ok(())
+        Ok(elsewhere)
+    }
+
+    /// Answers everybody who asked about a customer in memory, where that is not what was said last.
+    pub fn tell(&mut self, customer: CustomerId, out: &mut Vec<Evidence>) {
+        let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+        self.customers.answer(customer, &mut telling, out);
+    }
+
+    /// Whether the customer is in memory. If not, the driver looks for him on disk before it hands over what concerns him.
+    #[must_use]
+    pub fn holds_customer(&self, customer: CustomerId) -> bool {
+        self.customers.holds(customer)
+    }
+
+    /// Customers in memory.
+    #[must_use]
+    pub fn held_customers(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Drops customers unused for longest, of those that the last [`Timelines::take_dirty`] gave or that have not changed since, until `keep_max` are
+    /// left, or only others. To be called when what it gave is on disk.
+    pub fn evict_customers(&mut self, keep_max: usize) {
+        let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+        self.customers.evict(keep_max, &mut telling);
     }
 
     /// Whether [`Timelines::speak`] has not been called yet.
@@ -210,7 +236,7 @@ impl<S: Slices> Timelines<S> {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         dirty.dedup();
-        let encoded = |it: &Identity| match it {
+        let mut encoded = |it: &Identity| match it {
             Identity::Visitor(visitor) => self.asks.get(visitor).map_or_else(Vec::new, Asks::encode),
             Identity::Customer(customer) => self.customers.encode(*customer),
         };
@@ -222,15 +248,18 @@ impl<S: Slices> Timelines<S> {
         self.store.flush()
     }
 
-    /// Takes an identity's questions back from disk. Says nothing.
+    /// Takes what is known of an identity back from disk; joined with what is in memory, if anything is. Says nothing.
     pub fn restore(&mut self, identity: Identity, state: &[u8]) -> Result<(), StateError> {
         match identity {
             Identity::Visitor(visitor) => {
                 let restored = Asks::decode(state)?;
-                self.asks.entry(visitor).or_default().join(restored);
+                self.asks.entry(visitor).or_default().join(restored, |_| Said::default());
                 self.note_asked(visitor);
             }
-            Identity::Customer(customer) => self.customers.restore(customer, state)?,
+            Identity::Customer(customer) => {
+                let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+                self.customers.restore(customer, state, &mut telling)?;
+            }
         }
         Ok(())
     }
@@ -263,7 +292,7 @@ impl<S: Slices> Timelines<S> {
         &self.store
     }
 
-    /// Identities someone has asked about.
+    /// Identities in memory that someone has asked about.
     #[must_use]
     pub fn asked_identities(&self) -> usize {
         self.asks.len() + self.customers.len()

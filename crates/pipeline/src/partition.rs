@@ -19,7 +19,7 @@ use events::{
 };
 use journal::Record;
 use units::{
-    EpochMs, QUARTER_MS, Stamp,
+    CustomerId, EpochMs, QUARTER_MS, Stamp,
     planted::{Bug, planted},
 };
 
@@ -31,6 +31,8 @@ mod relived;
 
 /// Times that `ClickHouse` cannot hold.
 const OUT_OF_CALENDAR: &str = "out_of_calendar";
+/// Customers that come back from disk at once when an owner begins to speak.
+const TOLD_AT_A_TIME: usize = 1_024;
 
 /// Where the machines' states lie while they are not in memory.
 pub trait States {
@@ -39,6 +41,9 @@ pub trait States {
 
     /// An order's state as it was last committed.
     fn order(&self, key: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, Self::Error>;
+
+    /// What was last committed of a customer.
+    fn customer(&self, customer: CustomerId) -> Result<Option<impl AsRef<[u8]>>, Self::Error>;
 }
 
 /// How look-ups and evidence travel.
@@ -173,7 +178,16 @@ impl<S: Slices> Partition<S> {
 
     /// The own claim has been read in every input: what was touched is sent, and from now on what changes.
     pub fn speak<D: States>(&mut self, states: &D, out: &mut Outbox) -> Result<(), PartitionError<D::Error>> {
-        self.timelines.speak(&mut self.evidence_out)?;
+        let customers = self.timelines.speak(&mut self.evidence_out)?;
+        let held = self.timelines.held_customers();
+        for some in customers.chunks(TOLD_AT_A_TIME) {
+            for customer in some {
+                self.load_customer(*customer, states)?;
+                self.timelines.tell(*customer, &mut self.evidence_out);
+            }
+            // Nothing of them changed, so they may leave at once, and more come and go than there is room for.
+            self.timelines.evict_customers(held.max(TOLD_AT_A_TIME));
+        }
         let elsewhere = self.orders.speak(&mut self.orders_out);
         self.settle(states, out)?;
         elsewhere.iter().try_for_each(|key| self.redecide(key, states, out))
@@ -189,9 +203,16 @@ impl<S: Slices> Partition<S> {
         })
     }
 
-    /// Drops orders' states that are safely on disk, beyond `states_max`.
+    /// Drops orders' states that are safely on disk, beyond `states_max`, and as many customers.
     pub fn evict(&mut self, states_max: usize) {
         self.orders.evict(states_max);
+        self.timelines.evict_customers(states_max);
+    }
+
+    /// Customers in memory.
+    #[must_use]
+    pub fn held_customers(&self) -> usize {
+        self.timelines.held_customers()
     }
 
     /// Forgets touches before `before`, by whole slices.
@@ -230,11 +251,11 @@ impl<S: Slices> Partition<S> {
                 self.fates.note(Input::Lookup, None);
                 // What was read before is part of the answer, so that it need not be given twice.
                 self.hand_over_clicks()?;
-                self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
+                self.on_lookup(lookup, states)?;
             }
             Ok(Event::Bound(bound)) => {
                 self.fates.note(Input::Bound, None);
-                self.timelines.on_bound(bound, &mut self.evidence_out);
+                self.on_bound(bound, states)?;
             }
             Ok(Event::Evidence(evidence)) => {
                 self.fates.note(Input::Evidence, None);
@@ -304,6 +325,33 @@ impl<S: Slices> Partition<S> {
         Ok(())
     }
 
+    fn on_lookup<D: States>(&mut self, lookup: Lookup, states: &D) -> Result<(), PartitionError<D::Error>> {
+        if let Identity::Customer(customer) = lookup.identity {
+            self.load_customer(customer, states)?;
+        }
+        Ok(self.timelines.on_lookup(lookup, &mut self.evidence_out)?)
+    }
+
+    fn on_bound<D: States>(&mut self, bound: Bound, states: &D) -> Result<(), PartitionError<D::Error>> {
+        self.load_customer(bound.customer, states)?;
+        self.timelines.on_bound(bound, &mut self.evidence_out);
+        Ok(())
+    }
+
+    fn load_customer<D: States>(
+        &mut self,
+        customer: CustomerId,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        if self.timelines.holds_customer(customer) || planted(Bug::ForgetCustomer) {
+            return Ok(());
+        }
+        let Some(state) = states.customer(customer).map_err(PartitionError::States)? else { return Ok(()) };
+        self.timelines
+            .restore(Identity::Customer(customer), state.as_ref())
+            .map_err(|source| PartitionError::State { what: "a customer".to_owned(), source })
+    }
+
     fn load_order<D: States>(&mut self, key: &OrderKey, states: &D) -> Result<(), PartitionError<D::Error>> {
         if self.orders.holds(key) || planted(Bug::ForgetDisk) {
             return Ok(());
@@ -326,15 +374,11 @@ impl<S: Slices> Partition<S> {
             }
             for said in std::mem::take(&mut self.orders_out) {
                 match (said, self.inner) {
-                    (OrdersOutput::Lookup(lookup), Inner::Memory) => {
-                        self.timelines.on_lookup(lookup, &mut self.evidence_out)?;
-                    }
+                    (OrdersOutput::Lookup(lookup), Inner::Memory) => self.on_lookup(lookup, states)?,
                     (OrdersOutput::Lookup(lookup), Inner::Log) => {
                         out.messages.push(Message::Lookup(lookup));
                     }
-                    (OrdersOutput::Bound(bound), Inner::Memory) => {
-                        self.timelines.on_bound(bound, &mut self.evidence_out);
-                    }
+                    (OrdersOutput::Bound(bound), Inner::Memory) => self.on_bound(bound, states)?,
                     (OrdersOutput::Bound(bound), Inner::Log) => out.messages.push(Message::Bound(bound)),
                     (OrdersOutput::Decided { decision, credits }, _) => {
                         self.order_times.push((latest_possible(&decision), decision.key.clone()));

@@ -93,9 +93,9 @@ impl Rebuild {
                 let is_answered_here = self.owns(&lookup.identity.log_key());
                 let bound = self.note(&lookup, is_ours, leads.get(&key));
                 if is_answered_here {
-                    machines.recall_question(lookup)?;
+                    machines.recall_question(lookup, states)?;
                     if let Some(bound) = bound {
-                        machines.recall_bound(bound);
+                        machines.recall_bound(bound, states)?;
                     }
                 }
             }
@@ -160,7 +160,7 @@ impl Rebuild {
                 let identity = Identity::Visitor(visitor);
                 if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
                     for it in &elsewhere {
-                        machines.recall_question(it.about(identity))?;
+                        machines.recall_question(it.about(identity), states)?;
                     }
                 }
                 self.asked.entry(visitor).or_default().extend(asked.iter().cloned());

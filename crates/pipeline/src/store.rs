@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use events::{Identity, OrderKey};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use journal::{Position, StreamId};
-use units::EpochMs;
+use units::{CustomerId, EpochMs};
 
 mod keys;
 mod label;
@@ -102,6 +102,7 @@ pub struct Store {
     orders: Keyspace,
     order_times: Keyspace,
     timelines: Keyspace,
+    customers: Keyspace,
     meta: Keyspace,
 }
 
@@ -148,6 +149,7 @@ impl Store {
             orders: keyspace("orders")?,
             order_times: keyspace("order_times")?,
             timelines: keyspace("timelines")?,
+            customers: keyspace("customers")?,
             meta: keyspace("meta")?,
             database: database.clone(),
             durability,
@@ -170,9 +172,28 @@ impl Store {
         Ok(self.number(TOUCHES_KEY)?.map_or(0, u64::from_be_bytes))
     }
 
-    /// Every timeline's state, since questions live in memory.
+    /// Every visitor's state, since questions about visitors live in memory. Customers, whom format 1 kept among them, move to their own place
+    /// before: there are more of them than a start can read.
     pub fn timelines(&self) -> Result<Vec<(Identity, Vec<u8>)>, StoreError> {
-        self.scan(self.timelines.iter(), |key, value| Some((keys::identity_of(key)?, value.to_vec())))
+        let all =
+            self.scan(self.timelines.iter(), |key, value| Some((keys::identity_of(key)?, value.to_vec())))?;
+        let is_visitor = |it: &(Identity, _)| matches!(it.0, Identity::Visitor(_));
+        let (visitors, customers): (Vec<_>, Vec<_>) = all.into_iter().partition(is_visitor);
+        let mut batch = self.database.batch();
+        for (identity, state) in &customers {
+            let key = identity.log_key();
+            if self.read(&self.customers, &key)?.is_none() {
+                batch.insert(&self.customers, key.as_slice(), state.as_slice());
+            }
+            batch.remove(&self.timelines, key);
+        }
+        batch.commit().map_err(|source| self.failed("written", source))?;
+        Ok(visitors)
+    }
+
+    /// A customer's state.
+    pub fn customer_state(&self, customer: CustomerId) -> Result<Option<fjall::Slice>, StoreError> {
+        self.read(&self.customers, &Identity::Customer(customer).log_key())
     }
 
     /// The last owner's claim; 0 where there was none.
@@ -243,10 +264,14 @@ impl Store {
             batch.insert(&self.order_times, keys::placed(*at, key), []);
         }
         for (identity, state) in &checkpoint.timelines {
+            let keyspace = match identity {
+                Identity::Visitor(_) => &self.timelines,
+                Identity::Customer(_) => &self.customers,
+            };
             if state.is_empty() {
-                batch.remove(&self.timelines, identity.log_key());
+                batch.remove(keyspace, identity.log_key());
             } else {
-                batch.insert(&self.timelines, identity.log_key(), state.as_slice());
+                batch.insert(keyspace, identity.log_key(), state.as_slice());
             }
         }
         if let Some(next) = checkpoint.touches_next {

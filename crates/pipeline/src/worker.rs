@@ -14,7 +14,7 @@ use std::{
 use attribution::Timelines;
 use events::OrderKey;
 use journal::{PollError, Position, Record, Source};
-use units::{Clock, Stamp};
+use units::{Clock, CustomerId, Stamp};
 use warehouse::{Batch, Warehouse};
 
 use crate::{
@@ -84,6 +84,10 @@ impl States for Store {
 
     fn order(&self, key: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, StoreError> {
         self.order_state(key)
+    }
+
+    fn customer(&self, customer: CustomerId) -> Result<Option<impl AsRef<[u8]>>, StoreError> {
+        self.customer_state(customer)
     }
 }
 

@@ -12,7 +12,7 @@ use pipeline::{
     partition::{Inner, Message, Outbox, Partition, States},
     rebuild::Rebuild,
 };
-use units::{AdvertiserId, DAY_MS, EpochMs, LinkId, Origin, Stamp, VisitorId, WriterId};
+use units::{AdvertiserId, CustomerId, DAY_MS, EpochMs, LinkId, Origin, Stamp, VisitorId, WriterId};
 
 const PARTITIONS: u32 = 2;
 /// Of the two, the one that lost its state.
@@ -27,6 +27,10 @@ impl States for Nothing {
     type Error = Infallible;
 
     fn order(&self, _: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
+        Ok(None::<Vec<u8>>)
+    }
+
+    fn customer(&self, _: CustomerId) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
         Ok(None::<Vec<u8>>)
     }
 }

@@ -90,7 +90,8 @@ impl Play {
 
     /// Orders that came back from disk.
     pub(crate) const fn restored(&self) -> u64 {
-        self.kept.restored.get()
+        let [orders, _] = self.kept.restored.get();
+        orders
     }
 
     pub(crate) fn clicks(&self) -> &[ClickHead] {

@@ -104,6 +104,8 @@ hits! {
     SilentCommit,
     /// State: an order's state comes back from disk.
     OrderRestored,
+    /// State: a customer comes back from disk.
+    CustomerRestored,
     /// State: an order on disk is decided again for a version of the catalog.
     OrderLookedAtAgain,
     /// State: a state older than what the log and the facts have is refused.

@@ -9,6 +9,7 @@ use std::{collections::VecDeque, path::Path, sync::Arc};
 use attribution::{Caps, MemorySlices, Orders, SliceOptions, Slices, Timelines, TouchStore};
 use bytes::Bytes;
 use catalog::Catalog;
+use events::Identity;
 use journal::{Position, Record, StreamId, spool};
 use pipeline::{
     partition::{Inner, Outbox, Partition},
@@ -372,7 +373,7 @@ pub(crate) fn machines(
     let store = TouchStore::open(kept.slices.clone(), options, 11, kept.touches_next)
         .expect("what was committed is there");
     let mut timelines = Timelines::new(claim, store);
-    for (identity, state) in &kept.timelines {
+    for (identity, state) in kept.timelines.iter().filter(|it| matches!(it.0, Identity::Visitor(_))) {
         timelines.restore(*identity, state).expect("a state is whole");
     }
     Partition::of(Orders::with_caps(claim, caps), timelines, inner)

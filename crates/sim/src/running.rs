@@ -187,7 +187,9 @@ impl Running {
         hits.note_many(Hit::SegmentRolled, self.machine.rolled_segments());
         hits.note_many(Hit::DamageNamed, self.shipper.damages());
         for owner in &self.owners {
-            hits.note_many(Hit::OrderRestored, owner.kept.restored.get());
+            let [orders, customers] = owner.kept.restored.get();
+            hits.note_many(Hit::OrderRestored, orders);
+            hits.note_many(Hit::CustomerRestored, customers);
         }
         hits
     }

@@ -15,6 +15,7 @@ use pipeline::{
     partition::States,
     store::{Checkpoint, OrderPlace},
 };
+use units::CustomerId;
 
 /// What is on disk.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +27,8 @@ pub(crate) struct Kept {
     pub(crate) slices: MemorySlices,
     pub(crate) touches_next: u64,
     pub(crate) catalog: u32,
-    /// Orders that came back from here.
-    pub(crate) restored: Cell<u64>,
+    /// Orders and customers that came back from here.
+    pub(crate) restored: Cell<[u64; 2]>,
 }
 
 impl Kept {
@@ -60,7 +61,15 @@ impl States for Kept {
 
     fn order(&self, key: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
         let found = self.orders.get(key);
-        self.restored.set(self.restored.get() + u64::from(found.is_some()));
+        let [orders, customers] = self.restored.get();
+        self.restored.set([orders + u64::from(found.is_some()), customers]);
+        Ok(found)
+    }
+
+    fn customer(&self, customer: CustomerId) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
+        let found = self.timelines.get(&Identity::Customer(customer));
+        let [orders, customers] = self.restored.get();
+        self.restored.set([orders, customers + u64::from(found.is_some())]);
         Ok(found)
     }
 }

@@ -90,6 +90,12 @@ bugs! {
     PlaceByTime "place-by-time",
     /// A decided order leaves memory before its place in time is committed.
     EvictUnplaced "evict-unplaced",
+    /// A customer leaves memory before what became known of him is on disk.
+    EvictDirtyCustomer "evict-dirty-customer",
+    /// What was answered about a customer is forgotten when he leaves memory.
+    EvictForgetsSaid "evict-forgets-said",
+    /// A customer is not read back from disk before what concerns him.
+    ForgetCustomer "forget-customer",
     /// Touches are forgotten before what was decided by them is committed.
     ForgetUncommitted "forget-uncommitted",
     /// Credits count whatever their order's newer rows say.

@@ -112,10 +112,10 @@ impl Asks {
         }
     }
 
-    /// The union of both; what was answered stays.
-    pub(super) fn join(&mut self, other: Self) {
+    /// The union of both; what was answered stays. `said` is asked what was answered to orders that are new here.
+    pub(super) fn join(&mut self, other: Self, mut said: impl FnMut(&OrderKey) -> Said) {
         for asked in other.by_order {
-            self.add_ask(asked.order, asked.ask, |_| asked.said);
+            self.add_ask(asked.order, asked.ask, &mut said);
         }
     }
 

@@ -3,15 +3,16 @@
 //! In: look-ups of orders that name a customer, each with the visitors that order knows to be his, and what became of each order. Out: evidence with
 //! all his visitors, and what his orders of before come to, to every order that asked, again whenever it changes; and the bytes of it on disk.
 //! Visitors and orders are kept as long as the state is, since a customer who comes back after a year is the same; questions are
-//! forgotten as a visitor's are. A customer with an order takes some 400 bytes of memory, 100 more for each further one. Not here: what an order
-//! makes of it (`orders::followed`, `decide`). Start at [`Customers::on_lookup`] and [`Customers::on_bound`].
+//! forgotten as a visitor's are. In memory are those who were used last: who comes next is given back by the driver first
+//! ([`Customers::holds`]). Not here: what an order makes of it (`orders::followed`, `decide`). Start at [`Customers::on_lookup`] and
+//! [`Customers::on_bound`].
 
 mod past;
 
 use std::collections::HashMap;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use events::{Bound, Evidence, Identity, Lookup};
+use events::{Bound, Evidence, Identity, Lookup, OrderKey};
 use units::{
     CustomerId, EpochMs, VisitorId,
     planted::{Bug, planted},
@@ -23,7 +24,7 @@ use super::asks::{AskV1, Asked, Asks};
 use crate::{
     digest::Digester,
     folding::Folding,
-    orders::StateError,
+    orders::{StateError, grow_by_one},
     sent::{Said, Sent},
 };
 
@@ -40,10 +41,14 @@ const VERSION_2: u8 = 66;
 /// Bytes of one customer's state; see `asks`.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The customers of one partition.
+/// The customers of one partition that are in memory.
 #[derive(Debug)]
 pub(super) struct Customers {
     by_id: HashMap<CustomerId, Customer, Folding>,
+    /// Counts how often any of them was used.
+    uses: u64,
+    /// Questions about nothing from here on are forgotten; of who is on disk, when he comes back.
+    asked_from: EpochMs,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +57,10 @@ struct Customer {
     /// Invariant: ascending, distinct, at most [`KEPT_MAX`]. Which of more than that are kept depends on who came first, and does not matter.
     visitors: Vec<VisitorId>,
     orders: Orders,
+    /// Of [`Customers::uses`], when last used.
+    used: u64,
+    /// Changed since he was last written.
+    is_dirty: bool,
 }
 
 #[derive(bincode::Encode, bincode::Decode)]
@@ -74,15 +83,19 @@ pub(super) struct Telling<'a> {
 
 impl Customers {
     pub(super) fn new(seed: u64) -> Self {
-        Self { by_id: HashMap::with_hasher(Folding::new(seed)) }
+        Self { by_id: HashMap::with_hasher(Folding::new(seed)), uses: 0, asked_from: EpochMs(0) }
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Remembers who asks and whom he knows; whether that changed anything. Answers him, and everybody where another visitor became known, unless
-    /// `is_silent`.
+    pub(super) fn holds(&self, customer: CustomerId) -> bool {
+        self.by_id.contains_key(&customer)
+    }
+
+    /// Remembers who asks and whom he knows; whether the customer is to be written now and was not before. Answers him, and everybody where another
+    /// visitor became known, unless `is_silent`.
     pub(super) fn on_lookup(
         &mut self,
         customer: CustomerId,
@@ -91,20 +104,19 @@ impl Customers {
         is_silent: bool,
         out: &mut Vec<Evidence>,
     ) -> bool {
-        let known = self.by_id.entry(customer).or_default();
+        let known = self.held(customer);
         let has_grown = known.learn(std::mem::take(&mut lookup.visitors));
         let asker = lookup.order.clone();
-        let (sent, digester) = (&mut *telling.sent, &mut *telling.digester);
-        let identity = Identity::Customer(customer);
-        let (is_new, _) = known.asks.add(lookup, |order| sent.take_back(|| digester.of(&(order, identity))));
+        let (is_new, _) = known.asks.add(lookup, |order| telling.take_back(customer, order));
         if !is_silent {
             let all = has_grown && !planted(Bug::AnswerAskerAlone);
             known.answer(customer, |it| all || it.order == asker, telling, out);
         }
-        is_new || has_grown
+        (is_new || has_grown) && known.becomes_dirty()
     }
 
-    /// Remembers what became of an order; whether that changed anything. Answers the orders behind it, unless `is_silent`.
+    /// Remembers what became of an order; whether the customer is to be written now and was not before. Answers the orders behind it, unless
+    /// `is_silent`.
     pub(super) fn on_bound(
         &mut self,
         bound: Bound,
@@ -113,12 +125,12 @@ impl Customers {
         out: &mut Vec<Evidence>,
     ) -> bool {
         let (customer, order) = (bound.customer, bound.order.clone());
-        let known = self.by_id.entry(customer).or_default();
+        let known = self.held(customer);
         let Some(from) = known.orders.add(bound) else { return false };
         if !is_silent {
             known.answer(customer, |it| (from, &order) < (it.ask.at, &it.order), telling, out);
         }
-        true
+        known.becomes_dirty()
     }
 
     /// Answers everybody who asked.
@@ -133,17 +145,13 @@ impl Customers {
         }
     }
 
-    /// Forgets questions about nothing after `before`. Returns the customers who changed.
+    /// Forgets questions about nothing after `before`. Returns the customers to be written for it.
     pub(super) fn expire(&mut self, before: EpochMs, telling: &mut Telling<'_>) -> Vec<CustomerId> {
+        self.asked_from = self.asked_from.max(before);
         let mut changed = Vec::new();
         for (customer, known) in &mut self.by_id {
-            let identity = Identity::Customer(*customer);
-            let forgotten = |it: &Asked| {
-                if it.said.is_said() {
-                    telling.sent.put_away(telling.digester.of(&(&it.order, identity)), it.said);
-                }
-            };
-            if known.asks.expire(before, forgotten) {
+            if known.asks.expire(before, |it| telling.put_away(*customer, it)) {
+                known.is_dirty = true;
                 changed.push(*customer);
             }
         }
@@ -151,9 +159,25 @@ impl Customers {
         changed
     }
 
-    /// A customer's bytes; none where nothing is known.
-    pub(super) fn encode(&self, customer: CustomerId) -> Vec<u8> {
-        let Some(known) = self.by_id.get(&customer) else { return Vec::new() };
+    /// Drops those unused for longest that are on disk as they are, until `keep_max` are left, or only others. What was answered stays remembered.
+    pub(super) fn evict(&mut self, keep_max: usize, telling: &mut Telling<'_>) {
+        let surplus = self.by_id.len().saturating_sub(keep_max);
+        let mut ages: Vec<u64> = self.by_id.values().filter(|it| it.may_leave()).map(|it| it.used).collect();
+        let Some(last) = surplus.min(ages.len()).checked_sub(1) else { return };
+        let newest_gone = *ages.select_nth_unstable(last).1;
+        self.by_id.retain(|customer, known| {
+            let stays = known.used > newest_gone || !known.may_leave();
+            if !stays && !planted(Bug::EvictForgetsSaid) {
+                known.asks.iter_mut().for_each(|it| telling.put_away(*customer, it));
+            }
+            stays
+        });
+    }
+
+    /// A customer's bytes, to be written; none where nothing is known.
+    pub(super) fn encode(&mut self, customer: CustomerId) -> Vec<u8> {
+        let Some(known) = self.by_id.get_mut(&customer) else { return Vec::new() };
+        known.is_dirty = false;
         let visitors = known.visitors.iter().map(|it| it.0).collect();
         let kept = CustomerV1 { visitors, asks: known.asks.rows() };
         if known.orders.is_empty() {
@@ -164,24 +188,65 @@ impl Customers {
     }
 
     /// Takes a customer back from disk; joined with what is known.
-    pub(super) fn restore(&mut self, customer: CustomerId, state: &[u8]) -> Result<(), StateError> {
+    pub(super) fn restore(
+        &mut self,
+        customer: CustomerId,
+        state: &[u8],
+        telling: &mut Telling<'_>,
+    ) -> Result<(), StateError> {
         let (version, body) = state.split_first().ok_or(StateError::UnknownVersion { version: 0 })?;
         let CustomerV2 { kept, orders } = match *version {
             VERSION_1 => CustomerV2 { kept: read(body)?, orders: Vec::new() },
             VERSION_2 => read(body)?,
             version => return Err(StateError::UnknownVersion { version }),
         };
-        let known = self.by_id.entry(customer).or_default();
+        let asked_from = self.asked_from;
+        let known = self.held(customer);
         known.learn(kept.visitors.into_iter().map(VisitorId).collect());
-        known.asks.join(Asks::of_rows(kept.asks));
+        let mut asks = Asks::of_rows(kept.asks);
+        asks.expire(asked_from, |_| ());
+        known.asks.join(asks, |order| telling.take_back(customer, order));
         for row in orders {
             known.orders.add(row.bound(customer));
         }
         Ok(())
     }
+
+    /// For use now; one of whom nothing is known, where there is none.
+    fn held(&mut self, customer: CustomerId) -> &mut Customer {
+        self.uses += 1;
+        let known = self.by_id.entry(customer).or_default();
+        known.used = self.uses;
+        known
+    }
+}
+
+impl Telling<'_> {
+    /// What an order was answered about a customer, when both were last in memory.
+    fn take_back(&mut self, customer: CustomerId, order: &OrderKey) -> Said {
+        let digester = &mut *self.digester;
+        self.sent.take_back(|| digester.of(&(order, Identity::Customer(customer))))
+    }
+
+    fn put_away(&mut self, customer: CustomerId, asked: &Asked) {
+        if asked.said.is_said() {
+            let key = self.digester.of(&(&asked.order, Identity::Customer(customer)));
+            self.sent.put_away(key, asked.said);
+        }
+    }
 }
 
 impl Customer {
+    /// Whether disk has all of him.
+    fn may_leave(&self) -> bool {
+        !self.is_dirty || planted(Bug::EvictDirtyCustomer)
+    }
+
+    /// Whether he was not so before.
+    const fn becomes_dirty(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_dirty, true)
+    }
+
     /// Whether any of `visitors` was not known.
     fn learn(&mut self, visitors: Vec<VisitorId>) -> bool {
         let before = self.visitors.len();
@@ -189,6 +254,7 @@ impl Customer {
             if let Err(index) = self.visitors.binary_search(&visitor)
                 && self.visitors.len() < KEPT_MAX
             {
+                grow_by_one(&mut self.visitors);
                 self.visitors.insert(index, visitor);
             }
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use attribution::{MemorySlices, Orders, OrdersOutput, SliceOptions, Timelines, TouchStore};
 use catalog::Catalog;
 use events::{Identity, OrderKey};
-use units::Stamp;
+use units::{CustomerId, Stamp};
 
 use super::{Bug, Message, Random, Said, Saved};
 
@@ -43,6 +43,8 @@ pub(crate) struct TimelinesOwner {
     asks: BTreeMap<Identity, Vec<u8>>,
     position: usize,
     claim: u64,
+    /// When customers leave memory, which nobody is to notice: by numbers of its own, so that a world is the same without it.
+    leaving: Random,
 }
 
 impl Owner {
@@ -79,7 +81,10 @@ impl Owner {
             }
             Self::Timelines(it) => {
                 let mut out = Vec::new();
-                it.machine.speak(&mut out).expect("memory does not fail");
+                for customer in it.machine.speak(&mut out).expect("memory does not fail") {
+                    it.fetch(customer);
+                    it.machine.tell(customer, &mut out);
+                }
                 out.into_iter().map(|it| Said::Message(Box::new(Message::Evidence(it)))).collect()
             }
         }
@@ -97,7 +102,7 @@ impl Owner {
                 }
             }
             (Self::Timelines(it), Saved::Timelines(saved)) if !it.machine.is_silent() => {
-                it.asks.extend(it.machine.take_dirty());
+                it.keep();
                 let next = it.machine.flush().expect("memory does not fail");
                 let slices = it.machine.store().slices().clone();
                 *saved = TimelinesSaved { asks: it.asks.clone(), slices, next, position: it.position };
@@ -196,10 +201,11 @@ impl TimelinesOwner {
         let store =
             TouchStore::open(saved.slices.clone(), options, claim, saved.next).expect("memory does not fail");
         let mut machine = Timelines::new(stamp, store);
-        for (identity, asks) in &saved.asks {
+        for (identity, asks) in saved.asks.iter().filter(|it| matches!(it.0, Identity::Visitor(_))) {
             machine.restore(*identity, asks).expect("they were written by this build");
         }
-        Self { machine, asks: saved.asks.clone(), position: saved.position, claim }
+        let leaving = Random(claim ^ 0x6c65_6176);
+        Self { machine, asks: saved.asks.clone(), position: saved.position, claim, leaving }
     }
 
     fn take(&mut self, message: Message) -> Vec<Said> {
@@ -209,15 +215,38 @@ impl TimelinesOwner {
                 self.machine.on_click(&click, &mut out).expect("memory does not fail");
             }
             Message::Lookup(lookup) => {
+                if let Identity::Customer(customer) = lookup.identity {
+                    self.fetch(customer);
+                }
                 self.machine.on_lookup(lookup, &mut out).expect("memory does not fail");
             }
-            Message::Bound(bound) => self.machine.on_bound(bound, &mut out),
+            Message::Bound(bound) => {
+                self.fetch(bound.customer);
+                self.machine.on_bound(bound, &mut out);
+            }
             Message::Claim(_)
             | Message::Catalog(_)
             | Message::Report(_)
             | Message::Score(_)
             | Message::Evidence(_) => {}
         }
+        if self.leaving.one_in(2) {
+            self.keep();
+        }
         out.into_iter().map(|it| Said::Message(Box::new(Message::Evidence(it)))).collect()
+    }
+
+    fn fetch(&mut self, customer: CustomerId) {
+        if let Some(state) = self.asks.get(&Identity::Customer(customer))
+            && !self.machine.holds_customer(customer)
+        {
+            let restored = self.machine.restore(Identity::Customer(customer), state);
+            restored.expect("it was written by this build");
+        }
+    }
+
+    fn keep(&mut self) {
+        self.asks.extend(self.machine.take_dirty());
+        self.machine.evict_customers(super::usize_below(&mut self.leaving, 3));
     }
 }

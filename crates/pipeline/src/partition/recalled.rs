@@ -32,15 +32,23 @@ impl<S: Slices> Partition<S> {
     }
 
     /// What some order is known to have asked a timeline of this partition.
-    pub fn recall_question(&mut self, lookup: Lookup) -> Result<(), TouchError> {
+    pub fn recall_question<D: States>(
+        &mut self,
+        lookup: Lookup,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
         debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
-        self.timelines.on_lookup(lookup, &mut self.evidence_out)
+        self.on_lookup(lookup, states)
     }
 
     /// What an order is known to have been to a customer of this partition.
-    pub fn recall_bound(&mut self, bound: Bound) {
+    pub fn recall_bound<D: States>(
+        &mut self,
+        bound: Bound,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
         debug_assert!(self.timelines.is_silent(), "facts are read before anything is said");
-        self.timelines.on_bound(bound, &mut self.evidence_out);
+        self.on_bound(bound, states)
     }
 
     /// A touch of a visitor of this partition.

@@ -9,8 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The layout of the state directory. A higher one on disk was written by a later build.
-pub(super) const FORMAT: u32 = 1;
+/// The layout of the state directory. A higher one on disk was written by a later build. Since 2, customers have a place of their own, where a
+/// build that knows format 1 would not find them.
+pub(super) const FORMAT: u32 = 2;
 
 const FILE: &str = "label";
 const FILE_BEING_WRITTEN: &str = "label.new";
@@ -69,42 +70,49 @@ pub enum LabelError {
 }
 
 impl Label {
-    fn to_text(&self) -> String {
+    fn to_text(&self, format: u32) -> String {
         format!(
-            "format={FORMAT}\nlog={}\npartition={}\npartitions={}\n",
+            "format={format}\nlog={}\npartition={}\npartitions={}\n",
             self.log, self.partition, self.partitions
         )
     }
 }
 
-/// Compares the directory's label with `label`; writes it where the directory is new.
+/// Compares the directory's label with `label`; writes it where the directory is new, or of an earlier format: what is different there is moved
+/// by whoever finds it, and nobody of before may work on it from here on.
 pub(super) fn check_or_write(directory: &Path, label: &Label) -> Result<(), LabelError> {
     let failed = |source| LabelError::Io { path: directory.to_path_buf(), source };
     fs::create_dir_all(directory).map_err(failed)?;
     match fs::read_to_string(directory.join(FILE)) {
-        Ok(text) => check(directory, label, &text),
+        Ok(text) => {
+            if check(directory, label, &text)? < FORMAT {
+                write(directory, &label.to_text(FORMAT)).map_err(failed)?;
+            }
+            Ok(())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if directory.join("state").exists() {
                 return Err(LabelError::Unreadable { path: directory.to_path_buf() });
             }
-            write(directory, &label.to_text()).map_err(failed)
+            write(directory, &label.to_text(FORMAT)).map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }
 }
 
-fn check(directory: &Path, label: &Label, text: &str) -> Result<(), LabelError> {
+/// The directory's format.
+fn check(directory: &Path, label: &Label, text: &str) -> Result<u32, LabelError> {
     let path = directory.to_path_buf();
     let format = text.lines().next().and_then(|line| line.strip_prefix("format="));
     match format.and_then(|number| number.parse::<u32>().ok()) {
         None => Err(LabelError::Unreadable { path }),
         Some(found) if found > FORMAT => Err(LabelError::Newer { path, found }),
-        Some(_) if text != label.to_text() => Err(LabelError::Foreign {
+        Some(found) if text != label.to_text(found) => Err(LabelError::Foreign {
             path,
             found: text.trim_end().replace('\n', ", "),
-            wanted: label.to_text().trim_end().replace('\n', ", "),
+            wanted: label.to_text(found).trim_end().replace('\n', ", "),
         }),
-        Some(_) => Ok(()),
+        Some(found) => Ok(found),
     }
 }
 

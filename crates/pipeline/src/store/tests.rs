@@ -23,7 +23,9 @@ fn spool(incarnation: u32, next: u64) -> Position {
 #[test]
 fn a_checkpoint_is_found_whole_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (identity, gone) = (Identity::Visitor(VisitorId(5)), Identity::Customer(CustomerId([6; 16])));
+    let (identity, gone) = (Identity::Visitor(VisitorId(5)), Identity::Visitor(VisitorId(6)));
+    let (customer, stranger) = (CustomerId([6; 16]), CustomerId([7; 16]));
+    let of = Identity::Customer;
     let store = open(folder.path());
     assert_eq!((store.claim().expect("claim"), store.catalog().expect("catalog")), (0, 0));
     store
@@ -31,7 +33,12 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
             positions: vec![spool(9, 4), spool(10, 1)],
             orders: vec![(order("a"), vec![1, 2])],
             order_times: vec![(EpochMs(50), order("a"))],
-            timelines: vec![(identity, vec![3]), (gone, vec![4])],
+            timelines: vec![
+                (identity, vec![3]),
+                (gone, vec![4]),
+                (of(customer), vec![5]),
+                (of(stranger), vec![6]),
+            ],
             touches_next: Some(70),
             claim: 3,
             nonce: 77,
@@ -41,7 +48,7 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
     store
         .commit(&Checkpoint {
             positions: vec![spool(10, 8)],
-            timelines: vec![(gone, Vec::new())],
+            timelines: vec![(gone, Vec::new()), (of(stranger), Vec::new())],
             claim: 3,
             nonce: 78,
             ..Checkpoint::default()
@@ -54,6 +61,8 @@ fn a_checkpoint_is_found_whole_after_a_restart() {
     assert_eq!(store.order_state(&order("a")).expect("order").as_deref(), Some(&[1, 2][..]));
     assert_eq!(store.order_state(&order("b")).expect("order"), None);
     assert_eq!(store.timelines().expect("timelines"), [(identity, vec![3])], "one without bytes is gone");
+    assert_eq!(store.customer_state(customer).expect("customer").as_deref(), Some(&[5][..]));
+    assert_eq!(store.customer_state(stranger).expect("customer"), None);
     assert_eq!(store.touches_next().expect("touches"), 70);
     assert_eq!((store.claim().expect("claim"), store.nonce().expect("nonce")), (3, 78));
     assert_eq!(store.catalog().expect("catalog"), 2);
@@ -99,14 +108,37 @@ fn state_of_a_later_build_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(open(folder.path()));
     let text = std::fs::read_to_string(folder.path().join("label")).expect("a label");
-    assert_eq!(text, "format=1\nlog=spool\npartition=0\npartitions=1\n", "the label's bytes are a promise");
-    std::fs::write(folder.path().join("label"), text.replace("format=1", "format=2")).expect("written");
+    assert_eq!(text, "format=2\nlog=spool\npartition=0\npartitions=1\n", "the label's bytes are a promise");
+    std::fs::write(folder.path().join("label"), text.replace("format=2", "format=3")).expect("written");
     let error = Store::open(folder.path(), &label(), Durability::Process).expect_err("refused");
-    assert!(matches!(error, StoreError::Label(LabelError::Newer { found: 2, .. })), "{error}");
+    assert!(matches!(error, StoreError::Label(LabelError::Newer { found: 3, .. })), "{error}");
 
     std::fs::remove_file(folder.path().join("label")).expect("removed");
     let error = Store::open(folder.path(), &label(), Durability::Process).expect_err("refused");
     assert!(matches!(error, StoreError::Label(LabelError::Unreadable { .. })), "{error}");
+}
+
+#[test]
+fn customers_of_a_state_of_format_1_move_to_their_own_place_and_its_builds_are_kept_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (visitor, customer) = (Identity::Visitor(VisitorId(5)), CustomerId([6; 16]));
+    let store = open(folder.path());
+    // As that format had it: all timelines in one place.
+    for (identity, state) in [(visitor, [1]), (Identity::Customer(customer), [2])] {
+        store.timelines.insert(identity.log_key(), state).expect("writes");
+    }
+    drop(store);
+    let label_file = folder.path().join("label");
+    std::fs::write(&label_file, "format=1\nlog=spool\npartition=0\npartitions=1\n").expect("written");
+
+    for _ in 0..2 {
+        let store = open(folder.path());
+        assert_eq!(store.timelines().expect("timelines"), [(visitor, vec![1])]);
+        assert_eq!(store.customer_state(customer).expect("customer").as_deref(), Some(&[2][..]));
+        assert_eq!(store.timelines.len().expect("counts"), 1);
+        let text = std::fs::read_to_string(&label_file).expect("a label");
+        assert!(text.starts_with("format=2\n"), "{text}");
+    }
 }
 
 // Found by killing the first start at its write of fjall's `version`: the file stayed half written, and every later start was refused.

@@ -9,6 +9,8 @@ use units::{
     planted::{Bug, planted},
 };
 
+use crate::orders::grow_by_one;
+
 /// Orders that one customer has. Beyond it he is a till, and nothing follows from his orders.
 pub const CUSTOMER_ORDERS_MAX: usize = 4_096;
 /// Kept of them: as many as show that they are too many.
@@ -72,6 +74,7 @@ impl Orders {
             None => new.at,
         };
         let index = self.bound.partition_point(|it| (it.at, &it.order) < (new.at, &new.order));
+        grow_by_one(&mut self.bound);
         self.bound.insert(index, new);
         Some(from)
     }

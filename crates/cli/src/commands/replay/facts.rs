@@ -21,7 +21,7 @@ use pipeline::{
     partition::{Inner, Outbox, Partition, States},
     slices::FileSlices,
 };
-use units::{DAY_MS, EpochMs, Stamp};
+use units::{CustomerId, DAY_MS, EpochMs, Stamp};
 use warehouse::{Recall, TouchBlock, Warehouse};
 
 use super::compare::Compared;
@@ -49,6 +49,10 @@ impl States for InMemory {
     type Error = Infallible;
 
     fn order(&self, _: &OrderKey) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
+        Ok(None::<Vec<u8>>)
+    }
+
+    fn customer(&self, _: CustomerId) -> Result<Option<impl AsRef<[u8]>>, Infallible> {
         Ok(None::<Vec<u8>>)
     }
 }
