@@ -211,6 +211,12 @@ impl<S: Slices> Timelines<S> {
         self.customers.len()
     }
 
+    /// Drops a customer who was just restored and did not change since.
+    pub fn release(&mut self, customer: CustomerId) {
+        let mut telling = Telling { sent: &mut self.sent, digester: &mut self.digester };
+        self.customers.release(customer, &mut telling);
+    }
+
     /// Drops customers unused for longest, of those that the last [`Timelines::take_dirty`] gave or that have not changed since, until `keep_max` are
     /// left, or only others. To be called when what it gave is on disk.
     pub fn evict_customers(&mut self, keep_max: usize) {

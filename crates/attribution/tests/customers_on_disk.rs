@@ -173,6 +173,11 @@ fn a_customer_touched_in_silence_is_told_of_also_if_he_left_meanwhile() {
     kept.fetch(customer(1));
     kept.machine.tell(customer(1), &mut out);
     assert_eq!(out.iter().map(|it| &it.visitors).collect::<Vec<_>>(), [&vec![VisitorId(7)]]);
+    kept.machine.release(customer(1));
+    assert_eq!(kept.machine.held_customers(), 0);
+    kept.ask(asked(1, "o", T, 8));
+    kept.machine.release(customer(1));
+    assert_eq!(kept.machine.held_customers(), 1, "disk does not have all of him");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! (delivered at once where they share a process, else for the log), and the states to keep. Not here: reading, writing and
 //! committing (`worker`). Start at [`Partition::apply`].
 
+mod fetched;
 mod outbox;
 
 use std::sync::Arc;
@@ -31,8 +32,6 @@ mod relived;
 
 /// Times that `ClickHouse` cannot hold.
 const OUT_OF_CALENDAR: &str = "out_of_calendar";
-/// Customers that come back from disk at once when an owner begins to speak.
-const TOLD_AT_A_TIME: usize = 1_024;
 
 /// Where the machines' states lie while they are not in memory.
 pub trait States {
@@ -179,15 +178,7 @@ impl<S: Slices> Partition<S> {
     /// The own claim has been read in every input: what was touched is sent, and from now on what changes.
     pub fn speak<D: States>(&mut self, states: &D, out: &mut Outbox) -> Result<(), PartitionError<D::Error>> {
         let customers = self.timelines.speak(&mut self.evidence_out)?;
-        let held = self.timelines.held_customers();
-        for some in customers.chunks(TOLD_AT_A_TIME) {
-            for customer in some {
-                self.load_customer(*customer, states)?;
-                self.timelines.tell(*customer, &mut self.evidence_out);
-            }
-            // Nothing of them changed, so they may leave at once, and more come and go than there is room for.
-            self.timelines.evict_customers(held.max(TOLD_AT_A_TIME));
-        }
+        self.tell_of(&customers, states)?;
         let elsewhere = self.orders.speak(&mut self.orders_out);
         self.settle(states, out)?;
         elsewhere.iter().try_for_each(|key| self.redecide(key, states, out))
@@ -201,18 +192,6 @@ impl<S: Slices> Partition<S> {
             timelines: self.timelines.take_dirty(),
             touches_next: self.timelines.flush()?,
         })
-    }
-
-    /// Drops orders' states that are safely on disk, beyond `states_max`, and as many customers.
-    pub fn evict(&mut self, states_max: usize) {
-        self.orders.evict(states_max);
-        self.timelines.evict_customers(states_max);
-    }
-
-    /// Customers in memory.
-    #[must_use]
-    pub fn held_customers(&self) -> usize {
-        self.timelines.held_customers()
     }
 
     /// Forgets touches before `before`, by whole slices.
@@ -323,43 +302,6 @@ impl<S: Slices> Partition<S> {
         self.load_order(&evidence.order, states)?;
         self.orders.add_evidence(evidence, &mut self.orders_out);
         Ok(())
-    }
-
-    fn on_lookup<D: States>(&mut self, lookup: Lookup, states: &D) -> Result<(), PartitionError<D::Error>> {
-        if let Identity::Customer(customer) = lookup.identity {
-            self.load_customer(customer, states)?;
-        }
-        Ok(self.timelines.on_lookup(lookup, &mut self.evidence_out)?)
-    }
-
-    fn on_bound<D: States>(&mut self, bound: Bound, states: &D) -> Result<(), PartitionError<D::Error>> {
-        self.load_customer(bound.customer, states)?;
-        self.timelines.on_bound(bound, &mut self.evidence_out);
-        Ok(())
-    }
-
-    fn load_customer<D: States>(
-        &mut self,
-        customer: CustomerId,
-        states: &D,
-    ) -> Result<(), PartitionError<D::Error>> {
-        if self.timelines.holds_customer(customer) || planted(Bug::ForgetCustomer) {
-            return Ok(());
-        }
-        let Some(state) = states.customer(customer).map_err(PartitionError::States)? else { return Ok(()) };
-        self.timelines
-            .restore(Identity::Customer(customer), state.as_ref())
-            .map_err(|source| PartitionError::State { what: "a customer".to_owned(), source })
-    }
-
-    fn load_order<D: States>(&mut self, key: &OrderKey, states: &D) -> Result<(), PartitionError<D::Error>> {
-        if self.orders.holds(key) || planted(Bug::ForgetDisk) {
-            return Ok(());
-        }
-        let Some(state) = states.order(key).map_err(PartitionError::States)? else { return Ok(()) };
-        self.orders
-            .restore(key, state.as_ref())
-            .map_err(|source| PartitionError::State { what: key.to_string(), source })
     }
 
     /// Passes on what the machines said until they are quiet, and decides what is due then. In memory that ends, since sets only grow and
