@@ -1,6 +1,6 @@
 //! What a silent owner's machines are told by facts, once what they were made of is gone from the log: plain steps, so that `sim` takes the same.
 //!
-//! In: reports, what became of their orders, and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in
+//! In: reports, customers with what became of their orders, and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in
 //! the log, and what of it to keep. Orders get what their visitors touched from here too, whoever owns those visitors and customers, so that none of them
 //! is decided on less than before. Everything is a union, so a rebuild that is cut off is begun again on top of itself. Not here: reading the facts
 //! (`worker`). Start at [`Rebuild`].
@@ -14,7 +14,7 @@ use units::{
     CustomerId, EpochMs, OfferId, PartnerId, Stamp, VisitorId,
     planted::{Bug, planted},
 };
-use warehouse::Lead;
+use warehouse::{CustomerBlock, Lead};
 
 use crate::{
     partition::{Dirty, Partition, PartitionError, States},
@@ -22,7 +22,7 @@ use crate::{
     store::Checkpoint,
 };
 
-/// Which keys are this owner's, and what its orders ask. First all reports are told, then all touches.
+/// Which keys are this owner's, and what its orders ask. First all reports are told, then all customers, part by part, then all touches.
 #[derive(Debug)]
 pub struct Rebuild {
     partition: u32,
@@ -31,15 +31,16 @@ pub struct Rebuild {
     longest_window_ms: u64,
     /// What this partition's orders asked, by visitor. As large as what a partition that owned all these visitors keeps in memory anyway.
     asked: HashMap<VisitorId, Vec<Asked>>,
-    /// Whom orders know to be whose, what became of those orders, and who asked about it.
-    customers: HashMap<CustomerId, Customer>,
 }
+
+/// Whom orders know to be whose, what became of those orders, and who asked about it: of one part of all customers.
+type Known = HashMap<CustomerId, Customer>;
 
 #[derive(Debug, Default)]
 struct Customer {
     /// One more than are followed, at most.
     visitors: BTreeSet<VisitorId>,
-    /// All of them, each once.
+    /// Each once, one more than anything follows from, at most.
     orders: Vec<Bound>,
     /// This partition's orders.
     asked: Vec<Asked>,
@@ -61,14 +62,7 @@ impl Rebuild {
     /// `longest_window_ms` is that of all versions of the catalog there were at the claim: how far an order asks back is theirs to say.
     #[must_use]
     pub fn new(partition: u32, partitions: u32, touches_from: EpochMs, longest_window_ms: u64) -> Self {
-        Self {
-            partition,
-            partitions,
-            touches_from,
-            longest_window_ms,
-            asked: HashMap::new(),
-            customers: HashMap::new(),
-        }
+        Self { partition, partitions, touches_from, longest_window_ms, asked: HashMap::new() }
     }
 
     /// Whether a key as the log has it is this partition's.
@@ -77,26 +71,23 @@ impl Rebuild {
         partition_of(key, self.partitions) == self.partition
     }
 
-    /// Reports of anybody's orders, all of an order together, and who led each of these orders.
+    /// Reports of anybody's orders, all of an order together.
     pub fn reports<S: Slices, D: States>(
         &mut self,
         reports: &[Report],
-        leads: Vec<Lead>,
         machines: &mut Partition<S>,
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
-        let leads: HashMap<OrderKey, Lead> = leads.into_iter().map(|it| (it.order.clone(), it)).collect();
         for order in reports.chunk_by(|left, right| left.key == right.key) {
             let Some(key) = order.first().map(|it| it.key.clone()) else { continue };
             let is_ours = self.owns(&key.log_key());
             for lookup in questions(&key, order, &[], self.longest_window_ms) {
-                let is_answered_here = self.owns(&lookup.identity.log_key());
-                let bound = self.note(&lookup, is_ours, leads.get(&key));
-                if is_answered_here {
+                let Identity::Visitor(visitor) = lookup.identity else { continue };
+                if is_ours {
+                    self.asked.entry(visitor).or_default().push(Asked::of(&lookup));
+                }
+                if self.owns(&lookup.identity.log_key()) {
                     machines.recall_question(lookup, states)?;
-                    if let Some(bound) = bound {
-                        machines.recall_bound(bound, states)?;
-                    }
                 }
             }
             for report in order.iter().filter(|_| is_ours) {
@@ -106,65 +97,80 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Notes what some order asks; `is_ours` if the order is this owner's. Returns what a customer's timeline is to know of it.
-    fn note(&mut self, lookup: &Lookup, is_ours: bool, lead: Option<&Lead>) -> Option<Bound> {
-        let &Lookup { from, to, at, .. } = lookup;
-        let asked = || Asked { order: lookup.order.clone(), from, to, at };
-        let customer = match lookup.identity {
-            Identity::Visitor(visitor) => {
-                if is_ours {
-                    self.asked.entry(visitor).or_default().push(asked());
+    /// When all reports are told: the customers of one part, by the reports of anybody's orders that name any of them, all of an order together, and
+    /// who led each of these orders. Tells this partition's orders whom their customers are known by and what their earlier orders come to, and notes
+    /// that they ask about those visitors; so do other partitions' orders, whose owners have asked long ago and will not do so again.
+    pub fn customers<S: Slices, D: States>(
+        &mut self,
+        block: CustomerBlock,
+        (reports, leads): (&[Report], Vec<Lead>),
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        let leads: HashMap<OrderKey, Lead> = leads.into_iter().map(|it| (it.order.clone(), it)).collect();
+        let mut known = Known::new();
+        for order in reports.chunk_by(|left, right| left.key == right.key) {
+            let Some(key) = order.first().map(|it| &it.key) else { continue };
+            for lookup in questions(key, order, &[], self.longest_window_ms) {
+                let Identity::Customer(customer) = lookup.identity else { continue };
+                if !block.holds(customer) {
+                    continue;
                 }
-                return None;
+                let bound = leads.get(key).map(|it| bound(customer, lookup.at, it));
+                self.note(known.entry(customer).or_default(), &lookup, bound.as_ref());
+                if self.owns(&lookup.identity.log_key()) {
+                    machines.recall_question(lookup, states)?;
+                    if let Some(bound) = bound {
+                        machines.recall_bound(bound, states)?;
+                    }
+                }
             }
-            Identity::Customer(customer) => customer,
-        };
-        let may_be_told = self.touches_from <= to;
-        let known = self.customers.entry(customer).or_default();
+        }
+        known.into_iter().try_for_each(|(id, customer)| self.tell(id, customer, machines, states))
+    }
+
+    /// Notes what some order asks of a customer, and what he is to know of it.
+    fn note(&self, known: &mut Customer, lookup: &Lookup, bound: Option<&Bound>) {
         known.visitors.extend(&lookup.visitors);
         while known.visitors.len() > CUSTOMER_VISITORS_MAX + 1 {
             known.visitors.pop_last();
         }
-        if is_ours {
-            known.asked.push(asked());
-        } else if may_be_told {
-            known.elsewhere.push(asked());
+        if self.owns(&lookup.order.log_key()) {
+            known.asked.push(Asked::of(lookup));
+        } else if self.touches_from <= lookup.to {
+            known.elsewhere.push(Asked::of(lookup));
         }
-        let bound = lead.map(|it| bound(customer, at, it));
-        known.orders.extend(bound.clone());
-        bound
+        if known.orders.len() <= CUSTOMER_ORDERS_MAX {
+            known.orders.extend(bound.cloned());
+        }
     }
 
-    /// When all reports are told: tells this partition's orders whom their customers are known by and what their earlier orders come to, and notes
-    /// that they ask about those visitors; so do other partitions' orders, whose owners have asked long ago and will not do so again.
-    pub fn customers<S: Slices, D: States>(
+    fn tell<S: Slices, D: States>(
         &mut self,
+        id: CustomerId,
+        customer: Customer,
         machines: &mut Partition<S>,
         states: &D,
     ) -> Result<(), PartitionError<D::Error>> {
-        for (customer, known) in std::mem::take(&mut self.customers) {
-            let Customer { visitors, mut orders, asked, elsewhere } = known;
-            orders.sort_unstable_by(|a, b| (a.at, &a.order).cmp(&(b.at, &b.order)));
-            let is_followed = visitors.len() <= CUSTOMER_VISITORS_MAX;
-            let is_one_person = is_followed && orders.len() <= CUSTOMER_ORDERS_MAX;
-            for Asked { order, at, .. } in &asked {
-                let earlier = orders.iter().take_while(|it| (it.at, &it.order) < (*at, order));
-                let past = is_one_person.then(|| past(earlier)).flatten();
-                let identity = Identity::Customer(customer);
-                let visitors = visitors.iter().copied().collect();
-                let known =
-                    Evidence { visitors, past, ..Evidence::bare(Stamp::default(), order.clone(), identity) };
-                machines.recall_evidence(known, states)?;
-            }
-            for visitor in visitors.into_iter().filter(|_| is_followed) {
-                let identity = Identity::Visitor(visitor);
-                if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
-                    for it in &elsewhere {
-                        machines.recall_question(it.about(identity), states)?;
-                    }
+        let Customer { visitors, mut orders, asked, elsewhere } = customer;
+        orders.sort_unstable_by(|a, b| (a.at, &a.order).cmp(&(b.at, &b.order)));
+        let is_followed = visitors.len() <= CUSTOMER_VISITORS_MAX;
+        let is_one_person = is_followed && orders.len() <= CUSTOMER_ORDERS_MAX;
+        for Asked { order, at, .. } in &asked {
+            let earlier = orders.iter().take_while(|it| (it.at, &it.order) < (*at, order));
+            let past = is_one_person.then(|| past(earlier)).flatten();
+            let visitors = visitors.iter().copied().collect();
+            let bare = Evidence::bare(Stamp::default(), order.clone(), Identity::Customer(id));
+            machines.recall_evidence(Evidence { visitors, past, ..bare }, states)?;
+        }
+        for visitor in visitors.into_iter().filter(|_| is_followed) {
+            let identity = Identity::Visitor(visitor);
+            if self.owns(&identity.log_key()) && !planted(Bug::RebuildForgetsFollowed) {
+                for it in &elsewhere {
+                    machines.recall_question(it.about(identity), states)?;
                 }
-                self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
             }
+            self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
         }
         Ok(())
     }
@@ -210,6 +216,11 @@ impl Rebuild {
 }
 
 impl Asked {
+    fn of(lookup: &Lookup) -> Self {
+        let &Lookup { from, to, at, .. } = lookup;
+        Self { order: lookup.order.clone(), from, to, at }
+    }
+
     /// As its order asks about a visitor whom a customer led to.
     fn about(&self, identity: Identity) -> Lookup {
         let Self { order, from, to, at } = self.clone();

@@ -13,6 +13,7 @@ use pipeline::{
     rebuild::Rebuild,
 };
 use units::{AdvertiserId, CustomerId, DAY_MS, EpochMs, LinkId, Origin, Stamp, VisitorId, WriterId};
+use warehouse::CustomerBlock;
 
 const PARTITIONS: u32 = 2;
 /// Of the two, the one that lost its state.
@@ -67,8 +68,11 @@ fn machines() -> Partition<MemorySlices> {
 fn told_of_a_late_click(reports: &[events::Report], visitor: u64, touches_from: EpochMs) -> Vec<OrderKey> {
     let mut machines = machines();
     let mut rebuild = Rebuild::new(HERE, PARTITIONS, touches_from, WINDOW_MS);
-    rebuild.reports(reports, Vec::new(), &mut machines, &Nothing).expect("memory does not fail");
-    rebuild.customers(&mut machines, &Nothing).expect("memory does not fail");
+    rebuild.reports(reports, &mut machines, &Nothing).expect("memory does not fail");
+    for block in CustomerBlock::all(3) {
+        let all = (reports, Vec::new());
+        rebuild.customers(block, all, &mut machines, &Nothing).expect("memory does not fail");
+    }
     let mut out = Outbox::default();
     machines.speak(&Nothing, &mut out).expect("memory does not fail");
     out.messages.clear();

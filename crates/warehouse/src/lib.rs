@@ -39,7 +39,9 @@ pub use explain::{
 };
 pub use notes::{Again, Note};
 pub use quarantine::{PAGE_ROWS_MAX, QuarantineKey, QuarantineSum, QuarantinedRow, RefusedTable};
-pub use recall::{Lead, REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock};
+pub use recall::{
+    CustomerBlock, Lead, REPORTS_PER_BLOCK, Recall, RecallError, TOUCHES_PER_BLOCK, TouchBlock,
+};
 pub use roller::{
     DIRTY_PER_PASS_MAX, QUARTERS_PER_STATEMENT, RollReport, Roller, RollerOptions, RollerStatus,
 };

@@ -4,6 +4,7 @@
 //! its inputs when it last noted it. A row keeps every field that a machine's state holds, so no bytes of the log are needed. Not here:
 //! what is done with them (`pipeline`). Start at [`Warehouse::recall`].
 
+mod customers;
 mod reports;
 mod scores;
 
@@ -18,6 +19,7 @@ use units::{
 
 pub(crate) use self::scores::signals;
 pub use self::{
+    customers::CustomerBlock,
     reports::{ReportRow, report},
     scores::{ScoreRow, score},
 };
@@ -51,6 +53,8 @@ pub enum RecallError {
 pub struct Recall {
     /// Rows of reports.
     pub reports: u64,
+    /// Rows of reports that name a customer.
+    pub named: u64,
     /// Rows of clicks and views.
     pub touches: u64,
     /// Pieces of time that hold all of them, ascending.
@@ -95,18 +99,27 @@ impl Recall {
     pub fn report_blocks(&self) -> u64 {
         self.reports.div_ceil(REPORTS_PER_BLOCK)
     }
+
+    /// Parts of all customers; every customer is in one of them, and an order in the part of each of its own.
+    pub fn customer_blocks(&self) -> impl Iterator<Item = CustomerBlock> + use<> {
+        CustomerBlock::all(self.named.div_ceil(REPORTS_PER_BLOCK))
+    }
 }
 
 impl Warehouse {
     /// Looks at what there is.
     pub async fn recall(&self) -> Result<Recall, EngineError> {
-        let reports: Vec<Count> = self.rows("SELECT count() AS count FROM reports_log").await?;
+        let reports: Vec<Count> = self
+            .rows("SELECT count() AS count, countIf(customer_id != '' OR email_id != '') AS named FROM reports_log")
+            .await?;
+        let reports = reports.first();
         let hours: Vec<Hour> = self
             .rows("SELECT toUnixTimestamp(toStartOfHour(at, 'UTC')) AS hour, count() AS count FROM clicks_log GROUP BY hour ORDER BY hour")
             .await?;
         let dropped_before = EpochMs(u64::from(self.parked_before().await?) * SECOND_MS);
         Ok(Recall {
-            reports: reports.first().map_or(0, |it| it.count),
+            reports: reports.map_or(0, |it| it.count),
+            named: reports.map_or(0, |it| it.named),
             touches: hours.iter().map(|it| it.count).sum(),
             blocks: blocks(&hours),
             dropped_before,
@@ -115,28 +128,10 @@ impl Warehouse {
 
     /// The reports of one block, all of an order together.
     pub async fn recalled_reports(&self, recall: &Recall, block: u64) -> Result<Vec<Report>, RecallError> {
-        let rows: Vec<ReportRow> = self
-            .rows(&format!(
-                "SELECT {} FROM reports_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
-                 ORDER BY advertiser_id, order_id, reports_log.received_at, event_id SETTINGS {READ_SETTINGS}",
-                reports::COLUMNS,
-                recall.report_blocks().max(1),
-            ))
-            .await?;
+        let of = recall.report_blocks().max(1);
+        let mine = format!("cityHash64(advertiser_id, order_id) % {of} = {block}");
+        let rows: Vec<ReportRow> = self.rows(&reports_where(&mine)).await?;
         rows.into_iter().map(report).collect()
-    }
-
-    /// The newest score of each order of one block of reports that has one, in no order.
-    pub async fn recalled_scores(&self, recall: &Recall, block: u64) -> Result<Vec<Score>, RecallError> {
-        let rows: Vec<ScoreRow> = self
-            .rows(&format!(
-                "SELECT {} FROM scores_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
-                 ORDER BY scores_log.scored_at DESC, catalog_version DESC, event_id DESC LIMIT 1 BY advertiser_id, order_id SETTINGS {READ_SETTINGS}",
-                scores::COLUMNS,
-                recall.report_blocks().max(1),
-            ))
-            .await?;
-        rows.into_iter().map(score).collect()
     }
 
     /// The touches of one block, in no order.
@@ -152,20 +147,17 @@ impl Warehouse {
         rows.iter().map(touch).collect()
     }
 
-    /// Who led each order of one block of reports, by its newest snapshot, in no order.
-    pub async fn recalled_leads(&self, recall: &Recall, block: u64) -> Result<Vec<Lead>, EngineError> {
-        let rows: Vec<LeadRow> = self
+    /// The newest score of each order of one block of reports that has one, in no order.
+    pub async fn recalled_scores(&self, recall: &Recall, block: u64) -> Result<Vec<Score>, RecallError> {
+        let rows: Vec<ScoreRow> = self
             .rows(&format!(
-                "SELECT advertiser_id, order_id, newest AS ver, partner_id, offer_id, toString(matched) AS matched, toString(status) AS status, \
-                 has_amount FROM (SELECT advertiser_id, order_id, max(l.ver) AS newest, argMax(l.partner_id, l.ver) AS partner_id, \
-                 argMax(l.offer_id, l.ver) AS offer_id, argMax(l.matched, l.ver) AS matched, argMax(l.status, l.ver) AS status, \
-                 argMax(l.has_amount, l.ver) AS has_amount FROM orders_log AS l \
-                 WHERE NOT void AND cityHash64(advertiser_id, order_id) % {} = {block} GROUP BY advertiser_id, order_id) \
-                 SETTINGS {READ_SETTINGS}",
+                "SELECT {} FROM scores_log WHERE cityHash64(advertiser_id, order_id) % {} = {block} \
+                 ORDER BY scores_log.scored_at DESC, catalog_version DESC, event_id DESC LIMIT 1 BY advertiser_id, order_id SETTINGS {READ_SETTINGS}",
+                scores::COLUMNS,
                 recall.report_blocks().max(1),
             ))
             .await?;
-        Ok(rows.into_iter().map(lead).collect())
+        rows.into_iter().map(score).collect()
     }
 
     /// Touches that orders of one block of reports were weighed by and whose clicks were dropped since: what is left of them in the
@@ -200,6 +192,26 @@ impl Warehouse {
     }
 }
 
+/// The reports of some orders, all of an order together.
+fn reports_where(orders: &str) -> String {
+    format!(
+        "SELECT {} FROM reports_log WHERE {orders} \
+         ORDER BY advertiser_id, order_id, reports_log.received_at, event_id SETTINGS {READ_SETTINGS}",
+        reports::COLUMNS,
+    )
+}
+
+/// Who led some orders, each by its newest snapshot.
+fn leads_where(orders: &str) -> String {
+    format!(
+        "SELECT advertiser_id, order_id, newest AS ver, partner_id, offer_id, toString(matched) AS matched, toString(status) AS status, \
+         has_amount FROM (SELECT advertiser_id, order_id, max(l.ver) AS newest, argMax(l.partner_id, l.ver) AS partner_id, \
+         argMax(l.offer_id, l.ver) AS offer_id, argMax(l.matched, l.ver) AS matched, argMax(l.status, l.ver) AS status, \
+         argMax(l.has_amount, l.ver) AS has_amount FROM orders_log AS l \
+         WHERE NOT void AND {orders} GROUP BY advertiser_id, order_id) SETTINGS {READ_SETTINGS}"
+    )
+}
+
 /// Whole hours, gathered up to [`TOUCHES_PER_BLOCK`].
 fn blocks(hours: &[Hour]) -> Vec<TouchBlock> {
     let mut blocks = Vec::<TouchBlock>::new();
@@ -220,6 +232,7 @@ fn blocks(hours: &[Hour]) -> Vec<TouchBlock> {
 #[derive(Row, Deserialize)]
 struct Count {
     count: u64,
+    named: u64,
 }
 
 #[derive(Row, Deserialize)]

@@ -52,18 +52,23 @@ impl Worker {
                 return Ok(());
             }
             let reports = runtime.block_on(warehouse.recalled_reports(&recall, block))?;
-            let leads =
-                runtime.block_on(warehouse.recalled_leads(&recall, block)).map_err(RecallError::from)?;
             let candidates = runtime.block_on(warehouse.recalled_candidates(&recall, block))?;
-            rebuild
-                .reports(&reports, leads, &mut self.partition, &self.setup.store)
-                .map_err(WorkerError::from)?;
+            rebuild.reports(&reports, &mut self.partition, &self.setup.store).map_err(WorkerError::from)?;
             rebuild
                 .candidates(candidates, &mut self.partition, &self.setup.store)
                 .map_err(WorkerError::from)?;
             self.keep(reports.len(), &recall)?;
         }
-        rebuild.customers(&mut self.partition, &self.setup.store).map_err(WorkerError::from)?;
+        for block in recall.customer_blocks() {
+            if self.is_stopped() {
+                return Ok(());
+            }
+            let (reports, leads) = runtime.block_on(warehouse.recalled_customers(block))?;
+            rebuild
+                .customers(block, (&reports, leads), &mut self.partition, &self.setup.store)
+                .map_err(WorkerError::from)?;
+            self.keep(0, &recall)?;
+        }
         for block in &recall.blocks {
             if self.is_stopped() {
                 return Ok(());

@@ -8,7 +8,7 @@ use events::{OrderKey, Report, Score, Touch};
 use journal::{StreamId, partition_of};
 use units::HOUR_MS;
 use warehouse::{
-    Lead,
+    CustomerBlock, Lead,
     recall::{self, LeadRow, ReportRow, ScoreRow, TouchRow},
 };
 
@@ -36,20 +36,22 @@ pub(super) fn lead(row: &Row) -> Lead {
     recall::lead(row.read::<LeadRow>().expect("the row has the columns of its table"))
 }
 
-fn is_in(key: &OrderKey, block: u32, blocks: u32) -> bool {
-    partition_of(&key.log_key(), blocks) == block
-}
-
 impl Tables {
-    /// Who led each order of one of so many blocks.
-    pub(crate) fn leads_of(&self, block: u32, blocks: u32) -> Vec<Lead> {
-        self.leads.values().filter(|it| is_in(&it.order, block, blocks)).cloned().collect()
-    }
-
     /// The reports of one of so many blocks, all of an order together.
     pub(crate) fn reports_of(&self, block: u32, blocks: u32) -> Vec<Report> {
-        let reports = self.reports.values().map(|(_, it)| it);
-        let mut found: Vec<Report> = reports.filter(|it| is_in(&it.key, block, blocks)).cloned().collect();
+        self.reports_where(|key| partition_of(&key.log_key(), blocks) == block)
+    }
+
+    /// The reports of all orders that name a customer of one part, all of an order together, and who led each of these orders.
+    pub(crate) fn customers_of(&self, block: CustomerBlock) -> (Vec<Report>, Vec<Lead>) {
+        let names = |it: &&Report| it.customers().any(|customer| block.holds(customer));
+        let orders: BTreeSet<&OrderKey> = self.reports().filter(names).map(|it| &it.key).collect();
+        let leads = self.leads.values().filter(|it| orders.contains(&it.order));
+        (self.reports_where(|key| orders.contains(key)), leads.cloned().collect())
+    }
+
+    fn reports_where(&self, is_wanted: impl Fn(&OrderKey) -> bool) -> Vec<Report> {
+        let mut found: Vec<Report> = self.reports().filter(|it| is_wanted(&it.key)).cloned().collect();
         found.sort_by(|left, right| {
             let of = |it: &Report| (it.received_at, it.origin);
             left.key.cmp(&right.key).then_with(|| of(left).cmp(&of(right)))

@@ -7,12 +7,15 @@ use std::collections::VecDeque;
 
 use pipeline::rebuild::{Rebuild, half_way};
 use units::EpochMs;
+use warehouse::CustomerBlock;
 
 use super::Owner;
 use crate::clickhouse::{Note, Tables};
 
 /// Blocks that the orders are dealt out to.
 const REPORT_BLOCKS: u32 = 2;
+/// Parts that customers are dealt out to.
+const CUSTOMER_BLOCKS: u64 = 2;
 
 /// How far it is.
 #[derive(Debug)]
@@ -29,8 +32,8 @@ pub(crate) struct Rebuilding {
 #[derive(Debug)]
 enum Block {
     Reports(u32),
-    /// What all reports together say of customers.
-    Customers,
+    /// What all reports together say of a part of the customers.
+    Customers(CustomerBlock),
     /// Those of an hour.
     Touches(u64),
 }
@@ -59,7 +62,7 @@ impl Owner {
         let Some(Rebuilding { partitions, rebuild, blocks, .. }) = &mut self.rebuilding else { return false };
         let Some(rebuild) = rebuild else {
             blocks.extend((0..REPORT_BLOCKS).map(Block::Reports));
-            blocks.push_back(Block::Customers);
+            blocks.extend(CustomerBlock::all(CUSTOMER_BLOCKS).map(Block::Customers));
             blocks.extend(tables.hours().into_iter().map(Block::Touches));
             *rebuild = Some(Rebuild::new(self.partition, *partitions, touches_from, self.longest_window_ms));
             return false;
@@ -67,10 +70,12 @@ impl Owner {
         let told = match blocks.pop_front() {
             Some(Block::Reports(block)) => {
                 let reports = tables.reports_of(block, REPORT_BLOCKS);
-                let leads = tables.leads_of(block, REPORT_BLOCKS);
-                rebuild.reports(&reports, leads, &mut self.machines, &self.kept)
+                rebuild.reports(&reports, &mut self.machines, &self.kept)
             }
-            Some(Block::Customers) => rebuild.customers(&mut self.machines, &self.kept),
+            Some(Block::Customers(block)) => {
+                let (reports, leads) = tables.customers_of(block);
+                rebuild.customers(block, (&reports, leads), &mut self.machines, &self.kept)
+            }
             Some(Block::Touches(hour)) => {
                 rebuild.touches(&tables.touches_of(hour), &mut self.machines, &self.kept)
             }

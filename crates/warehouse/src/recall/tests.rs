@@ -1,5 +1,7 @@
 //! Against the real engine: what is read back is what was written.
 
+use std::collections::BTreeSet;
+
 use events::{
     Channel, ClickKey, ClickMint, Consent, Item, MatchedKey, RefundKind, RejectReason, ReportedClick,
     ReportedStatus, Signal, SignalCode, Statement, TouchId,
@@ -118,6 +120,39 @@ fn blocks_of_reports_share_the_orders_out() {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!((reports, keys.len()), (60, count), "no order is in two blocks");
+    });
+}
+
+#[test]
+fn an_order_is_in_the_part_of_each_of_its_customers_with_all_of_its_reports() {
+    run(async {
+        let warehouse = warehouse().await;
+        let (mut batch, written) = (Batch::new(), reports());
+        for it in &written {
+            assert_eq!(batch.report(it), crate::Fate::Row);
+        }
+        let led = written[2].key.order.to_string();
+        let (decision, credits) = order(&led, 3, later(1), &click(1, NOON), &[]);
+        batch.decided(&decision, &credits);
+        warehouse.write("a", &batch).await.unwrap();
+        let recall = warehouse.recall().await.unwrap();
+        let named = written.iter().filter(|it| it.customers().next().is_some()).count();
+        assert_eq!((recall.named, recall.customer_blocks().count()), (named as u64, 1));
+        let mut found = 0;
+        for block in CustomerBlock::all(7) {
+            let is_here = |it: &&Report| it.customers().any(|customer| block.holds(customer));
+            let orders: BTreeSet<_> = written.iter().filter(is_here).map(|it| &it.key).collect();
+            let mut want: Vec<_> =
+                written.iter().filter(|it| orders.contains(&it.key)).map(|it| it.origin).collect();
+            let (read, leads) = warehouse.recalled_customers(block).await.unwrap();
+            let mut got: Vec<_> = read.iter().map(|it| it.origin).collect();
+            want.sort_unstable();
+            got.sort_unstable();
+            assert_eq!(got, want);
+            assert_eq!(leads.len(), usize::from(orders.contains(&decision.key)));
+            found += orders.len();
+        }
+        assert!(found > 7, "{found}");
     });
 }
 
