@@ -14,6 +14,7 @@ mod owners;
 mod place;
 mod quarantine;
 mod replay;
+mod score;
 mod spool;
 
 use std::process::ExitCode;
@@ -27,8 +28,10 @@ use crate::{
     settings::Settings,
 };
 
+use self::replay::date;
 pub(crate) use self::{
     catalog::{Choice, Mirror, at_start},
+    orders::{BYTES_MAX, Edge, Fate, LINES_MAX},
     place::{Place, block_on},
 };
 
@@ -54,6 +57,14 @@ pub(crate) enum Tool {
         Orders before the date stay as they are. Limits: 300,000 reports and 50 million clicks and views that could matter."
     )]
     Replay(replay::ReplayFlags),
+    /// Look for suspicious orders now: floods of clicks, odd ages of clicks, data centres, addresses of many orders
+    #[command(
+        mut_args(only_where_and_scores),
+        after_help = "Examples:\n  tributary score --dry-run\n  tributary score --config tributary.toml --from 2026-01-01\n  tributary score --json\n\n\
+        The limits are those of [fraud] in the catalog in force. What is suspicious is told to the edge's admin port, and the credits of such orders are on hold: \
+        share and money stay as they are. `tributary up` and the warehouse role do the same every warehouse.score_every."
+    )]
+    Score(score::ScoreFlags),
     /// Look into a spool
     #[command(subcommand)]
     Spool(spool::SpoolCommand),
@@ -96,6 +107,7 @@ impl Tool {
             Self::Orders(command) => command.run()?,
             Self::Quarantine(command) => command.run()?,
             Self::Replay(flags) => flags.run()?,
+            Self::Score(flags) => flags.run()?,
             Self::Spool(command) => command.run()?,
             Self::Explain(flags) => flags.run()?,
             Self::Audit(flags) => return flags.run(),
@@ -133,6 +145,10 @@ fn only_where(arg: clap::Arg) -> clap::Arg {
 
 fn only_where_and_catalog(arg: clap::Arg) -> clap::Arg {
     only(&["data", "catalog", "clickhouse.", "kafka."], arg)
+}
+
+fn only_where_and_scores(arg: clap::Arg) -> clap::Arg {
+    only(&["data", "clickhouse.", "kafka.", "edge.admin", "edge.scores_token", "warehouse.score_to"], arg)
 }
 
 /// Those whose names are, or begin as, the given ones.

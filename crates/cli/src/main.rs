@@ -12,6 +12,7 @@ mod load;
 mod logs;
 mod output;
 mod roles;
+mod scoring;
 mod secrecy;
 mod settings;
 mod shutdown;

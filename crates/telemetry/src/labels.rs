@@ -224,6 +224,28 @@ labels! {
         Cells "cells",
     }
 
+    /// What the scorer finds suspicious.
+    SignalLabel "signal" {
+        /// Too many clicks in an hour.
+        ClickFlood "click_flood",
+        /// Ages of clicks unlike those of others.
+        OddDelay "odd_delay",
+        /// A data centre's address.
+        DataCentre "data_centre",
+        /// Too many orders of one address.
+        ManyOrders "many_orders",
+    }
+
+    /// What a score does to its order.
+    ScoreResult "result" {
+        /// It had no signals and has some.
+        Held "held",
+        /// It had some and has none.
+        Cleared "cleared",
+        /// It has others.
+        Changed "changed",
+    }
+
     /// Why an INSERT failed.
     InsertFailure "reason" {
         /// It is tried again.

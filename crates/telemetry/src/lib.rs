@@ -13,8 +13,8 @@ mod page;
 pub use fates::{Balance, EdgeFate, Fate, FateCounts, PipelineFate};
 pub use labels::{
     Bucket, ConnectionRefusal, DialectResult, EdgeOutcome, InsertFailure, Label, MatchResult, Partition,
-    ReportResult, Role, ShipResult, SpoolDeletion, Stage, Table, Topic, UnrecordedReason, VerdictLabel,
-    VersionResult,
+    ReportResult, Role, ScoreResult, ShipResult, SignalLabel, SpoolDeletion, Stage, Table, Topic,
+    UnrecordedReason, VerdictLabel, VersionResult,
 };
 pub use latency::{LATENCY_NS_MAX, LATENCY_NS_MIN, Latency, LatencySnapshot};
 pub use metrics::{Counter as CounterHandle, Gauge as GaugeHandle, Histogram as HistogramHandle};

@@ -4,8 +4,8 @@
 
 use crate::labels::{
     Bucket, ConnectionRefusal, DialectResult, EdgeOutcome, InsertFailure, Label, MatchResult, Partition,
-    ReportResult, Role, ShipResult, SpoolDeletion, Stage, Table, Topic, UnrecordedReason, VerdictLabel,
-    VersionResult,
+    ReportResult, Role, ScoreResult, ShipResult, SignalLabel, SpoolDeletion, Stage, Table, Topic,
+    UnrecordedReason, VerdictLabel, VersionResult,
 };
 
 /// Name and value of each label of a series.
@@ -104,6 +104,8 @@ metrics! {
         InsertFailures(reason: InsertFailure) "clickhouse_insert_failures_total" "Inserts that failed.",
         RolledQuarters "roller_quarters_total" "Quarters of an hour rolled.",
         SweptQuarters "roller_swept_quarters_total" "Quarters marked again because a stale cell was found.",
+        Scored(result: ScoreResult) "scorer_scores_total" "Scores that the scorer posted, by what they do to their orders.",
+        ScorerFailures "scorer_failures_total" "Runs of the scorer that failed.",
         Restarts(role: Role) "supervisor_restarts_total" "Children started again after they ended.",
     }
 }
@@ -123,6 +125,8 @@ metrics! {
         BatchRows "pipeline_batch_rows" "Rows of the last batch written.",
         Freshness(stage: Stage) "pipeline_freshness_seconds" "From the newest event's own time to that stage.",
         CompleteUpTo "pipeline_complete_up_to_timestamp_seconds" "Everything before this instant has been read; 0 is not known.",
+        SuspiciousOrders(signal: SignalLabel) "scorer_suspicious_orders" "Orders with that signal in the scorer's last run, once for each partner.",
+        ScorerSeconds "scorer_last_run_seconds" "How long the scorer's last run took.",
         DirtyQuarters "roller_dirty_quarters" "Quarters of an hour waiting to be rolled.",
     }
 }

@@ -85,6 +85,10 @@ impl Scorer {
         to: EpochMs,
     ) -> Result<Self, EngineError> {
         let span = Span { from: seconds(from), to: seconds(to) };
+        let scores: Vec<Count> = warehouse.rows("SELECT count() AS count FROM scores_log").await?;
+        if is_off(fraud) && scores.first().is_none_or(|it| it.count == 0) {
+            return Ok(Self { warehouse: warehouse.clone(), span, judge: Judge::default(), blocks: 0 });
+        }
         let mut judge = Judge { fraud: fraud.clone(), ..Judge::default() };
         if let Some(clicks_min) = fraud.clicks_per_hour {
             let rows: Vec<HourRow> = warehouse.rows(&sql::hours(span, clicks_min)).await?;

@@ -13,6 +13,8 @@ mod send;
 mod table;
 mod told;
 
+pub(crate) use self::send::{BYTES_MAX, Edge, Fate, LINES_MAX};
+
 use std::{
     fs::{self, File},
     io::Read,
@@ -27,7 +29,6 @@ use self::{
     columns::{Columns, Renamed},
     dialect::Speech,
     fault::Fault,
-    send::{Edge, Fate},
     table::Table,
     told::Told,
 };

@@ -105,7 +105,7 @@ impl ReplayFlags {
 }
 
 /// A day begins in UTC, as days of a program without a zone do.
-fn date(text: &str) -> anyhow::Result<EpochMs> {
+pub(super) fn date(text: &str) -> anyhow::Result<EpochMs> {
     let day = text.parse::<jiff::civil::Date>();
     let is_day = text.len() == "2026-01-31".len();
     let Some(day) = day.ok().filter(|_| is_day) else { return command::instant(text) };

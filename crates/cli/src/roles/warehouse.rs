@@ -5,22 +5,30 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use ::warehouse::{Roller, RollerOptions, RollerStatus, Warehouse};
+use ::warehouse::{Roller, RollerOptions, RollerStatus, SCORE_SPAN_MS, Warehouse};
 use anyhow::Context as _;
-use telemetry::{Gauge, Telemetry};
+use events::SignalCode;
+use telemetry::{Counter, Gauge, ScoreResult, SignalLabel, Telemetry};
 use tokio::sync::watch;
 
 use super::asked_to_end;
-use crate::{admin, clock, settings::Settings};
+use crate::{
+    admin, clock,
+    scoring::{Found, Scoring},
+    settings::Settings,
+};
 
 /// Between tries while ClickHouse does not answer yet.
 const RETRY: Duration = Duration::from_millis(300);
 
 /// Between two looks at what the last audit noted.
 const COMPLETENESS_EVERY: Duration = Duration::from_secs(30);
+
+/// After a run of the scorer that failed, unless runs are closer together.
+const SCORE_RETRY: Duration = Duration::from_mins(1);
 
 /// After the machine went down with us, every quarter of this long is rolled again: marks may be missing that the disk never got.
 const ROLL_AFTER_BOOT_MS: u64 = units::DAY_MS;
@@ -54,6 +62,8 @@ impl admin::Page for Page {
 
 /// Sets the tables up, then rolls until asked to end.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+    let every = catalog::duration::parse(settings.text("warehouse.score_every"));
+    let every = every.context("warehouse.score_every: a duration such as 1h or 30m is wanted")?;
     let warehouse = Warehouse::new(super::warehouse_options(&settings)?);
     let options = RollerOptions {
         interval: Duration::from_millis(settings.number("warehouse.roll_ms")),
@@ -79,9 +89,17 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     page.is_set_up.store(true, Ordering::Release);
     tracing::info!("tables are ready");
-    let completeness = tokio::spawn(show_completeness(warehouse, page.telemetry.clone()));
+    let completeness = tokio::spawn(show_completeness(warehouse.clone(), page.telemetry.clone()));
+    super::follow_catalog(&settings);
+    let scoring = (every > 0).then(|| {
+        let every = Duration::from_millis(every);
+        tokio::spawn(score(settings, warehouse, page.telemetry.clone(), every))
+    });
     roller.run(end).await;
     completeness.abort();
+    if let Some(scoring) = scoring {
+        scoring.abort();
+    }
     admin.abort();
     Ok(())
 }
@@ -96,6 +114,52 @@ async fn show_completeness(warehouse: Warehouse, telemetry: Telemetry) {
             gauge.set(complete.at.0 as f64 / units::SECOND_MS as f64);
         }
         tokio::time::sleep(COMPLETENESS_EVERY).await;
+    }
+}
+
+/// Scores orders until the role ends. An edge or a warehouse that is away is tried again soon.
+async fn score(settings: Settings, warehouse: Warehouse, telemetry: Telemetry, every: Duration) {
+    loop {
+        let (started, now) = (Instant::now(), clock::now());
+        let from = now.back(SCORE_SPAN_MS);
+        let scoring = Scoring { settings: &settings, warehouse: &warehouse, from, now, is_dry: false };
+        let wait = match scoring.go().await {
+            Ok(found) => {
+                note_scores(&telemetry, &found);
+                every
+            }
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "orders not scored");
+                telemetry.counter(Counter::ScorerFailures).increment(1);
+                every.min(SCORE_RETRY)
+            }
+        };
+        telemetry.gauge(Gauge::ScorerSeconds).set(started.elapsed().as_secs_f64());
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn note_scores(telemetry: &Telemetry, found: &Found) {
+    let results = [
+        (ScoreResult::Held, found.held),
+        (ScoreResult::Cleared, found.cleared),
+        (ScoreResult::Changed, found.changed),
+    ];
+    for (result, count) in results {
+        telemetry.counter(Counter::Scored(result)).increment(count);
+    }
+    let signals = [
+        (SignalLabel::ClickFlood, SignalCode::ClickFlood),
+        (SignalLabel::OddDelay, SignalCode::OddDelay),
+        (SignalLabel::DataCentre, SignalCode::DataCentre),
+        (SignalLabel::ManyOrders, SignalCode::ManyOrders),
+    ];
+    for (label, code) in signals {
+        let of_it = found.signals.iter().filter(|((it, _), _)| *it == code);
+        let orders: u64 = of_it.map(|(_, tally)| tally.orders).sum();
+        telemetry
+            .gauge(Gauge::SuspiciousOrders(label))
+            .set(f64::from(u32::try_from(orders).unwrap_or(u32::MAX)));
     }
 }
 

@@ -181,6 +181,18 @@ pub(crate) const TABLE: &[Setting] = &[
         "/livez /readyz /metrics of the warehouse role",
     ),
     setting("warehouse.roll_ms", Kind::Number, "1000", "milliseconds between rolls of open quarters"),
+    setting(
+        "warehouse.score_every",
+        Kind::Text,
+        "1h",
+        "between two looks for suspicious orders, by the limits of [fraud] in the catalog; 0s is never",
+    ),
+    setting(
+        "warehouse.score_to",
+        Kind::Text,
+        "",
+        "HOST:PORT of an edge's admin port, which scores are posted to; empty: edge.admin",
+    ),
     setting("warehouse.time_zone", Kind::Text, "UTC", "zone of the program's days"),
     setting(
         "demo.sabotage",

@@ -1,6 +1,6 @@
 //! The way to the edge: batches of lines over one connection, sent again while the edge cannot take them.
 //!
-//! In: JSON lines. Out: what became of each. Sending a batch again is harmless: a repeat is one more report of the same order. Not here: what a line
+//! In: JSON lines, of reports or of scores. Out: what became of each. Sending a batch again is harmless: a repeat is one more record that says the same. Not here: what a line
 //! says (`columns`), what is told of it (`orders`). Start at [`Edge::send`].
 
 use std::{net::SocketAddr, time::Duration};
@@ -20,9 +20,9 @@ use tokio::{net::TcpStream, time::timeout};
 use crate::load::Apart;
 
 /// Lines of a batch. The edge takes a thousand; fewer keep the visitors on its thread from waiting longer than a redirect takes anyway.
-pub(super) const LINES_MAX: usize = 200;
+pub(crate) const LINES_MAX: usize = 200;
 /// Bytes of a batch that more lines are added to. With one row of `table::ROW_BYTES_MAX`, escaped, it stays below the edge's 256 KiB.
-pub(super) const BYTES_MAX: usize = 96 * 1024;
+pub(crate) const BYTES_MAX: usize = 96 * 1024;
 /// How often a batch is sent, before the import ends.
 const TRIES_MAX: u32 = 5;
 /// Before the second try; twice as long before each further one, 3 s in all.
@@ -33,7 +33,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Where batches go, and as whose.
-pub(super) struct Edge {
+pub(crate) struct Edge {
     address: SocketAddr,
     host: HeaderValue,
     target: String,
@@ -43,8 +43,8 @@ pub(super) struct Edge {
 
 /// What became of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// The report's id.
+pub(crate) enum Fate {
+    /// The report's or score's id.
     Recorded(String),
     /// What it would be.
     Understood(Value),
@@ -54,7 +54,7 @@ pub(super) enum Fate {
 
 impl Edge {
     /// `path` and query of the endpoint behind the URL's own path.
-    pub(super) fn new(
+    pub(crate) fn new(
         url: &str,
         allow_remote: bool,
         path: &str,
@@ -76,7 +76,7 @@ impl Edge {
     }
 
     /// The fates of all lines of a batch, in their order.
-    pub(super) async fn send(&mut self, batch: &Bytes, lines: usize) -> anyhow::Result<Vec<Fate>> {
+    pub(crate) async fn send(&mut self, batch: &Bytes, lines: usize) -> anyhow::Result<Vec<Fate>> {
         let mut wait = WAIT;
         for attempt in 1.. {
             let answer = timeout(ANSWER_MAX, self.exchange(batch.clone())).await;
@@ -147,7 +147,10 @@ fn fate(entry: &Value) -> Option<Fate> {
     if let Some(said) = entry.get("understood") {
         return Some(Fate::Understood(said.clone()));
     }
-    text("report").map(Fate::Recorded).or_else(|| Some(Fate::Refused(text("error")?, text("message")?)))
+    text("report")
+        .or_else(|| text("score"))
+        .map(Fate::Recorded)
+        .or_else(|| Some(Fate::Refused(text("error")?, text("message")?)))
 }
 
 /// Code and message of a refusal of all.
