@@ -6,6 +6,7 @@
 
 mod compare;
 mod facts;
+mod outcome;
 
 use std::path::Path;
 

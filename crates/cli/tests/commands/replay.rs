@@ -33,6 +33,38 @@ fn sum(said: &Said) -> (u64, u64) {
     (sum["orders"].as_u64().unwrap(), sum["changed"].as_u64().unwrap())
 }
 
+fn changed_by(said: &Said, what: &str) -> u64 {
+    said.events("replay")[0]["changed_by"][what].as_u64().unwrap_or(0)
+}
+
+fn replay(stage: &Stage, file: &str, from: &str, more: &[&str]) -> Said {
+    let arguments = ["replay", "--json", "--from", from, "--catalog", file];
+    stage.tributary(&[arguments.as_slice(), more].concat()).expect(0)
+}
+
+/// Nobody's share moves: the orders are told in another currency, or wait because they cannot be.
+fn a_new_rate_and_a_missing_one_are_foretold(stage: &Stage) {
+    let dry_run = |top: &str, end: &str| {
+        let file = write(stage.data.path(), "rates.toml", &format!("{top}\n{CATALOG}\n{end}"));
+        replay(stage, &file, "2025-11-01", &["--dry-run"])
+    };
+    let told = dry_run("reporting_currency = \"USD\"", "[[rate]]\ncurrency = \"EUR\"\nrate = \"1.5\"\n");
+    assert_eq!(sum(&told), (ORDERS, ORDERS));
+    assert_eq!(["rate", "hold", "shares"].map(|it| changed_by(&told, it)), [ORDERS, 0, 0]);
+    let partner = &told.events("replay_partner")[0];
+    // 49.95 EUR are 74.925 USD, and halves go away from zero.
+    assert_eq!(partner["reporting_minor_after"]["USD"], 7_493 * ORDERS);
+    assert_eq!(
+        (&partner["reporting_minor_before"], &partner["held_after"]),
+        (&serde_json::json!({}), &0.into())
+    );
+
+    let missing = dry_run("reporting_currency = \"USD\"", "");
+    assert_eq!(["rate", "hold", "shares"].map(|it| changed_by(&missing, it)), [0, ORDERS, 0]);
+    let partner = &missing.events("replay_partner")[0];
+    assert_eq!((&partner["held_before"], &partner["held_after"]), (&0.into(), &ORDERS.into()));
+}
+
 #[test]
 fn what_a_dry_run_foretells_is_what_comes() {
     let stage = stage();
@@ -45,10 +77,7 @@ fn what_a_dry_run_foretells_is_what_comes() {
 
     // Everybody clicked an hour before noon and ordered some minutes after it: late ones lose their partner.
     let file = write(stage.data.path(), "new.toml", &CATALOG.replace("30d", "90m"));
-    let replay = |from: &str, more: &[&str]| {
-        let arguments = ["replay", "--json", "--from", from, "--catalog", &file];
-        stage.tributary(&[arguments.as_slice(), more].concat()).expect(0)
-    };
+    let replay = |from: &str, more: &[&str]| replay(&stage, &file, from, more);
     let dry = replay("2025-11-01", &["--dry-run"]);
     assert_eq!(told(&dry, "before"), before);
     let foretold = told(&dry, "after");
@@ -60,6 +89,8 @@ fn what_a_dry_run_foretells_is_what_comes() {
         (&partner["name"], &partner["lost"], &partner["won"]),
         (&"Partner".into(), &changed.into(), &0.into())
     );
+    assert_eq!((changed_by(&dry, "shares"), changed_by(&dry, "rate")), (changed, 0));
+    a_new_rate_and_a_missing_one_are_foretold(&stage);
     assert_eq!(content(&stage), all, "a dry run changes nothing");
     assert_eq!(stage.tributary(&["catalog", "list", "--json"]).expect(0).events("version").len(), 1);
 

@@ -1,25 +1,18 @@
 //! Outcomes of the same orders by two histories of the catalog, summed up by partner.
 //!
-//! In: decisions before and after. Out: per partner and currency the orders he has, won and lost, his share of them, and their revenue. Not here:
-//! deciding (`facts`). Start at [`Compared::show`].
+//! In: decisions before and after. Out: per partner and currency the orders he has, won, lost, assists in and waits for, his share of them, and their
+//! revenue in both currencies; and how many orders come to something else, and in what. Not here: deciding (`facts`), what one order comes to
+//! (`outcome`). Start at [`Compared::show`].
 
 use std::collections::{BTreeMap, HashMap};
 
 use catalog::Catalog;
 use events::{Credit, Decision, OrderKey};
-use serde_json::json;
+use serde_json::{Value, json};
 use units::{Currency, EpochMs, Money, PPM_WHOLE, PartnerId};
 
+use super::outcome::{Difference, NOBODY, Outcome, Part};
 use crate::output::Output;
-
-/// What an order came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Outcome {
-    at: EpochMs,
-    currency: Currency,
-    /// By partner: parts per million and minor units. An order that is nobody's is partner 0's.
-    parts: BTreeMap<PartnerId, (u64, i64)>,
-}
 
 /// Every order since the date.
 #[derive(Debug)]
@@ -30,24 +23,28 @@ pub(super) struct Compared {
 }
 
 /// What a partner has of the orders in one currency.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Side {
+    /// With a share.
     orders: u64,
+    /// With a role and no share.
+    assists: u64,
+    /// With a share that is on hold.
+    held: u64,
     share_ppm: u64,
     revenue_minor: i64,
+    /// By reporting currency, in minor units. Versions of before may have told orders in others.
+    reporting: BTreeMap<String, i64>,
 }
 
 /// Both sides of one partner and currency.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Sums {
     before: Side,
     after: Side,
     won: u64,
     lost: u64,
 }
-
-/// Nobody.
-const NOBODY: PartnerId = PartnerId(0);
 
 impl Compared {
     pub(super) fn new(from: EpochMs) -> Self {
@@ -64,38 +61,38 @@ impl Compared {
         self.after.insert(decision.key.clone(), Outcome::of(decision, credits));
     }
 
-    /// Orders since the date, and those of them whose parts or amounts differ.
-    fn counts(&self) -> (u64, u64) {
-        let both: Vec<_> = self.both().collect();
-        let changed = both.iter().filter(|(before, after)| before.parts != after.parts);
-        (both.len() as u64, changed.count() as u64)
+    /// Orders since the date, those of them that come to something else, and how many of these in what. One order may in several.
+    fn counts(&self) -> (u64, u64, BTreeMap<Difference, u64>) {
+        let (mut orders, mut changed, mut by) = (0, 0, BTreeMap::new());
+        for (before, after) in self.both() {
+            orders += 1;
+            let differences = before.differences(after);
+            changed += u64::from(!differences.is_empty());
+            for it in differences {
+                *by.entry(it).or_default() += 1;
+            }
+        }
+        (orders, changed, by)
     }
 
     /// An order that is of the time before the date by both counts only where the one who asked is not concerned.
     fn both(&self) -> impl Iterator<Item = (&Outcome, &Outcome)> {
         let pairs = self.before.iter().map(|(key, before)| (before, self.after.get(key).unwrap_or(before)));
-        pairs.filter(|(before, after)| self.from <= before.at || before.parts != after.parts)
+        pairs.filter(|(before, after)| self.from <= before.at || before != after)
     }
 
     fn sums(&self) -> BTreeMap<(PartnerId, String), Sums> {
         let mut sums = BTreeMap::<_, Sums>::new();
         for (before, after) in self.both() {
-            let mut of = |partner: &PartnerId, of: &Outcome, put: &mut dyn FnMut(&mut Sums)| {
-                put(sums.entry((*partner, of.currency.to_string())).or_default());
-            };
             for (partner, part) in &before.parts {
-                let is_lost = !after.parts.contains_key(partner);
-                of(partner, before, &mut |sum| {
-                    sum.before.add(*part);
-                    sum.lost += u64::from(is_lost);
-                });
+                let sum = sums.entry((*partner, before.currency.to_string())).or_default();
+                sum.before.add(part, before);
+                sum.lost += u64::from(part.earns() && !after.earns(*partner));
             }
             for (partner, part) in &after.parts {
-                let is_won = !before.parts.contains_key(partner);
-                of(partner, after, &mut |sum| {
-                    sum.after.add(*part);
-                    sum.won += u64::from(is_won);
-                });
+                let sum = sums.entry((*partner, after.currency.to_string())).or_default();
+                sum.after.add(part, after);
+                sum.won += u64::from(part.earns() && !before.earns(*partner));
             }
         }
         sums
@@ -106,54 +103,86 @@ impl Compared {
         for ((partner, currency), sum) in self.sums() {
             let name = catalog.partners.get(&partner).map_or("", |it| &it.name);
             let name = if partner == NOBODY { "nobody's" } else { name };
-            let Sums { before, after, won, lost } = sum;
-            let revenue = [before, after].map(|it| money(it.revenue_minor, &currency));
-            output.event(&json!({
-                "event": "replay_partner", "partner": partner.0, "name": name, "currency": currency,
-                "orders_before": before.orders, "orders_after": after.orders, "won": won, "lost": lost,
-                "share_ppm_before": before.share_ppm, "share_ppm_after": after.share_ppm,
-                "revenue_minor_before": before.revenue_minor, "revenue_minor_after": after.revenue_minor,
-            }));
-            rows.push(vec![
-                format!("{partner} {name}"),
-                before_after([before, after].map(|it| it.orders.to_string())),
-                won.to_string(),
-                lost.to_string(),
-                before_after([before, after].map(|it| orders(it.share_ppm))),
-                before_after(revenue),
-            ]);
+            output.event(&sum.as_json(partner, name, &currency));
+            rows.push(sum.cells(format!("{partner} {name}").trim_end().to_owned(), &currency));
         }
         if output == Output::People && !rows.is_empty() {
-            output.table(&["partner", "orders", "won", "lost", "share of orders", "revenue"], &rows);
+            let heads = [
+                "partner",
+                "orders",
+                "won",
+                "lost",
+                "assists",
+                "on hold",
+                "share of orders",
+                "revenue",
+                "in the reporting currency",
+            ];
+            output.table(&heads, &rows);
         }
-        let (orders, changed) = self.counts();
+        let (orders, changed, by) = self.counts();
+        let counted: serde_json::Map<String, Value> =
+            by.iter().map(|(it, count)| (it.as_str().to_owned(), json!(count))).collect();
         output.event(&json!({
-            "event": "replay", "from": self.from.to_string(), "orders": orders, "changed": changed,
+            "event": "replay", "from": self.from.to_string(), "orders": orders, "changed": changed, "changed_by": counted,
         }));
         output.say(&format!("of {orders} orders since {}, {changed} come to something else", self.from));
+        for (it, count) in by {
+            output.say(&format!("- {count} {}", it.in_words()));
+        }
+    }
+}
+
+impl Sums {
+    fn as_json(&self, partner: PartnerId, name: &str, currency: &str) -> Value {
+        let Self { before, after, won, lost } = self;
+        json!({
+            "event": "replay_partner", "partner": partner.0, "name": name, "currency": currency, "won": won, "lost": lost,
+            "orders_before": before.orders, "orders_after": after.orders,
+            "assists_before": before.assists, "assists_after": after.assists,
+            "held_before": before.held, "held_after": after.held,
+            "share_ppm_before": before.share_ppm, "share_ppm_after": after.share_ppm,
+            "revenue_minor_before": before.revenue_minor, "revenue_minor_after": after.revenue_minor,
+            "reporting_minor_before": before.reporting, "reporting_minor_after": after.reporting,
+        })
+    }
+
+    fn cells(&self, partner: String, currency: &str) -> Vec<String> {
+        let both = |told: &dyn Fn(&Side) -> String| before_after([told(&self.before), told(&self.after)]);
+        vec![
+            partner,
+            both(&|it| it.orders.to_string()),
+            self.won.to_string(),
+            self.lost.to_string(),
+            both(&|it| it.assists.to_string()),
+            both(&|it| it.held.to_string()),
+            both(&|it| orders(it.share_ppm)),
+            both(&|it| money(it.revenue_minor, currency)),
+            both(&Side::reporting),
+        ]
     }
 }
 
 impl Side {
-    fn add(&mut self, (share_ppm, revenue_minor): (u64, i64)) {
+    fn add(&mut self, part: &Part, of: &Outcome) {
+        if !part.earns() {
+            self.assists += 1;
+            return;
+        }
         self.orders += 1;
-        self.share_ppm += share_ppm;
-        self.revenue_minor = self.revenue_minor.saturating_add(revenue_minor);
+        self.held += u64::from(part.hold.is_some());
+        self.share_ppm += part.share_ppm;
+        self.revenue_minor = self.revenue_minor.saturating_add(part.revenue_minor);
+        if let Some((currency, _)) = of.rate {
+            let sum = self.reporting.entry(currency.to_string()).or_default();
+            *sum = sum.saturating_add(part.reporting_minor);
+        }
     }
-}
 
-impl Outcome {
-    fn of(decision: &Decision, credits: &[Credit]) -> Self {
-        let mut parts = BTreeMap::<PartnerId, (u64, i64)>::new();
-        for it in credits.iter().filter(|it| it.share.0 > 0) {
-            let (share_ppm, revenue_minor) = parts.entry(it.partner).or_default();
-            *share_ppm += u64::from(it.share.0);
-            *revenue_minor = revenue_minor.saturating_add(it.revenue_minor);
-        }
-        if parts.is_empty() {
-            parts.insert(NOBODY, (u64::from(PPM_WHOLE.0), decision.revenue_minor));
-        }
-        Self { at: decision.at, currency: decision.currency, parts }
+    /// Nothing where no order is told in such a currency.
+    fn reporting(&self) -> String {
+        let sums: Vec<String> = self.reporting.iter().map(|(it, minor)| money(*minor, it)).collect();
+        if sums.is_empty() { "none".to_owned() } else { sums.join(" and ") }
     }
 }
 
@@ -174,56 +203,4 @@ fn before_after([before, after]: [String; 2]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(at: u64, parts: &[(u32, u64, i64)]) -> Outcome {
-        let parts = parts.iter().map(|(partner, ppm, minor)| (PartnerId(*partner), (*ppm, *minor)));
-        Outcome { at: EpochMs(at), currency: Currency::EUR, parts: parts.collect() }
-    }
-
-    fn key(name: &str) -> OrderKey {
-        OrderKey::by_id(units::AdvertiserId(1), name)
-    }
-
-    #[test]
-    fn who_wins_and_loses_is_counted_on_both_sides() {
-        let mut compared = Compared::new(EpochMs(100));
-        let whole = 1_000_000;
-        let before = [
-            ("moved", outcome(100, &[(1, whole, 500)])),
-            ("same", outcome(200, &[(1, whole, 300)])),
-            ("shared", outcome(300, &[(2, whole, 101)])),
-            ("lost", outcome(300, &[(2, whole, 7)])),
-            ("too early", outcome(99, &[(3, whole, 9)])),
-        ];
-        compared.before.extend(before.map(|(name, it)| (key(name), it)));
-        let after = [
-            ("moved", outcome(100, &[(2, whole, 500)])),
-            ("shared", outcome(300, &[(1, 500_000, 51), (2, 500_000, 50)])),
-            ("lost", outcome(300, &[(0, whole, 7)])),
-            ("too early", outcome(99, &[(3, whole, 9)])),
-        ];
-        compared.after.extend(after.map(|(name, it)| (key(name), it)));
-        let sums = compared.sums();
-        let of = |partner: u32| sums.get(&(PartnerId(partner), "EUR".to_owned())).copied();
-        let side = |orders, share_ppm, revenue_minor| Side { orders, share_ppm, revenue_minor };
-        let (before, after) = (side(2, 2 * whole, 800), side(2, whole + 500_000, 351));
-        assert_eq!(of(1), Some(Sums { before, after, won: 1, lost: 1 }));
-        let (before, after) = (side(2, 2 * whole, 108), side(2, whole + 500_000, 550));
-        assert_eq!(of(2), Some(Sums { before, after, won: 1, lost: 1 }));
-        let (before, after) = (side(0, 0, 0), side(1, whole, 7));
-        assert_eq!(of(0), Some(Sums { before, after, won: 1, lost: 0 }), "nobody");
-        assert_eq!(of(3), None, "it is of the time before");
-        assert_eq!(compared.counts(), (4, 3));
-    }
-
-    #[test]
-    fn shares_are_shown_as_orders() {
-        let cases =
-            [(0, "0"), (1_000_000, "1"), (12_500_000, "12.5"), (333_333, "0.333333"), (10_000_000, "10")];
-        for (ppm, want) in cases {
-            assert_eq!(orders(ppm), want);
-        }
-    }
-}
+mod tests;
