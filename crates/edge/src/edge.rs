@@ -6,6 +6,7 @@
 use std::{
     io,
     net::SocketAddr,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -289,18 +290,25 @@ pub(crate) fn shared(options: Options, clock: Clock) -> Result<Shared, EdgeError
     })
 }
 
+/// All threads' workers. Their spools are opened side by side: each reads its own last segment whole, and after a kill the last one would wait for all
+/// others.
 fn workers(shared: &Arc<Shared>, telemetry: &Telemetry) -> Result<Vec<Arc<Worker>>, EdgeError> {
     let addresses = keys::random().map_err(EdgeError::Random)?;
-    (0..shared.options.threads)
-        .map(|thread| {
-            let seeds = Seeds {
-                mint: u32::from_be_bytes(keys::random().map_err(EdgeError::Random)?),
-                visitors: keys::random().map_err(EdgeError::Random)?,
-                addresses,
-            };
-            worker(shared, telemetry, thread, seeds)
-        })
-        .collect()
+    let open = |thread| {
+        let seeds = Seeds {
+            mint: u32::from_be_bytes(keys::random().map_err(EdgeError::Random)?),
+            visitors: keys::random().map_err(EdgeError::Random)?,
+            addresses,
+        };
+        worker(shared, telemetry, thread, seeds)
+    };
+    let open = &open;
+    std::thread::scope(|scope| {
+        let opening: Vec<_> =
+            (0..shared.options.threads).map(|thread| scope.spawn(move || open(thread))).collect();
+        // An error leaves the others to end by themselves: the scope waits for them.
+        opening.into_iter().map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 /// What one thread has in hand.

@@ -131,3 +131,22 @@ fn a_connection_of_an_edge_that_ends_is_told_with_its_last_answer() {
     let [clicks, reports] = asking.map(|(thread, _)| thread.join().unwrap());
     assert_eq!((edge.spooled().clicks().len(), edge.spooled().reports().len()), (clicks, reports));
 }
+
+/// Spools are opened side by side: each thread has its own, and a new incarnation of it in each life.
+#[test]
+fn each_thread_opens_its_own_spool_at_every_start() {
+    let folders = |of: &std::path::Path| {
+        let entries = std::fs::read_dir(of).unwrap().map(|it| it.unwrap().path());
+        entries.filter(|it| it.is_dir()).collect::<Vec<_>>()
+    };
+    let mut data = tempfile::tempdir().unwrap();
+    support::apply(data.path(), 1, support::CATALOG);
+    for life in 1..=2 {
+        let edge = support::start_in(data, |it| it.threads = 4);
+        assert_eq!(edge.get("/c/tea", &[]).status, 302);
+        let writers = folders(&edge.data.path().join("spool"));
+        let incarnations: Vec<usize> = writers.iter().map(|it| folders(it).len()).collect();
+        assert_eq!(incarnations, [life; 4]);
+        data = edge.into_data();
+    }
+}

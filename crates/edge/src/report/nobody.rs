@@ -25,6 +25,9 @@ const WORDS: [&str; 18] = [
     "(not set)",
 ];
 
+/// No word for nobody is longer than SHA-256 in hex.
+const WORD_BYTES_MAX: usize = 64;
+
 /// The hashes of an empty text, which shops send that hash what they do not have: MD5, SHA-1 and SHA-256.
 const EMPTY_HASHES: [&str; 3] = [
     "d41d8cd98f00b204e9800998ecf8427e",
@@ -34,7 +37,11 @@ const EMPTY_HASHES: [&str; 3] = [
 
 /// Whether a customer's id or address is a word for nobody: one of the list, or nothing but zeros, signs and blanks (`0`, `-`, a UUID of zeros).
 pub(crate) fn is_nobody(value: &str) -> bool {
-    let value = value.trim().to_lowercase();
+    let value = value.trim();
+    if value.len() > WORD_BYTES_MAX {
+        return false;
+    }
+    let value = value.to_lowercase();
     let is_blank = |it: char| it == '0' || (!it.is_alphanumeric());
     value.chars().all(is_blank) || WORDS.contains(&&*value) || EMPTY_HASHES.contains(&&*value)
 }
