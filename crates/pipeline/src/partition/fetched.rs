@@ -19,6 +19,12 @@ impl<S: Slices> Partition<S> {
         self.timelines.evict_customers(states_max);
     }
 
+    /// Customers in memory.
+    #[must_use]
+    pub fn held_customers(&self) -> usize {
+        self.timelines.held_customers()
+    }
+
     pub(super) fn on_lookup<D: States>(
         &mut self,
         lookup: Lookup,

@@ -28,12 +28,14 @@ const WINDOW: Catcher = Catcher { target: "journal", filter: "shipper::window" }
 const REACH: Catcher = Catcher { target: "pipeline", filter: "reach" };
 const PLACES: Catcher = Catcher { target: "pipeline", filter: "partition" };
 const RECALLED: Catcher = Catcher { target: "pipeline::recalled", filter: "" };
+const FETCHED: Catcher = Catcher { target: "pipeline::customers", filter: "" };
 const ROLLER: Catcher = Catcher { target: "warehouse", filter: "roller" };
 const WRITES: Catcher = Catcher { target: "warehouse", filter: "tests::faults" };
 const MACHINES: Catcher = Catcher { target: "attribution::machines", filter: "every_history" };
 const STATES: Catcher = Catcher { target: "attribution::states", filter: "" };
 const STATE: Catcher = Catcher { target: "attribution", filter: "orders::state" };
 const CUSTOMERS: Catcher = Catcher { target: "attribution::customers", filter: "" };
+const CUSTOMERS_ON_DISK: Catcher = Catcher { target: "attribution::customers_on_disk", filter: "" };
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
 const KEYS: Catcher = Catcher { target: "attribution::decide_keys", filter: "" };
 const SCORES: Catcher = Catcher { target: "attribution::scores", filter: "" };
@@ -76,9 +78,9 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "catalog-memory-only", catchers: &[WORLDS] },
     Plant { bug: "place-by-time", catchers: &[PLACES, WORLDS] },
     Plant { bug: "evict-unplaced", catchers: &[STATES, WORLDS] },
-    Plant { bug: "evict-dirty-customer", catchers: &[CUSTOMERS, MACHINES, WORLDS] },
-    Plant { bug: "evict-forgets-said", catchers: &[CUSTOMERS, MACHINES, WORLDS] },
-    Plant { bug: "forget-customer", catchers: &[WORLDS] },
+    Plant { bug: "evict-dirty-customer", catchers: &[CUSTOMERS_ON_DISK] },
+    Plant { bug: "evict-forgets-said", catchers: &[CUSTOMERS_ON_DISK] },
+    Plant { bug: "forget-customer", catchers: &[FETCHED] },
     Plant { bug: "forget-uncommitted", catchers: &[REACH] },
     Plant { bug: "no-version-guard", catchers: &[ROLLER] },
     Plant { bug: "forget-left-quarters", catchers: &[STATES, WORLDS] },
