@@ -81,11 +81,17 @@ pub struct Precedence {
 
 impl Default for Precedence {
     fn default() -> Self {
-        Self::of(&Key::ALL).expect("each of them is there once")
+        Self::BUILT_IN
     }
 }
 
 impl Precedence {
+    /// Every key at its built-in place. A constant, since the rules of every touch of every order begin with it.
+    const BUILT_IN: Self = {
+        let [first, second, third, fourth, fifth, last] = Key::ALL;
+        Self { places: [Some(first), Some(second), Some(third), Some(fourth), Some(fifth), Some(last)] }
+    };
+
     /// `keys` in this order; `None` where one is there twice, or none at all.
     #[must_use]
     pub fn of(keys: &[Key]) -> Option<Self> {
@@ -136,6 +142,7 @@ mod tests {
             ranks(&[Key::View, Key::ExclusiveCoupon, Key::Click, Key::Partner]),
             [Some(1), Some(4), None, None, Some(5), Some(0)]
         );
+        assert_eq!(Precedence::of(&Key::ALL), Some(Precedence::default()));
         assert_eq!(Key::ALL.map(|key| Precedence::default().rank(key)).iter().flatten().count(), 6);
     }
 
