@@ -20,6 +20,8 @@ pub enum Input {
     Click,
     /// A shop's message.
     Report,
+    /// What counting found about an order.
+    Score,
     /// A question to a timeline.
     Lookup,
     /// What became of a customer's order.
@@ -39,6 +41,7 @@ impl Input {
         match self {
             Self::Click => "click",
             Self::Report => "report",
+            Self::Score => "score",
             Self::Lookup => "lookup",
             Self::Bound => "bound",
             Self::Evidence => "evidence",

@@ -16,7 +16,7 @@ use attribution::{
 use catalog::Catalog;
 use events::{
     Bound, Click, ClickHead, Credit, Decision, Event, Evidence, INPUT_BYTES_MAX, Identity, Lookup, OrderKey,
-    Quarantined, Report,
+    Quarantined, Report, Score,
 };
 use journal::Record;
 use units::{
@@ -226,6 +226,7 @@ impl<S: Slices> Partition<S> {
         match Event::decode(&record.bytes) {
             Ok(Event::Click(click)) => self.on_click(&click, out)?,
             Ok(Event::Report(report)) => self.on_first_report(*report, states, out)?,
+            Ok(Event::Score(score)) => self.on_score(*score, states, out)?,
             Ok(Event::Lookup(lookup)) => {
                 self.fates.note(Input::Lookup, None);
                 // What was read before is part of the answer, so that it need not be given twice.
@@ -241,13 +242,7 @@ impl<S: Slices> Partition<S> {
                 self.on_evidence(evidence, states)?;
             }
             Ok(Event::Claim(_)) => self.fates.note(Input::Claim, None),
-            Ok(
-                Event::Decision(_)
-                | Event::Credit(_)
-                | Event::Catalog(_)
-                | Event::Quarantined(_)
-                | Event::Score(_),
-            ) => {
+            Ok(Event::Decision(_) | Event::Credit(_) | Event::Catalog(_) | Event::Quarantined(_)) => {
                 self.quarantine(record, "unexpected_kind", out);
             }
             Err(error) => self.quarantine(record, error.code(), out),
@@ -291,6 +286,25 @@ impl<S: Slices> Partition<S> {
         out.saw(report.received_at);
         self.load_order(&report.key, states)?;
         self.orders.add_report(report, &mut self.orders_out);
+        Ok(())
+    }
+
+    fn on_score<D: States>(
+        &mut self,
+        score: Score,
+        states: &D,
+        out: &mut Outbox,
+    ) -> Result<(), PartitionError<D::Error>> {
+        match out.batch.score(&score) {
+            warehouse::Fate::Row => self.fates.note(Input::Score, Some(score.origin)),
+            warehouse::Fate::Quarantined => {
+                self.fates.note_quarantined(Input::Score, OUT_OF_CALENDAR);
+                return Ok(());
+            }
+        }
+        out.saw(score.received_at);
+        self.load_order(&score.order, states)?;
+        self.orders.add_score(score, &mut self.orders_out);
         Ok(())
     }
 

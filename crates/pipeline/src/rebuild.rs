@@ -1,6 +1,6 @@
 //! What a silent owner's machines are told by facts, once what they were made of is gone from the log: plain steps, so that `sim` takes the same.
 //!
-//! In: reports, customers with what became of their orders, and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in
+//! In: reports, scores, customers with what became of their orders, and touches as they are read back, in blocks of any size. Out: the machines as if they had read them in
 //! the log, and what of it to keep. Orders get what their visitors touched from here too, whoever owns those visitors and customers, so that none of them
 //! is decided on less than before. Everything is a union, so a rebuild that is cut off is begun again on top of itself. Not here: reading the facts
 //! (`worker`). Start at [`Rebuild`].
@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use attribution::{CUSTOMER_ORDERS_MAX, CUSTOMER_VISITORS_MAX, Slices, past, questions};
-use events::{Bound, Evidence, Identity, Lookup, OrderKey, Report, Touch};
+use events::{Bound, Evidence, Identity, Lookup, OrderKey, Report, Score, Touch};
 use journal::partition_of;
 use units::{
     CustomerId, EpochMs, OfferId, PartnerId, Stamp, VisitorId,
@@ -171,6 +171,21 @@ impl Rebuild {
                 }
             }
             self.asked.entry(visitor).or_default().extend(asked.iter().cloned());
+        }
+        Ok(())
+    }
+
+    /// The newest score of each of anybody's orders: without it a new owner would lift their holds.
+    pub fn scores<S: Slices, D: States>(
+        &self,
+        scores: Vec<Score>,
+        machines: &mut Partition<S>,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        for score in scores {
+            if self.owns(&score.order.log_key()) && !planted(Bug::RebuildForgetsScores) {
+                machines.recall_score(score, states)?;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{ClickHead, Report};
+use events::{ClickHead, Report, Score};
 use units::{EpochMs, Origin};
 
 use crate::world::Body;
@@ -29,6 +29,7 @@ pub(crate) struct Ledger {
 pub(crate) struct Recorded {
     pub(crate) clicks: Vec<ClickHead>,
     pub(crate) reports: Vec<Report>,
+    pub(crate) scores: Vec<Score>,
     /// How many of them nobody was promised.
     pub(crate) unanswered: u64,
     /// How many promises went with the power.
@@ -90,6 +91,9 @@ impl Ledger {
                 Body::Click(head) => recorded.clicks.push(ClickHead { origin: *origin, ..**head }),
                 Body::Report(report) => {
                     recorded.reports.push(Report { origin: *origin, ..(**report).clone() });
+                }
+                Body::Score(score) => {
+                    recorded.scores.push(Score { origin: *origin, ..(**score).clone() });
                 }
             }
         }

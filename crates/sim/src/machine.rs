@@ -230,6 +230,10 @@ fn encode(input: &Input, origin: Origin, out: &mut Vec<u8>) {
             let report = Report { origin, ..(**report).clone() };
             report.encode(out).expect("a report fits its limit");
         }
+        Body::Score(score) => {
+            let score = events::Score { origin, ..(**score).clone() };
+            score.encode(out).expect("a score fits its limit");
+        }
     }
 }
 
@@ -238,6 +242,7 @@ pub(crate) fn origin_of(bytes: &[u8]) -> Option<(Origin, EpochMs)> {
     match events::Event::decode(bytes).ok()? {
         events::Event::Click(click) => Some((click.head.origin, click.head.at())),
         events::Event::Report(report) => Some((report.origin, report.received_at)),
+        events::Event::Score(score) => Some((score.origin, score.received_at)),
         _ => None,
     }
 }

@@ -211,6 +211,10 @@ impl Body {
                 it.offer.0,
                 it.verdict.as_str()
             ),
+            Self::Score(it) => {
+                let codes: Vec<_> = it.signals.iter().map(|it| (it.code.as_str(), it.partner.0)).collect();
+                format!("score of {} as of {} by version {}: {codes:?}", it.order, it.scored_at, it.rules)
+            }
             Self::Report(it) => format!(
                 "report on order {} by click {:?} and visitor {:?}, said to be of {:?}: {:?}, {:?}",
                 it.key,

@@ -10,8 +10,8 @@ use std::{
 
 use catalog::{Catalog, Rules, Status};
 use events::{
-    ClickHead, ClickId, Credit, MatchedKey, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus,
-    Statement, TimeSource, Touch, TouchId, TouchKind, Verdict,
+    ClickHead, ClickId, Credit, Hold, MatchedKey, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus,
+    Score, Statement, TimeSource, Touch, TouchId, TouchKind, Verdict,
 };
 use units::{Currency, CustomerId, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
 
@@ -27,13 +27,17 @@ use crate::{
 mod customers;
 #[path = "../../attribution/tests/naive/keys.rs"]
 mod keys;
+mod parts;
 mod persons;
 mod reporting;
+#[path = "../../attribution/tests/naive/scores.rs"]
+mod scores;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
 
 use self::{
     customers::{Buyer, Earlier},
+    parts::parts_of,
     persons::{as_earlier, known_by},
 };
 
@@ -47,7 +51,11 @@ pub(crate) struct Answer {
     pub(crate) cells: BTreeMap<(Quarter, CellKey), Cell>,
 }
 
-pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<Catalog>]) -> Answer {
+pub(crate) fn answer(
+    clicks: &[ClickHead],
+    (reports, scores): (&[Report], &[Score]),
+    catalogs: &[Arc<Catalog>],
+) -> Answer {
     let mut answer = Answer::default();
     for click in clicks {
         let key = cell_key(&Touch::from(click), click.currency);
@@ -73,7 +81,7 @@ pub(crate) fn answer(clicks: &[ClickHead], reports: &[Report], catalogs: &[Arc<C
         let followed = one_person().flat_map(|(_, visitors)| visitors).copied().collect();
         let of_before = one_person().map(|(it, _)| earlier.get(it).cloned().unwrap_or_default());
         let buyer = Buyer { reported: said_time(&reports), earlier: of_before.collect() };
-        let (order, credited) = decide(&key, (&reports, &followed, &buyer), clicks, catalogs);
+        let (order, credited) = decide(&key, (&reports, &followed, &buyer, scores), clicks, catalogs);
         for customer in theirs {
             earlier.entry(customer).or_default().push(as_earlier(&order, &reports));
         }
@@ -98,7 +106,7 @@ pub(crate) fn order(
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Parts) {
     let buyer = Buyer { reported: said_time(reports), ..Buyer::default() };
-    let (order, credited) = decide(key, (reports, &BTreeSet::new(), &buyer), clicks, catalogs);
+    let (order, credited) = decide(key, (reports, &BTreeSet::new(), &buyer, &[]), clicks, catalogs);
     (order, named(credited))
 }
 
@@ -110,6 +118,7 @@ pub(crate) fn parts(credits: &[Credit]) -> Parts {
         is_assist: it.is_assist,
         path_touches: it.path_touches.into(),
         reporting_e4: it.reporting.map_or(0, |it| in_e4(it.minor, it.currency.as_str())),
+        is_suspected: it.hold == Some(Hold::Fraud),
     };
     let parts = credits.iter().map(|it| (it.touch, part(it)));
     let mut parts: Parts = parts.filter(|(_, it)| it.counts()).collect();
@@ -145,7 +154,7 @@ fn visitors(reports: &[Report]) -> BTreeSet<VisitorId> {
 
 fn decide(
     key: &OrderKey,
-    (reports, followed, buyer): (&[Report], &BTreeSet<VisitorId>, &Buyer),
+    (reports, followed, buyer, scores): (&[Report], &BTreeSet<VisitorId>, &Buyer, &[Score]),
     clicks: &[ClickHead],
     catalogs: &[Arc<Catalog>],
 ) -> (OrderRow, Vec<(Touch, Part)>) {
@@ -158,9 +167,16 @@ fn decide(
     let visitors = visitors(reports);
     let named =
         |click: &&ClickHead| visitors.contains(&click.visitor()) || followed.contains(&click.visitor());
-    let touches = clicks.iter().filter(named).map(Touch::from).chain(own.iter().copied());
+    let mut touches: Vec<Touch> = clicks.iter().filter(named).map(Touch::from).collect();
+    touches.extend(
+        own.iter().filter(|it| touches.iter().all(|known| known.id != it.id)).copied().collect::<Vec<_>>(),
+    );
     let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
-    let mut eligible: Vec<Touch> = touches.filter(eligible).collect();
+    let scores = scores.iter().filter(|it| it.order == *key);
+    let rules_in = |offer, partner| rules(catalog?, offer, partner);
+    let suspected =
+        scores::suspected(scores, (key.advertiser, at), &touches, catalog.map(AsRef::as_ref), rules_in);
+    let mut eligible: Vec<Touch> = touches.into_iter().filter(eligible).collect();
     eligible.sort();
     eligible.dedup_by_key(|it| it.id);
     let rules_of = |it: &Touch| rules(catalog?, it.offer, it.partner);
@@ -178,15 +194,6 @@ fn decide(
         || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
     let reporting = reporting::told(worth.revenue_minor, worth.currency, catalog);
-    let matched = |touch: Touch| match touch.id.0 {
-        [0, 0, 0, 0, 0, 0, 3, ..] => MatchedKey::ExclusiveCoupon,
-        [0, 0, 0, 0, 0, 0, 4, ..] => MatchedKey::Coupon,
-        [0, 0, 0, 0, 0, 0, 5, ..] => MatchedKey::Customer,
-        [0, 0, 0, 0, 0, 0, 6, ..] => MatchedKey::Partner,
-        id if own.iter().any(|it| it.id.0 == id) => MatchedKey::ClickId,
-        _ if visitors.contains(&touch.visitor) => MatchedKey::Visitor,
-        _ => MatchedKey::CustomerVisitor,
-    };
     let order = OrderRow {
         at: at.0,
         time_source: time_source.as_str().to_owned(),
@@ -197,7 +204,7 @@ fn decide(
         currency: worth.currency.as_str().to_owned(),
         offer: lead.map_or(0, |it| it.offer.0),
         partner: lead.map_or(0, |it| it.partner.0),
-        matched: lead.map_or("", |it| matched(it).as_str()).to_owned(),
+        matched: lead.map_or("", |it| matched(it, &own, &visitors).as_str()).to_owned(),
         report_count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
         payable_at: at.forth(hold_ms.unwrap_or(0)).0,
         model: model.map_or("", catalog::Model::as_str).to_owned(),
@@ -205,50 +212,27 @@ fn decide(
         reporting_e4: reporting.as_ref().map_or(0, |(minor, into)| in_e4(*minor, into.as_str())),
         hold: match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
             "" if worth.is_held => "refund_other_currency".to_owned(),
+            "" if credited.iter().any(|(it, _)| scores::waits(&suspected, it.partner)) => "fraud".to_owned(),
             hold => hold.to_owned(),
         },
     };
-    (order, parts_of(&worth, reporting, &credited, &path, &beside))
+    let mut parts = parts_of(&worth, reporting, &credited, &path, &beside);
+    for (touch, part) in &mut parts {
+        part.is_suspected = order.hold == "fraud" && scores::waits(&suspected, touch.partner);
+    }
+    (order, parts)
 }
 
-/// Everybody's part of an order: `credited` among `path`, and those who assisted, also from `beside` it.
-fn parts_of(
-    worth: &Worth,
-    reporting: Option<(i64, Currency)>,
-    credited: &[(Touch, u32)],
-    path: &[Touch],
-    beside: &[Touch],
-) -> Vec<(Touch, Part)> {
-    let weights: Vec<u128> = credited.iter().map(|(_, share)| u128::from(*share)).collect();
-    let money = sharing::parts(worth.revenue_minor, &weights);
-    let (told, into) = reporting.unwrap_or((0, worth.currency));
-    let told = sharing::parts(told, &weights);
-    let mut parts: BTreeMap<Touch, Part> = BTreeMap::new();
-    for (((touch, share_ppm), revenue_minor), told) in credited.iter().zip(money).zip(told) {
-        let part = parts.entry(*touch).or_default();
-        (part.share_ppm, part.revenue_minor, part.reporting_e4) =
-            (*share_ppm, revenue_minor, in_e4(told, into.as_str()));
+fn matched(touch: Touch, own: &[Touch], visitors: &BTreeSet<VisitorId>) -> MatchedKey {
+    match touch.id.0 {
+        [0, 0, 0, 0, 0, 0, 3, ..] => MatchedKey::ExclusiveCoupon,
+        [0, 0, 0, 0, 0, 0, 4, ..] => MatchedKey::Coupon,
+        [0, 0, 0, 0, 0, 0, 5, ..] => MatchedKey::Customer,
+        [0, 0, 0, 0, 0, 0, 6, ..] => MatchedKey::Partner,
+        id if own.iter().any(|it| it.id.0 == id) => MatchedKey::ClickId,
+        _ if visitors.contains(&touch.visitor) => MatchedKey::Visitor,
+        _ => MatchedKey::CustomerVisitor,
     }
-    let steps = sharing::steps(path);
-    let is_credited = |it: &Touch| credited.iter().any(|(touch, _)| touch == it);
-    let mut have_role: Vec<Touch> =
-        path.iter().filter(|it| steps.contains(it) || is_credited(it)).copied().collect();
-    if let Some(closer) = have_role.last() {
-        parts.entry(*closer).or_default().path_touches = steps.len().try_into().unwrap_or(u32::MAX);
-    }
-    // Who has no touch comes after all who have.
-    let (named, touched): (Vec<Touch>, Vec<Touch>) =
-        beside.iter().partition(|it| it.id.0.starts_with(&[0; 6]));
-    have_role.extend(touched);
-    have_role.sort();
-    have_role.extend(named);
-    let newest: BTreeMap<PartnerId, Touch> = have_role.iter().map(|it| (it.partner, *it)).collect();
-    for (partner, touch) in newest {
-        if !credited.iter().any(|(it, _)| it.partner == partner) {
-            parts.entry(touch).or_default().is_assist = true;
-        }
-    }
-    parts.into_iter().collect()
 }
 
 /// A signed click: its record where there is one, else what the catalog of its time says of its link, else the oldest that knows it. Versions that take

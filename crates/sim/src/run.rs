@@ -134,7 +134,7 @@ fn judged(running: &mut Running) -> Result<Summary, String> {
     let recorded = running.ledger.resolve(&running.tables.inputs())?;
     let found = content(&running.tables);
     if running.caps == Caps::default() {
-        let want = answer(&recorded.clicks, &recorded.reports, &running.catalogs);
+        let want = answer(&recorded.clicks, (&recorded.reports, &recorded.scores), &running.catalogs);
         found.differs(&Content::of(want), "the plain answer")?;
         let again = converged(running)?;
         found.differs(&again, "the same inputs in another order")?;

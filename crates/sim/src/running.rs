@@ -284,7 +284,7 @@ impl Running {
     /// A shop that got no answer sends again; a visitor clicks again, which is another click, or does not.
     pub(crate) fn send_again(&mut self, unanswered: impl IntoIterator<Item = Input>) {
         for input in unanswered {
-            if matches!(input.body, Body::Report(_)) && self.rng.chance(80) {
+            if !matches!(input.body, Body::Click(_)) && self.rng.chance(80) {
                 self.note(Hit::ReportResent);
                 self.inputs.push_back(input);
             }

@@ -105,7 +105,7 @@ impl Running {
         Ok(moved || looked_at > 0 || !owner.is_live())
     }
 
-    /// The records of all clicks and reports that reached the tables.
+    /// The records of all clicks, reports and scores that reached the tables.
     pub(crate) fn inputs_on_record(&self) -> Vec<(Topic, Vec<u8>, Bytes)> {
         let recorded = self.ledger.resolve(&self.tables.inputs()).unwrap_or_default();
         let mut inputs = Vec::new();
@@ -118,6 +118,11 @@ impl Running {
             let (key, mut bytes) = (report.key.log_key(), Vec::new());
             report.encode(&mut bytes).expect("a report fits its limit");
             debug_assert!(Event::decode(&bytes).is_ok());
+            inputs.push((Topic::Reports, key, bytes.into()));
+        }
+        for score in recorded.scores {
+            let (key, mut bytes) = (score.order.log_key(), Vec::new());
+            score.encode(&mut bytes).expect("a score fits its limit");
             inputs.push((Topic::Reports, key, bytes.into()));
         }
         inputs

@@ -136,6 +136,7 @@ impl Shipper {
             let (topic, key) = match Event::decode(&record.bytes) {
                 Ok(Event::Click(it)) => (Topic::Clicks, it.head.visitor().0.to_be_bytes().to_vec()),
                 Ok(Event::Report(it)) => (Topic::Reports, it.key.log_key()),
+                Ok(Event::Score(it)) => (Topic::Reports, it.order.log_key()),
                 _ => return Err(format!("{}@{} is not what an edge wrote", record.stream, record.position)),
             };
             let (partition, bytes) = (log.partition_of(&key), record.bytes.clone());

@@ -4,14 +4,15 @@
 //! ties, window ends and edges of quarters are hit often; edges' clocks may differ, and a part may lie long before the rest. Not here: what goes wrong on the way (`run`). Start at [`World::new`].
 
 mod keys;
+mod scores;
 
 use std::{fmt::Write as _, sync::Arc};
 
 use catalog::{Catalog, load};
 use events::{
     Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Device, IpPrefix, LandingChoice,
-    OrderKey, Os, RefundKind, Report, ReportedClick, ReportedStatus, Statement, TouchKind, VERDICT_VERSION,
-    Verdict,
+    OrderKey, Os, RefundKind, Report, ReportedClick, ReportedStatus, Score, Statement, TouchKind,
+    VERDICT_VERSION, Verdict,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, CustomerId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money,
@@ -50,6 +51,7 @@ const MODELS: [&str; 6] = [
 pub(crate) enum Body {
     Click(Box<ClickHead>),
     Report(Box<Report>),
+    Score(Box<Score>),
 }
 
 impl Body {
@@ -58,6 +60,7 @@ impl Body {
         match self {
             Self::Click(click) => click.at(),
             Self::Report(report) => report.received_at,
+            Self::Score(score) => score.received_at,
         }
     }
 }
@@ -149,6 +152,13 @@ impl Sent<'_> {
         let report = |(edge, it)| Input { body: Body::Report(Box::new(it)), edge, bulk_bytes: 0 };
         inputs.extend(reports.into_iter().map(report));
         rng.shuffle(&mut inputs);
+        let mut beside = scores::beside(rng);
+        for mut score in scores::scores(self.names, &mut beside) {
+            let edge = beside.index(EDGES);
+            score.received_at = self.shown(minute(&mut beside), edge);
+            let body = Body::Score(Box::new(score));
+            inputs.insert(beside.index(inputs.len() + 1), Input { body, edge, bulk_bytes: 0 });
+        }
         inputs
     }
 
@@ -271,6 +281,7 @@ const fn reporting_of(version: u64) -> &'static str {
 pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = reporting_of(version).to_owned();
     let mut keyed = keys::beside(rng);
+    text.push_str(scores::watched(&mut scores::beside(rng)));
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
     }

@@ -116,6 +116,8 @@ bugs! {
     RebuildCommitsHalf "rebuild-commits-half",
     /// A rebuild from facts does not give timelines the questions of orders elsewhere that customers led there.
     RebuildForgetsFollowed "rebuild-forgets-followed",
+    /// A rebuild from facts does not give orders their scores.
+    RebuildForgetsScores "rebuild-forgets-scores",
     /// Of two scores of an order the older one counts.
     OlderScore "older-score-wins",
     /// What is suspicious earns nothing.

@@ -1,10 +1,10 @@
 //! What a partition's machines are told by facts instead of by the log, while they are silent.
 //!
-//! In: reports, questions and touches as the warehouse read them back. Out: nothing; all of it is noted as touched, and said once the owner
+//! In: reports, scores, questions and touches as the warehouse read them back. Out: nothing; all of it is noted as touched, and said once the owner
 //! speaks. Rows are not written again and no fate is counted: these are no new inputs. Start at [`Partition::recall_report`].
 
 use attribution::{Slices, StoreError as TouchError};
-use events::{Bound, Evidence, Lookup, Report, Touch};
+use events::{Bound, Evidence, Lookup, Report, Score, Touch};
 
 use super::{Partition, PartitionError, States};
 
@@ -18,6 +18,18 @@ impl<S: Slices> Partition<S> {
         debug_assert!(self.orders.is_silent(), "facts are read before anything is said");
         self.load_order(&report.key, states)?;
         self.orders.on_report(report, &mut self.orders_out);
+        Ok(())
+    }
+
+    /// The newest score of an order of this partition.
+    pub fn recall_score<D: States>(
+        &mut self,
+        score: Score,
+        states: &D,
+    ) -> Result<(), PartitionError<D::Error>> {
+        debug_assert!(self.orders.is_silent(), "facts are read before anything is said");
+        self.load_order(&score.order, states)?;
+        self.orders.on_score(score, &mut self.orders_out);
         Ok(())
     }
 

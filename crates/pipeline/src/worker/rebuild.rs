@@ -1,6 +1,6 @@
 //! State made anew from facts, where it is lost and the log no longer holds all it was made of.
 //!
-//! In: the reports, touches and orders' leads that `ClickHouse` keeps, read block by block. Out: the machines as if they had read them in the log, and still
+//! In: the reports, scores, touches and orders' leads that `ClickHouse` keeps, read block by block. Out: the machines as if they had read them in the log, and still
 //! silent: the worker then reads what of the log is left, and only speaks behind that. Not here: what a block tells whom
 //! (`crate::rebuild`). Start at [`Worker::rebuild`].
 
@@ -54,6 +54,8 @@ impl Worker {
             let reports = runtime.block_on(warehouse.recalled_reports(&recall, block))?;
             let candidates = runtime.block_on(warehouse.recalled_candidates(&recall, block))?;
             rebuild.reports(&reports, &mut self.partition, &self.setup.store).map_err(WorkerError::from)?;
+            let scores = runtime.block_on(warehouse.recalled_scores(&recall, block))?;
+            rebuild.scores(scores, &mut self.partition, &self.setup.store).map_err(WorkerError::from)?;
             rebuild
                 .candidates(candidates, &mut self.partition, &self.setup.store)
                 .map_err(WorkerError::from)?;

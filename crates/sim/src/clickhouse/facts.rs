@@ -59,6 +59,20 @@ impl Tables {
         found
     }
 
+    /// The newest score of each order of one of so many blocks.
+    pub(crate) fn scores_of(&self, block: u32, blocks: u32) -> Vec<Score> {
+        let mut newest: BTreeMap<OrderKey, &Score> = BTreeMap::new();
+        for (_, it) in
+            self.scores.values().filter(|(_, it)| partition_of(&it.order.log_key(), blocks) == block)
+        {
+            let kept = newest.entry(it.order.clone()).or_insert(it);
+            if (kept.scored_at, kept.rules, kept.origin) < (it.scored_at, it.rules, it.origin) {
+                *kept = it;
+            }
+        }
+        newest.into_values().cloned().collect()
+    }
+
     /// The hours in which there are touches.
     pub(crate) fn hours(&self) -> BTreeSet<u64> {
         self.clicks.values().map(|(_, it)| it.touch.at.0 / HOUR_MS).collect()

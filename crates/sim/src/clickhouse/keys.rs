@@ -19,6 +19,7 @@ pub(super) fn part_of(row: &Row) -> Part {
         is_assist: row.number("assists") > 0,
         path_touches: row.small("path_touches"),
         reporting_e4: in_e4(row.money("reporting_minor"), &row.text("reporting_currency")),
+        is_suspected: row.text("hold") == "fraud",
     }
 }
 

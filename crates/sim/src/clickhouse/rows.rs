@@ -66,6 +66,8 @@ pub(crate) struct Part {
     pub(crate) path_touches: u32,
     /// In ten-thousandths of the reporting currency.
     pub(crate) reporting_e4: i64,
+    /// It waits for what is suspicious.
+    pub(crate) is_suspected: bool,
 }
 
 impl Part {

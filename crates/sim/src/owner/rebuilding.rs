@@ -70,7 +70,9 @@ impl Owner {
         let told = match blocks.pop_front() {
             Some(Block::Reports(block)) => {
                 let reports = tables.reports_of(block, REPORT_BLOCKS);
-                rebuild.reports(&reports, &mut self.machines, &self.kept)
+                let told = rebuild.reports(&reports, &mut self.machines, &self.kept);
+                let scores = tables.scores_of(block, REPORT_BLOCKS);
+                told.and_then(|()| rebuild.scores(scores, &mut self.machines, &self.kept))
             }
             Some(Block::Customers(block)) => {
                 let (reports, leads) = tables.customers_of(block);

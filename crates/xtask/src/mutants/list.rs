@@ -91,6 +91,7 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "rebuild-forgets-touches", catchers: &[WORLDS] },
     Plant { bug: "rebuild-commits-half", catchers: &[WORLDS] },
     Plant { bug: "rebuild-forgets-followed", catchers: &[RECALLED] },
+    Plant { bug: "rebuild-forgets-scores", catchers: &[WORLDS] },
     Plant { bug: "older-score-wins", catchers: &[SCORES, MACHINES, WORLDS] },
     Plant { bug: "score-zeroes-credit", catchers: &[SCORES, MACHINES, WORLDS] },
 ];
