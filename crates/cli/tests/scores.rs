@@ -1,6 +1,6 @@
 //! Suspicious orders, end to end: counted in ClickHouse, told to the edge, held by the pipeline, and let go again.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "whatever fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
 use std::{fs, path::Path};
 
@@ -82,6 +82,11 @@ fn a_flood_of_clicks_holds_its_orders_until_the_limit_is_raised() {
 
     fs::write(folder.join("raised.toml"), catalog(6)).unwrap();
     let raised = folder.join("raised.toml");
+    let dry_run = ["replay", "--dry-run", "--from", "2020-01-01", "--catalog", raised.to_str().unwrap()];
+    let (_, events, said) = command(&up, &dry_run);
+    let partner = events.iter().find(|it| it["event"] == "replay_partner" && it["partner"] == 100);
+    let held = partner.map(|it| [&it["held_before"], &it["held_after"]]);
+    assert_eq!(held, Some([&1.into(), &1.into()]), "a replay does not score anew: {said}");
     let (status, _, said) = command(&up, &["catalog", "apply", raised.to_str().unwrap()]);
     assert_eq!(status, 0, "{said}");
     scores(&up, &[], [0, 1, 0]);

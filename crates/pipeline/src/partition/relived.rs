@@ -4,7 +4,7 @@
 //! Not here: making up for lost state, which is silent (`recalled`). Start at [`Partition::relive_order`].
 
 use attribution::{Slices, StoreError as TouchError};
-use events::{Credit, Decision, Evidence, Report, Touch};
+use events::{Credit, Decision, Evidence, Report, Score, Touch};
 
 use super::{Outbox, Partition, PartitionError, States};
 
@@ -14,10 +14,12 @@ impl<S: Slices> Partition<S> {
         self.timelines.on_touch(touch, &mut self.evidence_out)
     }
 
-    /// All reports of an order, with what it is known to have been answered by touches that are gone; decided, with all that follows.
+    /// All reports of an order, with its newest score and what it is known to have been answered by touches that are gone; decided, with all that
+    /// follows.
     pub fn relive_order<D: States>(
         &mut self,
         reports: impl IntoIterator<Item = Report>,
+        score: Option<Score>,
         answers: impl IntoIterator<Item = Evidence>,
         states: &D,
         out: &mut Outbox,
@@ -25,6 +27,10 @@ impl<S: Slices> Partition<S> {
         for report in reports {
             self.load_order(&report.key, states)?;
             self.orders.add_report(report, &mut self.orders_out);
+        }
+        if let Some(score) = score {
+            self.load_order(&score.order, states)?;
+            self.orders.add_score(score, &mut self.orders_out);
         }
         for evidence in answers {
             self.on_evidence(evidence, states)?;

@@ -1,6 +1,6 @@
 //! The facts, decided by the catalogs there are, and again with one more.
 //!
-//! In: what `ClickHouse` keeps of reports and touches. Out: each order's outcome before and after. One partition of the pipeline's machines holds all of it:
+//! In: what `ClickHouse` keeps of reports, scores and touches. Out: each order's outcome before and after. One partition of the pipeline's machines holds all of it:
 //! touches in files of a folder that is removed afterwards, orders in memory. Orders that are over before the date and name no customer can neither
 //! change nor change another, and are left out. Not here: what is compared (`compare`). Start at [`Facts::decide_twice`].
 
@@ -147,10 +147,12 @@ impl<'a> Facts<'a> {
         let mut out = Outbox::default();
         let mut taken = 0;
         for block in 0..recall.report_blocks() {
-            let (reports, gone) = place::block_on(async {
+            let (reports, scores, gone) = place::block_on(async {
                 let reports = self.warehouse.recalled_reports(recall, block).await?;
-                Ok((reports, self.warehouse.recalled_candidates(recall, block).await?))
+                let scores = self.warehouse.recalled_scores(recall, block).await?;
+                Ok((reports, scores, self.warehouse.recalled_candidates(recall, block).await?))
             })?;
+            let mut scores: HashMap<_, _> = scores.into_iter().map(|it| (it.order.clone(), it)).collect();
             let mut gone = by_order(gone);
             for order in reports.chunk_by(|left, right| left.key == right.key) {
                 let Some(first) = order.first().filter(|_| self.may_matter(order)) else { continue };
@@ -160,7 +162,8 @@ impl<'a> Facts<'a> {
                     "more than {REPORTS_MAX} reports could matter, which is what a replay takes: give a later --from"
                 );
                 let answers = gone.remove(&first.key).unwrap_or_default();
-                machines.relive_order(order.iter().cloned(), answers, &InMemory, &mut out)?;
+                let score = scores.remove(&first.key);
+                machines.relive_order(order.iter().cloned(), score, answers, &InMemory, &mut out)?;
                 for (decision, credits) in out.take_decided() {
                     compared.before(&decision, &credits);
                 }
