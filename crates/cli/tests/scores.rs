@@ -96,4 +96,6 @@ fn a_flood_of_clicks_holds_its_orders_until_the_limit_is_raised() {
         let (status, _, said) = command(&up, &["audit"]);
         if status == 0 { Ok(()) } else { Err(said) }
     });
+    let (_, _, said) = command(&up, &["doctor"]);
+    assert!(said.contains("records, 0 not stored yet"), "{said}");
 }

@@ -195,9 +195,10 @@ async fn stored(warehouse: &Warehouse, ends: &[(u32, u32, u64)]) -> Result<u64, 
         )
     };
     let statement = format!(
-        "SELECT toUInt64(sum(newest)) FROM (SELECT writer, incarnation, max(newest) AS newest FROM ({} UNION ALL {}) GROUP BY writer, incarnation)",
+        "SELECT toUInt64(sum(newest)) FROM (SELECT writer, incarnation, max(newest) AS newest FROM ({} UNION ALL {} UNION ALL {}) GROUP BY writer, incarnation)",
         facts("clicks_log"),
-        facts("reports_log")
+        facts("reports_log"),
+        facts("scores_log")
     );
     Ok(warehouse.client().query_raw(&statement).fetch_one::<u64>().await?)
 }
