@@ -7,6 +7,9 @@ mod browser;
 mod chance;
 mod compare;
 mod judge;
+#[path = "../../attribution/tests/naive/mod.rs"]
+#[expect(dead_code, reason = "the demo's program finds nothing suspicious")]
+mod naive;
 mod product;
 mod program;
 mod reader;

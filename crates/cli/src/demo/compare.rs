@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
+use catalog::Catalog;
 
 use super::{
-    judge::{Book, Cell, CellKey, Expected, ExpectedOrder},
+    judge::{Book, Cell, CellKey, Expected, ExpectedOrder, Share},
     reader::Reader,
 };
 
@@ -18,8 +19,10 @@ pub(crate) struct Found {
     /// By tag: how many rows.
     pub(crate) tags: BTreeMap<String, u64>,
     pub(crate) orders: BTreeMap<(u32, String), ExpectedOrder>,
+    /// By (advertiser, order, partner): parts per million and minor units, as `credits` has them.
+    pub(crate) credits: BTreeMap<(u32, String, u32), (i64, i64)>,
     pub(crate) cells: BTreeMap<CellKey, Cell>,
-    /// By (day, partner, currency): clicks, valid clicks, orders, revenue in minor units.
+    /// By (day, partner, currency): clicks, valid clicks, orders in parts per million, revenue in minor units.
     pub(crate) days: BTreeMap<(String, u32, String), [i64; 4]>,
     /// The same, summed from the quarters.
     pub(crate) days_of_quarters: BTreeMap<(String, u32, String), [i64; 4]>,
@@ -85,37 +88,46 @@ impl Found {
             let order = ExpectedOrder {
                 partner: row.number(2)?,
                 offer: row.number(3)?,
-                link: 0,
-                status: status(&row.text(4)),
+                status: row.text(4),
                 revenue_minor: row.number(5)?,
                 currency: row.text(6),
                 at_ms: row.number(7)?,
+                shares: Vec::new(),
             };
             self.orders.insert((row.number(0)?, row.text(1)), order);
         }
-        let sql = "SELECT advertiser_id, order_id, partner_id, link_id, share_ppm, revenue_minor, toUnixTimestamp64Milli(at) FROM credits WHERE share_ppm > 0";
+        let sql = "SELECT advertiser_id, order_id, partner_id, offer_id, link_id, share_ppm, revenue_minor FROM touches WHERE share_ppm > 0";
         for row in reader.rows(sql).await?.into_iter().map(Row) {
-            let key = (row.number(0)?, row.text(1));
-            let Some(order) = self.orders.get_mut(&key) else { continue };
-            let agrees = (order.partner, order.revenue_minor, order.at_ms)
-                == (row.number(2)?, row.number(5)?, row.number(6)?);
-            // A second credit, or one that says something else than its order, is shown as a link that cannot be.
-            order.link =
-                if agrees && order.link == 0 && row.text(4) == "1000000" { row.number(3)? } else { u32::MAX };
+            let share = Share {
+                partner: row.number(2)?,
+                offer: row.number(3)?,
+                link: row.number(4)?,
+                ppm: row.number(5)?,
+                minor: row.number(6)?,
+            };
+            if let Some(order) = self.orders.get_mut(&(row.number(0)?, row.text(1))) {
+                order.shares.push(share);
+                order.shares.sort();
+            }
+        }
+        let sql = "SELECT advertiser_id, order_id, partner_id, sum(share_ppm), sum(revenue_minor) FROM credits WHERE share_ppm > 0 GROUP BY 1, 2, 3";
+        for row in reader.rows(sql).await?.into_iter().map(Row) {
+            self.credits
+                .insert((row.number(0)?, row.text(1), row.number(2)?), (row.number(3)?, row.number(4)?));
         }
         Ok(())
     }
 
     async fn read_cells(&mut self, reader: &Reader) -> anyhow::Result<()> {
         let sql = "SELECT toUnixTimestamp(quarter), partner_id, offer_id, link_id, currency, sum(clicks), sum(clicks_valid), sum(clicks_unique), \
-                   toInt64(sum(orders)), toInt64(sum(orders_approved)), sum(revenue_minor) FROM rollup_quarter GROUP BY 1, 2, 3, 4, 5";
+                   toInt64(sum(orders) * 1000000), toInt64(sum(orders_approved) * 1000000), sum(revenue_minor) FROM rollup_quarter GROUP BY 1, 2, 3, 4, 5";
         for row in reader.rows(sql).await?.into_iter().map(Row) {
             let cell = Cell {
                 clicks: row.number(5)?,
                 clicks_valid: row.number(6)?,
                 clicks_unique: row.number(7)?,
-                orders: row.number(8)?,
-                orders_approved: row.number(9)?,
+                orders_ppm: row.number(8)?,
+                approved_ppm: row.number(9)?,
                 revenue_minor: row.number(10)?,
             };
             if cell != Cell::default() {
@@ -125,7 +137,7 @@ impl Found {
                 );
             }
         }
-        let measures = "sum(clicks), sum(clicks_valid), toInt64(sum(orders)), sum(revenue_minor)";
+        let measures = "sum(clicks), sum(clicks_valid), toInt64(sum(orders) * 1000000), sum(revenue_minor)";
         for (sql, into) in [
             (
                 format!(
@@ -151,27 +163,26 @@ impl Found {
     }
 }
 
-fn status(word: &str) -> &'static str {
-    ["pending", "approved", "rejected", "partly_refunded", "refunded", "charged_back"]
-        .into_iter()
-        .find(|it| *it == word)
-        .unwrap_or("unknown")
+/// Compares.
+pub(crate) fn compare(book: &Book, found: &Found, catalog: &Catalog) -> Difference {
+    let mut difference = Difference::default();
+    let expected = expected(book, found, catalog);
+    compare_clicks(book, found, &mut difference);
+    compare_orders(&expected, found, &mut difference);
+    compare_credits(&expected, found, &mut difference);
+    compare_cells(&expected, found, &mut difference);
+    difference
 }
 
-/// Compares.
-pub(crate) fn compare(book: &Book, found: &Found) -> Difference {
-    let mut difference = Difference::default();
+/// What should be there, with those unanswered clicks that are.
+pub(crate) fn expected(book: &Book, found: &Found, catalog: &Catalog) -> Expected {
     let unanswered: BTreeSet<String> = book
         .clicks
         .iter()
         .filter(|it| !it.answered && found.tags.contains_key(&it.tag))
         .map(|it| it.tag.clone())
         .collect();
-    let expected = book.expected(&unanswered);
-    compare_clicks(book, found, &mut difference);
-    compare_orders(&expected, found, &mut difference);
-    compare_cells(&expected, found, &mut difference);
-    difference
+    book.expected(&unanswered, catalog)
 }
 
 fn compare_clicks(book: &Book, found: &Found, difference: &mut Difference) {
@@ -211,6 +222,24 @@ fn compare_orders(expected: &Expected, found: &Found, difference: &mut Differenc
     }
 }
 
+fn compare_credits(expected: &Expected, found: &Found, difference: &mut Difference) {
+    let mut wanted = BTreeMap::<(u32, String, u32), (i64, i64)>::new();
+    for ((advertiser, order), it) in &expected.orders {
+        for share in &it.shares {
+            let sums = wanted.entry((*advertiser, order.clone(), share.partner)).or_default();
+            *sums = (sums.0 + share.ppm, sums.1 + share.minor);
+        }
+    }
+    let keys: BTreeSet<_> = wanted.keys().chain(found.credits.keys()).collect();
+    for key in keys {
+        let (want, have) = (wanted.get(key), found.credits.get(key));
+        if want != have {
+            difference.credit_mismatches += 1;
+            difference.show(format!("credit {key:?}: expected {want:?}, found {have:?}"));
+        }
+    }
+}
+
 fn compare_cells(expected: &Expected, found: &Found, difference: &mut Difference) {
     difference.cells = expected.cells.len() as u64;
     let keys: BTreeSet<&CellKey> = expected.cells.keys().chain(found.cells.keys()).collect();
@@ -238,11 +267,16 @@ fn compare_cells(expected: &Expected, found: &Found, difference: &mut Difference
 
 #[cfg(test)]
 mod tests {
-    use super::{super::judge::Clicked, *};
+    use super::{
+        super::{judge::Clicked, program::Program},
+        *,
+    };
 
     fn clicked(tag: &str, answered: bool) -> Clicked {
         Clicked {
             tag: tag.to_owned(),
+            person: tag.to_owned(),
+            browser: tag.to_owned(),
             visitor: tag.to_owned(),
             at_ms: 1_763_000_000_000,
             is_person: true,
@@ -252,7 +286,6 @@ mod tests {
             offer: 11,
             shop: 1,
             currency: "EUR".to_owned(),
-            window_ms: 1,
             answered,
         }
     }
@@ -272,7 +305,7 @@ mod tests {
             ..Cell::default()
         };
         found.cells.insert((1_762_999_200, 101, 11, 1001, "EUR".to_owned()), cell);
-        compare(&book, &found)
+        compare(&book, &found, &Program::new(1).catalog)
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The demo's partner program: four shops, twelve offers, forty partners, a hundred and twenty links, coupons.
 //!
-//! Out: the catalog as a user would write it, and the same numbers once more for the judge, who never asks the product what it understood.
+//! Each shop shares its orders by another model; the first and the third bind their customers. Out: the catalog as a user would write it, and its parts once
+//! more for those who play the visitors.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
+
+use catalog::Catalog;
 
 use super::chance::Chance;
 
 pub(crate) const DAY_MS: u64 = 86_400_000;
-const HOUR_MS: u64 = 3_600_000;
 const PARTNERS: u32 = 40;
 const LINKS_PER_PARTNER: u32 = 3;
 const OFFERS: std::ops::Range<u32> = 11..23;
@@ -50,16 +52,28 @@ pub(crate) struct Link {
     pub(crate) offer: u32,
     pub(crate) shop: u32,
     pub(crate) currency: &'static str,
-    /// A click earns while its age is below this.
-    pub(crate) window_ms: u64,
+}
+
+/// A coupon.
+#[derive(Debug, Clone)]
+pub(crate) struct Coupon {
+    pub(crate) code: String,
+    pub(crate) shop: u32,
+    partner: u32,
+    offer: u32,
+    /// It earns before any click.
+    is_exclusive: bool,
 }
 
 /// The whole program.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) text: String,
+    /// The same, for the judge.
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) shops: Vec<Shop>,
     pub(crate) links: Vec<Link>,
+    pub(crate) coupons: Vec<Coupon>,
 }
 
 /// Window of an offer in hours, and of coupon partners for it.
@@ -92,10 +106,25 @@ impl Program {
             })
             .collect();
         let links = links();
-        let text = text(&shops, &links);
-        Self { text, shops, links }
+        let coupons = coupons(&links);
+        let text = text(&shops, &links, &coupons);
+        let catalog = catalog::parse(&[("demo.toml", &text)]).expect("a test reads the program");
+        Self { text, catalog: Arc::new(catalog), shops, links, coupons }
     }
 }
+
+/// Shops whose orders are shared along the path. A double click that a killed edge forgot would be a step of it.
+pub(crate) const fn is_shared(shop: u32) -> bool {
+    shop != 1
+}
+
+/// How the offers of each shop share an order, and what binds its customers.
+const RULES: [&str; 4] = [
+    "model = \"last\"\nbinding = \"lifetime\"\nbinding_orders = 3\nbinding_owner = \"first\"\n",
+    "model = \"position\"\nposition_weights = [40, 20, 40]\n",
+    "model = \"linear\"\nbinding = \"30d\"\nbinding_owner = \"last\"\n",
+    "model = \"time_decay\"\nhalf_life = \"1d\"\n",
+];
 
 /// One partner has a longer window by name: the override of a partner beats that of his type.
 const FAVOURED_PARTNER: u32 = 102;
@@ -106,12 +135,6 @@ fn links() -> Vec<Link> {
         let partner = 101 + number / LINKS_PER_PARTNER;
         let offer = 11 + (number * 7 + number / LINKS_PER_PARTNER) % 12;
         let shop = 1 + (offer - 11) / 3;
-        let (own, coupon) = windows_hours(offer);
-        let hours = match (partner, kind(partner)) {
-            (FAVOURED_PARTNER, _) => FAVOURED_HOURS,
-            (_, "coupon") => coupon,
-            _ => own,
-        };
         let currency = entry(&SHOPS, shop - 1).1;
         Link {
             id: 1001 + number,
@@ -120,13 +143,26 @@ fn links() -> Vec<Link> {
             offer,
             shop,
             currency,
-            window_ms: hours * HOUR_MS,
         }
     };
     (0..PARTNERS * LINKS_PER_PARTNER).map(link).collect()
 }
 
-fn text(shops: &[Shop], links: &[Link]) -> String {
+/// One of each coupon partner; every other one is exclusive.
+fn coupons(links: &[Link]) -> Vec<Coupon> {
+    let partners = (101..101 + PARTNERS).filter(|it| kind(*it) == "coupon");
+    let first = |partner| links.iter().find(|it| it.partner == partner);
+    let all = partners.filter_map(first).zip(0..).map(|(link, number)| Coupon {
+        code: format!("SAVE{}", link.partner),
+        shop: link.shop,
+        partner: link.partner,
+        offer: link.offer,
+        is_exclusive: number % 2 == 0,
+    });
+    all.collect()
+}
+
+fn text(shops: &[Shop], links: &[Link], coupons: &[Coupon]) -> String {
     let mut out = String::from("# The demo's program, made from its seed.\nallow_local = true\n");
     for shop in shops {
         push_shop(&mut out, shop);
@@ -152,7 +188,15 @@ fn text(shops: &[Shop], links: &[Link]) -> String {
             format_args!("\n[[link]]\nid = {id}\ncode = \"{code}\"\npartner = {partner}\noffer = {offer}\n"),
         );
     }
-    push_overrides(&mut out, links);
+    push_overrides(&mut out);
+    for Coupon { code, partner, offer, is_exclusive, .. } in coupons {
+        push(
+            &mut out,
+            format_args!(
+                "\n[[coupon]]\ncode = \"{code}\"\npartner = {partner}\noffer = {offer}\nexclusive = {is_exclusive}\n"
+            ),
+        );
+    }
     out
 }
 
@@ -171,18 +215,19 @@ fn push_shop(out: &mut String, shop: &Shop) {
 fn push_offer(out: &mut String, offer: u32) {
     let (shop, good) = ((offer - 11) / 3, (offer - 11) % 3);
     let (name, currency) = (entry(entry::<[&str; 3]>(&GOODS, shop), good), entry(&SHOPS, shop).1);
-    let (hours, seconds, shop) = (windows_hours(offer).0, DUPLICATE_WINDOW_MS / 1_000, shop + 1);
+    let (hours, seconds, rules, shop) =
+        (windows_hours(offer).0, DUPLICATE_WINDOW_MS / 1_000, entry::<&str>(&RULES, shop), shop + 1);
     push(
         out,
         format_args!(
             "\n[[offer]]\nid = {offer}\nadvertiser = {shop}\nname = \"{name}\"\ncurrency = \"{currency}\"\n\
              destination = \"https://shop{shop}.example.com/goods/{offer}?click_id={{click_id}}\"\nclick_window = \"{hours}h\"\n\
-             hold = \"30d\"\nduplicate_window = \"{seconds}s\"\n"
+             hold = \"30d\"\nduplicate_window = \"{seconds}s\"\n{rules}"
         ),
     );
 }
 
-fn push_overrides(out: &mut String, links: &[Link]) {
+fn push_overrides(out: &mut String) {
     for offer in OFFERS {
         let hours = windows_hours(offer).1;
         push(
@@ -198,13 +243,6 @@ fn push_overrides(out: &mut String, links: &[Link]) {
             ),
         );
     }
-    for partner in (101..101 + PARTNERS).filter(|it| kind(*it) == "coupon") {
-        let offer = links.iter().find(|it| it.partner == partner).map_or(11, |it| it.offer);
-        push(
-            out,
-            format_args!("\n[[coupon]]\ncode = \"SAVE{partner}\"\npartner = {partner}\noffer = {offer}\n"),
-        );
-    }
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -216,9 +254,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_a_valid_catalog_and_the_judge_knows_its_windows() {
+    fn the_program_is_a_valid_catalog_of_every_model_with_coupons_and_bindings() {
         let program = Program::new(7);
-        let catalog = catalog::parse(&[("demo.toml", &program.text)]).unwrap();
+        let catalog = &program.catalog;
         assert_eq!((catalog.partners.len(), catalog.offers.len(), catalog.links.len()), (40, 12, 120));
         for link in &program.links {
             let stored = &catalog.links[&units::LinkId(link.id)];
@@ -226,10 +264,17 @@ mod tests {
                 (stored.partner.0, stored.offer.0, &*stored.code),
                 (link.partner, link.offer, link.code.as_str())
             );
-            let rules = catalog.rules(stored.offer, stored.partner).unwrap();
-            assert_eq!(rules.click_window_ms, link.window_ms, "{}", link.code);
             assert_eq!(catalog.offers[&stored.offer].advertiser.0, link.shop);
         }
+        let rules =
+            |it: &Link| catalog.rules(units::OfferId(it.offer), units::PartnerId(it.partner)).unwrap();
+        let models: std::collections::BTreeSet<_> =
+            program.links.iter().map(|it| (rules(it).model.as_str(), is_shared(it.shop))).collect();
+        let shared = ["linear", "position", "time_decay"].map(|it| (it, true));
+        assert_eq!(models, [("last", false)].into_iter().chain(shared).collect());
+        assert!(program.links.iter().any(|it| rules(it).binding != catalog::Binding::None));
+        let exclusive = program.coupons.iter().filter(|it| it.is_exclusive).count();
+        assert!(exclusive > 0 && exclusive < program.coupons.len());
         let kinds: std::collections::BTreeSet<_> = catalog.partners.values().map(|it| &*it.kind).collect();
         assert_eq!(kinds.len(), 6);
     }

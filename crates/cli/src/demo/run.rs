@@ -18,8 +18,8 @@ use super::{
     Options,
     browser::Browser,
     chance::Chance,
-    compare::{Difference, Found, compare},
-    judge::Book,
+    compare::{Difference, Found, compare, expected},
+    judge::{Book, Expected},
     product::{Product, free_ports},
     program::{DAY_MS, Program},
     reader::Reader,
@@ -122,7 +122,7 @@ impl Demo {
             database: "tributary".to_owned(),
         };
         let addresses = Addresses { edge, admin, reader, writer: ("tributary".to_owned(), writer) };
-        let book = load_book(&data)?;
+        let book = Book::load(&data)?;
         let stage = Arc::new(Stage {
             edge,
             program: Arc::clone(&program),
@@ -213,8 +213,8 @@ impl Demo {
         tasks.abort_all();
         let mut book = std::mem::take(&mut *self.stage.book.lock().expect("no holder panics"));
         book.was_killed |= self.kills > 0;
-        keep_book(&self.data, &book)?;
-        let difference = self.settle(&book).await?;
+        book.keep(&self.data)?;
+        let (difference, found) = self.settle(&book).await?;
         let gaps = self.gaps().await?;
         let verdict = self.verdict(&book, &difference, gaps).await?;
         let lost = self.stage.counts.reports_lost.load(Ordering::Relaxed);
@@ -224,25 +224,28 @@ impl Demo {
         for oddity in self.stage.oddities.lock().expect("no holder panics").iter() {
             self.output.say(&format!("an odd answer: {oddity}"));
         }
-        show::partners(self.output, &self.addresses.reader).await?;
+        let expected = expected(&book, &found, &self.program.catalog);
+        show::partners(self.output, &self.addresses.reader, &expected).await?;
+        show::keys(self.output, &self.addresses.reader).await?;
+        self.explain(&expected).await?;
         Ok(is_right)
     }
 
-    async fn settle(&mut self, book: &Book) -> anyhow::Result<Difference> {
+    async fn settle(&mut self, book: &Book) -> anyhow::Result<(Difference, Found)> {
         let deadline = Instant::now() + SETTLE_MAX;
-        let mut last = Difference::default();
+        let mut last = (Difference::default(), Found::default());
         let mut moved = Instant::now();
         loop {
             match Found::read(&self.addresses.reader).await {
                 Ok(found) => {
-                    let difference = compare(book, &found);
+                    let difference = compare(book, &found, &self.program.catalog);
                     if difference.is_none() {
-                        return Ok(difference);
+                        return Ok((difference, found));
                     }
-                    if difference != last {
+                    if difference != last.0 {
                         moved = Instant::now();
-                        last = difference;
                     }
+                    last = (difference, found);
                 }
                 // A killed engine is on its way back.
                 Err(error) if deadline <= Instant::now() => return Err(error),
@@ -257,30 +260,41 @@ impl Demo {
 
     /// What the product's own audit finds missing between spool, log and facts.
     async fn gaps(&self) -> anyhow::Result<u64> {
-        let binary = std::env::current_exe().context("cannot find this program's own file")?;
-        let reader = &self.addresses.reader;
-        let output = tokio::task::spawn_blocking({
-            let (data, url) = (self.data.clone(), format!("http://{}", reader.address));
-            let (user, password) = self.addresses.writer.clone();
-            move || {
-                std::process::Command::new(binary)
-                    .args(["audit", "--json"])
-                    .env("TRIBUTARY_DATA", data)
-                    .env("TRIBUTARY_CLICKHOUSE__URL", url)
-                    .env("TRIBUTARY_CLICKHOUSE__USER", user)
-                    .env("TRIBUTARY_CLICKHOUSE__PASSWORD", password)
-                    .stderr(std::process::Stdio::inherit())
-                    .output()
-            }
-        })
-        .await?
-        .context("cannot run `tributary audit`")?;
+        let output = self.tool(&["audit", "--json"], true).await?;
         let lines = String::from_utf8_lossy(&output.stdout);
         let summary = lines
             .lines()
             .filter_map(|it| serde_json::from_str::<Value>(it).ok())
             .find(|it| it.get("event").and_then(Value::as_str) == Some("audit"));
         summary.and_then(|it| it.get("gaps")?.as_u64()).context("`tributary audit` gave no result")
+    }
+
+    /// Why the most interesting order went where it went, as an operator asks for it.
+    async fn explain(&self, expected: &Expected) -> anyhow::Result<()> {
+        let Some((advertiser, order)) = expected.most_interesting().filter(|_| self.output == Output::People)
+        else {
+            return Ok(());
+        };
+        let advertiser = advertiser.to_string();
+        self.output.text(&format!("\ntributary explain {order} --advertiser {advertiser}"));
+        self.tool(&["explain", &order, "--advertiser", &advertiser], false).await.map(drop)
+    }
+
+    /// Runs a command of this program against the product; what it says is shown, or its answer kept.
+    async fn tool(&self, arguments: &[&str], is_kept: bool) -> anyhow::Result<std::process::Output> {
+        let binary = std::env::current_exe().context("cannot find this program's own file")?;
+        let (user, password) = &self.addresses.writer;
+        let mut command = std::process::Command::new(binary);
+        command
+            .args(arguments)
+            .env("TRIBUTARY_DATA", &self.data)
+            .env("TRIBUTARY_CLICKHOUSE__URL", format!("http://{}", self.addresses.reader.address))
+            .env("TRIBUTARY_CLICKHOUSE__USER", user)
+            .env("TRIBUTARY_CLICKHOUSE__PASSWORD", password)
+            .stderr(std::process::Stdio::inherit())
+            .stdout(if is_kept { std::process::Stdio::piped() } else { std::process::Stdio::inherit() });
+        let run = tokio::task::spawn_blocking(move || command.output()).await?;
+        run.with_context(|| format!("cannot run `tributary {}`", arguments.join(" ")))
     }
 
     async fn verdict(&self, book: &Book, difference: &Difference, gaps: u64) -> anyhow::Result<Value> {
@@ -355,29 +369,6 @@ impl Plan {
         self.until += Duration::from_millis(wall_ms);
         (seed, label, stretch, from)
     }
-}
-
-const BOOK: &str = "demo-book.json";
-
-fn load_book(data: &Path) -> anyhow::Result<Book> {
-    let path = data.join(BOOK);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let value =
-                serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))?;
-            Book::from_json(&value).with_context(|| {
-                format!("{} is not a demo's book; use another --data folder", path.display())
-            })
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Book::default()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-fn keep_book(data: &Path, book: &Book) -> anyhow::Result<()> {
-    let path = data.join(BOOK);
-    std::fs::write(&path, book.to_json().to_string())
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Topics of this data folder alone, so that a broker can serve many demos; the same again where the data is kept.

@@ -4,8 +4,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use units::{Currency, Money};
 
-use super::{compare::Difference, program::Program, reader::Reader, run::Addresses, traffic::Counts};
+use super::{
+    compare::Difference, judge::Expected, program::Program, reader::Reader, run::Addresses, traffic::Counts,
+};
 use crate::output::{Output, money};
 
 /// Links that are printed for programs.
@@ -120,25 +123,31 @@ pub(crate) fn verdict(output: Output, verdict: &Value, difference: &Difference, 
     });
 }
 
-/// Partners by revenue, as an analyst reads them.
-pub(crate) async fn partners(output: Output, reader: &Reader) -> anyhow::Result<()> {
+/// Partners by clicks, as an analyst reads them, beside what the load side's own books say.
+pub(crate) async fn partners(output: Output, reader: &Reader, expected: &Expected) -> anyhow::Result<()> {
     if output == Output::Json {
         return Ok(());
     }
-    let sql = "SELECT partner_name, partner_kind, currency, sum(clicks), sum(clicks_valid), toInt64(sum(orders)) AS o, toString(sum(revenue)), \
-               if(sum(clicks_valid) = 0, '-', toString(round(100 * o / sum(clicks_valid), 2))), \
-               if(sum(clicks_valid) = 0, '-', toString(round(toFloat64(sum(revenue)) / sum(clicks_valid), 3))) \
-               FROM partner_daily GROUP BY 1, 2, 3 ORDER BY sum(clicks) DESC LIMIT 40";
+    let sql = "SELECT partner_id, partner_name, partner_kind, currency, sum(clicks), sum(clicks_valid), toString(sum(orders)), \
+               toString(sum(revenue)) FROM partner_daily GROUP BY 1, 2, 3, 4 ORDER BY sum(clicks) DESC LIMIT 40";
+    let partners = expected.partners();
     let mut rows = reader.rows(sql).await?;
     for row in &mut rows {
-        if let [_, _, currency, _, _, _, revenue, ..] = row.as_mut_slice() {
-            // The currency has a column of its own.
-            let whole = money(revenue, currency);
-            whole.trim_end_matches(currency.as_str()).trim_end().clone_into(revenue);
-        }
+        let [partner, _, _, currency, _, _, _, revenue] = row.as_mut_slice() else { continue };
+        let key = (partner.parse().unwrap_or_default(), currency.clone());
+        let (ppm, minor) = partners.get(&key).copied().unwrap_or_default();
+        let whole = Currency::parse(currency)
+            .map_or_else(|_| minor.to_string(), |currency| Money { minor, currency }.to_string());
+        // The currency has a column of its own.
+        let bare = |money: &str| money.trim_end_matches(currency.as_str()).trim_end().to_owned();
+        *revenue = bare(&money(revenue, currency));
+        let expected = [decimal(ppm), bare(&whole)];
+        row.extend(expected);
     }
+    output.say("orders count by their shares; expected is what the load side's own books come to");
     output.table(
         &[
+            "id",
             "partner",
             "type",
             "currency",
@@ -146,10 +155,40 @@ pub(crate) async fn partners(output: Output, reader: &Reader) -> anyhow::Result<
             "valid clicks",
             "orders",
             "revenue",
-            "CR %",
-            "revenue per click",
+            "orders expected",
+            "revenue expected",
         ],
         &rows,
     );
     Ok(())
+}
+
+/// How many orders each key decided.
+pub(crate) async fn keys(output: Output, reader: &Reader) -> anyhow::Result<()> {
+    let sql = "SELECT if(matched = '' OR partner_id = 0, 'nobody earned it', matched), count() FROM orders GROUP BY 1 ORDER BY 2 DESC, 1";
+    let rows = reader.rows(sql).await?;
+    if output == Output::People {
+        output.table(&["the order is his by", "orders"], &rows);
+    }
+    Ok(())
+}
+
+/// Parts per million as ClickHouse writes such a decimal: without zeros at its end.
+fn decimal(ppm: i64) -> String {
+    let text = format!("{}.{:06}", ppm / 1_000_000, ppm % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_written_as_clickhouse_writes_them() {
+        let cases =
+            [(0, "0"), (1_000_000, "1"), (2_333_334, "2.333334"), (400_000, "0.4"), (10_000_000, "10")];
+        for (ppm, want) in cases {
+            assert_eq!(decimal(ppm), want);
+        }
+    }
 }

@@ -15,8 +15,8 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     browser::{Answer, Browser},
-    judge::{Book, Clicked, Reported, kind},
-    program::Program,
+    judge::{Book, Clicked, Named, Reported, kind},
+    program::{Link, Program},
     world::{Act, Door, How, Order, Says, Step, Visitor},
 };
 
@@ -65,15 +65,25 @@ struct Actor {
     stage: Arc<Stage>,
     visitor: Visitor,
     browser: Browser,
-    cookie: Option<String>,
-    /// Clicks that were answered: shop, event time, click id.
-    landed: Vec<(u32, u64, String)>,
+    /// By device.
+    cookies: Vec<Option<String>>,
+    /// Clicks that were answered.
+    landed: Vec<Landed>,
     /// Clicks made so far.
     clicks: u64,
     /// Some click was not answered: what he does from then on cannot be judged, so he does nothing.
     is_lost: bool,
-    /// By order: whom its first report named, and the click id it used. Empty where it could not be sent.
-    named: Vec<Option<(String, Option<String>)>>,
+    /// By order: whom its first report named, and the click id it used. `None` before it was sent.
+    named: Vec<Option<(Named, Option<String>)>>,
+}
+
+/// A click that was answered.
+struct Landed {
+    shop: u32,
+    device: usize,
+    at_ms: u64,
+    tag: String,
+    click_id: String,
 }
 
 /// Plays one visitor to his end.
@@ -81,8 +91,9 @@ pub(crate) async fn play(stage: Arc<Stage>, visitor: Visitor, start: Instant) {
     let browser = Browser::new(stage.edge);
     let named = vec![None; visitor.orders.len()];
     let steps = visitor.steps.clone();
+    let cookies = vec![None; visitor.devices.len()];
     let mut actor =
-        Actor { stage, visitor, browser, cookie: None, landed: Vec::new(), clicks: 0, is_lost: false, named };
+        Actor { stage, visitor, browser, cookies, landed: Vec::new(), clicks: 0, is_lost: false, named };
     let mut is_over = actor.stage.is_over.subscribe();
     for step in steps {
         tokio::select! {
@@ -99,10 +110,10 @@ pub(crate) async fn play(stage: Arc<Stage>, visitor: Visitor, start: Instant) {
 impl Actor {
     async fn act(&mut self, step: &Step) {
         match &step.act {
-            Act::Click { tag, link, how } => {
+            Act::Click { tag, link, how, device } => {
                 let target = format!("/c/{}?sub1=demo&sub30={tag}&utm_source=demo", link.code);
-                let clicked = self.clicked(step, tag, link, *how);
-                self.click(&target, step.at_ms, *how, clicked).await;
+                let clicked = self.clicked(step, tag, link, *how, *device);
+                self.click(&target, (*device, *how), clicked).await;
             }
             Act::Report { order, says, door, repeats } => {
                 let Some(made) = self.visitor.orders.get(*order).cloned() else { return };
@@ -111,14 +122,16 @@ impl Actor {
         }
     }
 
-    fn clicked(&mut self, step: &Step, tag: &str, link: &super::program::Link, how: How) -> Clicked {
+    fn clicked(&mut self, step: &Step, tag: &str, link: &Link, how: How, device: usize) -> Clicked {
         self.clicks += 1;
         let (is_click, is_person) = kind(how);
         // A private browser keeps no cookie: each click is somebody new.
         let part = if self.visitor.private { self.clicks } else { 0 };
         Clicked {
             tag: tag.to_owned(),
-            visitor: format!("{}/{part}", self.label()),
+            person: self.visitor.label.clone(),
+            browser: format!("{}~{device}", self.visitor.label),
+            visitor: format!("{}~{device}/{part}", self.visitor.label),
             at_ms: step.at_ms,
             is_person,
             is_click,
@@ -127,22 +140,12 @@ impl Actor {
             offer: link.offer,
             shop: link.shop,
             currency: link.currency.to_owned(),
-            window_ms: link.window_ms,
             answered: false,
         }
     }
 
-    /// Who he is in the book: tags hold the run, so his first tag's front does.
-    fn label(&self) -> String {
-        let first = self.visitor.steps.iter().find_map(|it| match &it.act {
-            Act::Click { tag, .. } => tag.rsplit_once('-').map(|(front, _)| front.to_owned()),
-            Act::Report { .. } => None,
-        });
-        first.unwrap_or_else(|| self.visitor.number.to_string())
-    }
-
-    async fn click(&mut self, target: &str, at_ms: u64, how: How, mut clicked: Clicked) {
-        let mut headers = self.headers(at_ms);
+    async fn click(&mut self, target: &str, (device, how): (usize, How), mut clicked: Clicked) {
+        let mut headers = self.headers(clicked.at_ms, device);
         if how == How::Prefetch {
             headers.push(("sec-purpose", "prefetch".to_owned()));
         }
@@ -154,7 +157,9 @@ impl Actor {
             Some(answer) if answer.status == want => {
                 clicked.answered = true;
                 self.stage.counts.clicks_answered.fetch_add(1, Ordering::Relaxed);
-                self.land(&answer, &clicked, how);
+                if how == How::Person {
+                    self.land(&answer, &clicked, device);
+                }
             }
             Some(answer) => self.stage.odd(target, &answer),
             // His browser may have been counted without knowing it: what he did before stays, but he stops.
@@ -163,14 +168,12 @@ impl Actor {
         self.stage.book.lock().expect("no holder panics").clicks.push(clicked);
     }
 
-    fn land(&mut self, answer: &Answer, clicked: &Clicked, how: How) {
-        if how != How::Person {
-            return;
-        }
+    fn land(&mut self, answer: &Answer, clicked: &Clicked, device: usize) {
         if !self.visitor.private
             && let Some(cookie) = &answer.cookie
+            && let Some(place) = self.cookies.get_mut(device)
         {
-            self.cookie = Some(cookie.clone());
+            *place = Some(cookie.clone());
         }
         let id = answer
             .location
@@ -178,21 +181,28 @@ impl Actor {
             .and_then(|it| it.split_once("click_id="))
             .map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
         match id {
-            Some(id) => self.landed.push((clicked.shop, clicked.at_ms, id.to_owned())),
+            Some(id) => self.landed.push(Landed {
+                shop: clicked.shop,
+                device,
+                at_ms: clicked.at_ms,
+                tag: clicked.tag.clone(),
+                click_id: id.to_owned(),
+            }),
             None => self.stage.odd("no click id in the location", answer),
         }
     }
 
-    fn headers(&self, at_ms: u64) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("user-agent", self.visitor.agent.to_owned()),
-            ("x-forwarded-for", self.visitor.address.clone()),
-            ("x-tributary-at", at_ms.to_string()),
-        ];
+    fn headers(&self, at_ms: u64, device: usize) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("x-tributary-at", at_ms.to_string())];
+        if let Some(device) = self.visitor.devices.get(device) {
+            headers.push(("user-agent", device.agent.to_owned()));
+            headers.push(("x-forwarded-for", device.address.clone()));
+        }
         if self.visitor.private {
             headers.push(("sec-gpc", "1".to_owned()));
         }
-        headers.extend(self.cookie.iter().map(|it| ("cookie", it.clone())));
+        let cookie = self.cookies.get(device).and_then(Option::clone);
+        headers.extend(cookie.map(|it| ("cookie", it)));
         headers
     }
 
@@ -200,16 +210,16 @@ impl Actor {
         if says == Says::Order {
             let named = self.name(order, door);
             if let Some(place) = self.named.get_mut(index) {
-                place.clone_from(&named);
+                *place = Some(named);
             }
-            self.stage.counts.orders_sent.fetch_add(u64::from(named.is_some()), Ordering::Relaxed);
+            self.stage.counts.orders_sent.fetch_add(1, Ordering::Relaxed);
         }
-        let Some((visitor, click_id)) = self.named.get(index).cloned().flatten() else { return };
+        let Some((named, click_id)) = self.named.get(index).cloned().flatten() else { return };
         let Some(message) = Message::new(&self.stage.program, order, says, door, click_id.as_deref()) else {
             return;
         };
         for _ in 0..=repeats {
-            if !self.deliver(&message, at_ms).await {
+            if !self.deliver(&message, at_ms, order.device).await {
                 self.stage.counts.reports_lost.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -219,33 +229,32 @@ impl Actor {
             shop: order.shop,
             received_ms: at_ms,
             ordered_ms: order.at_ms,
-            visitor,
+            person: self.visitor.label.clone(),
+            named,
+            customer: order.customer.clone(),
+            coupon: order.coupon.clone(),
+            partner: order.partner,
             amount_minor: order.amount_minor,
             currency: order.currency.to_owned(),
             says,
         });
     }
 
-    /// Whom the order's first report will name: by the last click id that the shop has, or by the cookie.
-    fn name(&self, order: &Order, door: Door) -> Option<(String, Option<String>)> {
-        let clicks = self.landed.iter().enumerate().filter(|(_, it)| it.0 == order.shop);
-        let (_, (_, at_ms, id)) = clicks.max_by_key(|(n, it)| (it.1, *n))?;
-        if door == Door::Pixel && !self.visitor.private {
-            return self.cookie.as_ref().map(|_| (format!("{}/0", self.label()), None));
+    /// Whom the order's first report will name: the last click id that the shop has from that device, its cookie, or nobody.
+    fn name(&self, order: &Order, door: Door) -> (Named, Option<String>) {
+        if door == Door::Pixel && self.cookies.get(order.device).is_some_and(Option::is_some) {
+            return (Named::Visitor(format!("{}~{}/0", self.visitor.label, order.device)), None);
         }
-        let visitor = {
-            let book = self.stage.book.lock().expect("no holder panics");
-            let mine =
-                |it: &&Clicked| it.at_ms == *at_ms && it.visitor.starts_with(&format!("{}/", self.label()));
-            book.clicks.iter().rev().find(mine).map(|it| it.visitor.clone())
-        };
-        Some((visitor?, Some(id.clone())))
+        let is_known =
+            |it: &&Landed| (it.shop, it.device) == (order.shop, order.device) && it.at_ms <= order.at_ms;
+        let last = self.landed.iter().filter(is_known).max_by_key(|it| it.at_ms);
+        last.map_or((Named::Nobody, None), |it| (Named::Click(it.tag.clone()), Some(it.click_id.clone())))
     }
 
     /// As a shop does: again and again, until it is accepted.
-    async fn deliver(&mut self, message: &Message, at_ms: u64) -> bool {
+    async fn deliver(&mut self, message: &Message, at_ms: u64, device: usize) -> bool {
         for _ in 0..REPORT_TRIES_MAX {
-            let mut headers = self.headers(at_ms);
+            let mut headers = self.headers(at_ms, device);
             if message.is_from_shop {
                 headers.retain(|(name, _)| *name == "x-tributary-at");
                 headers.push(("user-agent", "ShopServer/1.0".to_owned()));
@@ -283,6 +292,9 @@ impl Message {
             ("time", rfc_3339(order.at_ms)),
         ];
         pairs.extend(click_id.map(|id| ("click_id", id.to_owned())));
+        pairs.extend(order.customer.clone().map(|it| ("customer_id", it)));
+        pairs.extend(order.coupon.clone().map(|it| ("coupon", it)));
+        pairs.extend(order.partner.map(|it| ("partner_id", it.to_string())));
         match says {
             Says::Order => pairs.push(("amount_minor", order.amount_minor.to_string())),
             Says::Approved | Says::Rejected => {

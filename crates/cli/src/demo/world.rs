@@ -1,12 +1,15 @@
 //! The visitors of the demo: what each of them does, when, from one seed.
 //!
 //! In: a program, a seed, a stretch of event time and how long it may take on the wall. Out: one [`Visitor`] each, with steps in the order in which
-//! he makes them. Several clicks per visitor, robots, previews, double clicks; orders minutes to days later; repeated and late messages; refunds.
+//! he makes them. Several clicks per visitor, robots, previews, double clicks; orders minutes to days later, by customers on two devices, with coupons, by nobody's
+//! link; repeated and late messages; refunds.
 //! Not here: HTTP (`traffic`), what should come of it (`judge`). Start at [`World::play`].
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     chance::Chance,
-    program::{Link, Program},
+    program::{Link, Program, is_shared},
 };
 
 const SECOND_MS: u64 = 1_000;
@@ -58,7 +61,7 @@ pub(crate) enum Door {
 }
 
 /// What a report says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Says {
     /// The order and its amount.
     Order,
@@ -86,14 +89,11 @@ pub(crate) enum Act {
         tag: String,
         link: Link,
         how: How,
+        /// By which of his devices.
+        device: usize,
     },
     /// `repeats` more times the same message, as shops do.
-    Report {
-        order: usize,
-        says: Says,
-        door: Door,
-        repeats: u8,
-    },
+    Report { order: usize, says: Says, door: Door, repeats: u8 },
 }
 
 /// An order somebody makes.
@@ -105,14 +105,30 @@ pub(crate) struct Order {
     pub(crate) currency: &'static str,
     /// When he paid, in event time. The shop's report says so.
     pub(crate) at_ms: u64,
+    /// By which of his devices.
+    pub(crate) device: usize,
+    /// The shop's word for him, where he has an account.
+    pub(crate) customer: Option<String>,
+    /// What he typed at the till.
+    pub(crate) coupon: Option<String>,
+    /// Whom the shop says that it owes the order to.
+    pub(crate) partner: Option<u32>,
 }
 
-/// Somebody, or something, with a browser.
+/// What somebody browses with.
 #[derive(Debug, Clone)]
-pub(crate) struct Visitor {
-    pub(crate) number: u64,
+pub(crate) struct Device {
     pub(crate) address: String,
     pub(crate) agent: &'static str,
+}
+
+/// Somebody, or something, with one or two browsers.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    /// Nobody else's, in any stretch or run.
+    pub(crate) label: String,
+    /// At least one.
+    pub(crate) devices: Vec<Device>,
     /// `Sec-GPC: 1`: no id of his is kept.
     pub(crate) private: bool,
     pub(crate) orders: Vec<Order>,
@@ -164,17 +180,19 @@ impl<'a> World<'a> {
                 orders: Vec::new(),
                 tags: 0,
             };
-            let agent = life.live();
+            let agents = life.live();
             let mut steps = life.made;
             let orders = life.orders;
             steps.retain(|it| it.at_ms < stretch.to_ms && it.due_ms < stretch.wall_ms);
             steps.sort_by_key(|it| it.due_ms);
             clicks += steps.iter().filter(|it| matches!(it.act, Act::Click { .. })).count() as u64;
-            let private = BROWSERS.contains(&agent) && chance.happens(40);
+            let is_person = agents.iter().all(|it| BROWSERS.contains(it));
+            let private = is_person && chance.happens(40);
+            let addresses = (0..).map(|device| address(self.seed, number, device));
+            let devices = addresses.zip(agents).map(|(address, agent)| Device { address, agent });
             visitors.push(Visitor {
-                number,
-                address: address(self.seed, number),
-                agent,
+                label: format!("{}-{number}", self.label),
+                devices: devices.collect(),
                 private,
                 orders,
                 steps,
@@ -185,9 +203,9 @@ impl<'a> World<'a> {
 }
 
 /// An address of his own in public space, so that nobody is taken for another.
-fn address(seed: u64, number: u64) -> String {
+fn address(seed: u64, number: u64, device: u64) -> String {
     let n = number.wrapping_add(seed.wrapping_mul(7_919)) % (200 * 65_536);
-    format!("{}.{}.{}.7", 20 + n / 65_536 % 70, n / 256 % 256, n % 256)
+    format!("{}.{}.{}.{}", 20 + n / 65_536 % 70, n / 256 % 256, n % 256, 7 + device)
 }
 
 /// One visitor's life while it is being made up.
@@ -202,20 +220,21 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    fn live(&mut self) -> &'static str {
+    /// The agents of his devices.
+    fn live(&mut self) -> Vec<&'static str> {
         let start = self.chance.between(self.stretch.from_ms, self.stretch.to_ms);
         match self.chance.below(100) {
             0..8 => {
                 self.strange(start, How::Robot);
-                self.chance.pick::<&str>(&ROBOTS)
+                vec![self.chance.pick::<&str>(&ROBOTS)]
             }
             8..11 => {
                 self.strange(start, How::Preview);
-                self.chance.pick::<&str>(&PREVIEWS)
+                vec![self.chance.pick::<&str>(&PREVIEWS)]
             }
             _ => {
-                self.person(start);
-                self.chance.pick::<&str>(&BROWSERS)
+                let devices = self.person(start);
+                (0..devices).map(|_| *self.chance.pick::<&str>(&BROWSERS)).collect()
             }
         }
     }
@@ -223,36 +242,62 @@ impl Life<'_> {
     fn strange(&mut self, start: u64, how: How) {
         for n in 0..self.chance.between(1, 5) {
             let link = self.any_link();
-            self.click(start + n * 2 * SECOND_MS, 0, link, how);
+            self.click(start + n * 2 * SECOND_MS, 0, (link, 0), how);
         }
     }
 
-    fn person(&mut self, start: u64) {
+    /// How many devices he has.
+    fn person(&mut self, start: u64) -> usize {
         let shop = 1 + u32::try_from(self.chance.below(4)).unwrap_or_default();
+        let customer = self.chance.happens(350).then(|| format!("c-{}-{}", self.world.label, self.number));
+        // Without an account nobody could tell that two devices are one person's.
+        let devices = if customer.is_some() && self.chance.happens(400) { 2 } else { 1 };
         let mut at = start;
-        for _ in 0..=self.chance.zipf(7) {
-            let link = if self.chance.happens(850) { self.link_of(shop) } else { self.any_link() };
-            self.visit(at, link);
-            at += self.pause();
+        // Some come by no link at all.
+        let visits = if self.chance.happens(40) { 0 } else { 1 + self.chance.zipf(7) };
+        for _ in 0..visits {
+            at = self.visit_somewhere(at, shop, devices);
         }
-        if self.chance.happens(300) {
-            self.order(at, shop);
+        let orders = match (&customer, self.chance.below(100)) {
+            (Some(_), 0..40) => 1 + self.chance.below(3),
+            (_, 0..30) => 1,
+            _ => u64::from(visits == 0),
+        };
+        for _ in 0..orders {
+            let device = self.device(devices);
+            at = self.order(at, (shop, device), customer.as_deref());
+            if self.chance.happens(400) {
+                at = self.visit_somewhere(at, shop, devices);
+            }
         }
+        devices
+    }
+
+    fn device(&mut self, devices: usize) -> usize {
+        usize::try_from(self.chance.below(devices as u64)).unwrap_or_default()
+    }
+
+    /// Until when.
+    fn visit_somewhere(&mut self, at: u64, shop: u32, devices: usize) -> u64 {
+        let link = if self.chance.happens(850) { self.link_of(shop) } else { self.any_link() };
+        let device = self.device(devices);
+        self.visit(at, link, device);
+        at + self.pause()
     }
 
     /// A click, now and then a browser's guess before it, a look at the headers, a second click at once, or a message that comes late.
-    fn visit(&mut self, at: u64, link: Link) {
+    fn visit(&mut self, at: u64, link: Link, device: usize) {
         if self.chance.happens(20) {
-            self.click(at.saturating_sub(SECOND_MS), 0, link.clone(), How::Prefetch);
+            self.click(at.saturating_sub(SECOND_MS), 0, (link.clone(), device), How::Prefetch);
         }
         if self.chance.happens(10) {
-            self.click(at.saturating_sub(2 * SECOND_MS), 0, link.clone(), How::Head);
+            self.click(at.saturating_sub(2 * SECOND_MS), 0, (link.clone(), device), How::Head);
         }
         let late = if self.chance.happens(40) { self.chance.below(self.stretch.wall_ms / 10) } else { 0 };
-        self.click(at, late, link.clone(), How::Person);
-        if self.chance.happens(60) {
+        self.click(at, late, (link.clone(), device), How::Person);
+        if !is_shared(link.shop) && self.chance.happens(200) {
             let gap = self.chance.between(80, 900);
-            self.click(at + gap, late, link, How::Person);
+            self.click(at + gap, late, (link, device), How::Person);
         }
     }
 
@@ -265,13 +310,29 @@ impl Life<'_> {
         }
     }
 
-    fn order(&mut self, at: u64, shop: u32) {
-        let Some(known) = self.world.program.shops.iter().find(|it| it.id == shop) else { return };
+    /// Until when.
+    fn order(&mut self, at: u64, (shop, device): (u32, usize), customer: Option<&str>) -> u64 {
+        let Some(known) = self.world.program.shops.iter().find(|it| it.id == shop) else { return at };
         let currency = known.currency;
         let amount_minor = i64::try_from(self.chance.between(500, 20_000)).unwrap_or_default();
         let order = self.orders.len();
         let id = format!("{}-{}-{order}", self.world.label, self.number);
-        self.orders.push(Order { id, shop, amount_minor, currency, at_ms: at });
+        let coupons: Vec<_> = self.world.program.coupons.iter().filter(|it| it.shop == shop).collect();
+        let coupon = (!coupons.is_empty() && self.chance.happens(120))
+            .then(|| self.chance.pick(&coupons).code.clone());
+        let partner = self.chance.happens(40).then(|| self.link_of(shop).partner);
+        let customer = customer.map(str::to_owned);
+        self.orders.push(Order {
+            id,
+            shop,
+            amount_minor,
+            currency,
+            at_ms: at,
+            device,
+            customer,
+            coupon,
+            partner,
+        });
 
         let door =
             *self.chance.pick(&[Door::Postback, Door::Postback, Door::Postback, Door::Batch, Door::Pixel]);
@@ -288,12 +349,13 @@ impl Life<'_> {
             8 => self.report(settled, order, Says::Refund(amount_minor), door, 1),
             _ => {}
         }
+        settled + self.pause()
     }
 
-    fn click(&mut self, at_ms: u64, late_ms: u64, link: Link, how: How) {
+    fn click(&mut self, at_ms: u64, late_ms: u64, (link, device): (Link, usize), how: How) {
         self.tags += 1;
         let tag = format!("{}-{}-{}", self.world.label, self.number, self.tags);
-        self.step(at_ms, late_ms, Act::Click { tag, link, how });
+        self.step(at_ms, late_ms, Act::Click { tag, link, how, device });
     }
 
     fn report(&mut self, at_ms: u64, order: usize, says: Says, door: Door, repeats: u8) {
@@ -354,6 +416,10 @@ mod tests {
             })
             .collect();
         assert!(tags.len() >= 3_000, "every request has a tag of its own");
-        assert!(visitors.iter().any(|it| it.private) && visitors.iter().any(|it| it.orders.len() == 1));
+        assert!(visitors.iter().any(|it| it.private) && visitors.iter().any(|it| it.devices.len() == 2));
+        let orders: Vec<&Order> = visitors.iter().flat_map(|it| &it.orders).collect();
+        let has = |of: fn(&Order) -> bool| orders.iter().any(|it| of(it));
+        assert!(has(|it| it.coupon.is_some()) && has(|it| it.partner.is_some()) && has(|it| it.device == 1));
+        assert!(visitors.iter().any(|it| it.orders.len() > 1), "somebody comes back");
     }
 }
