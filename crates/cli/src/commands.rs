@@ -38,14 +38,25 @@ pub(crate) use self::{
 /// A command beside the roles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tool {
-    /// Check a catalog, put a new version in force, list the versions, explain what holds for a partner
-    #[command(subcommand)]
+    /// Check a catalog, compare it, put a new version in force, list the versions, explain what holds for a partner
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  tributary catalog check catalog.toml\n  tributary catalog diff catalog.toml\n  tributary catalog apply catalog.toml\n  \
+        tributary catalog explain 10 102"
+    )]
     Catalog(catalog::CatalogCommand),
     /// Bring orders of before
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  tributary orders import history.csv --token-file token --dry-run\n  tributary orders import conversions.csv --token-file token --dialect tune"
+    )]
     Orders(orders::OrdersCommand),
     /// List what could not be understood or stored, show it, and replay it after the cause is mended
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples, in this order:\n  tributary quarantine list\n  tributary quarantine list --reason unknown_version\n  \
+        tributary quarantine show spool:65536:1763812800@17\n  tributary quarantine replay --dry-run\n  tributary quarantine replay"
+    )]
     Quarantine(quarantine::QuarantineCommand),
     /// Show what another catalog would have made of the orders since some date, partner by partner, and put it in force
     #[command(
@@ -54,7 +65,8 @@ pub(crate) enum Tool {
         tributary replay --from 2026-01-01T00:00:00+01:00 --catalog new.toml --config tributary.toml\n  tributary replay --from 2026-01-01 --catalog catalog.d --dry-run --json\n\n\
         The real facts are decided twice, beside whatever runs: by the versions there are, and with this catalog in force from that date on. \
         Without --dry-run it is then made the next version, effective at that date, and the pipelines decide these orders anew. \
-        Orders before the date stay as they are. Limits: 300,000 reports and 50 million clicks and views that could matter."
+        Orders before the date stay as they are. Limits: 300,000 reports (some 3 KiB of memory each) and \
+        50 million clicks and views that could matter; beyond them it ends with replay_too_large, and `catalog apply --effective-at` does it without a comparison."
     )]
     Replay(replay::ReplayFlags),
     /// Look for suspicious orders now: floods of clicks, odd ages of clicks, data centres, addresses of many orders
@@ -140,11 +152,17 @@ impl Common {
 
 /// Leaves only those settings in a command's help that it uses; the others are still understood, so that one file and environment fit all.
 fn only_where(arg: clap::Arg) -> clap::Arg {
-    only(&["data", "clickhouse.", "kafka."], arg)
+    only(&["data", "clickhouse.", "kafka.brokers", "kafka.prefix"], arg)
 }
 
+/// For commands that try the catalog of that setting.
 fn only_where_and_catalog(arg: clap::Arg) -> clap::Arg {
-    only(&["data", "catalog", "clickhouse.", "kafka."], arg)
+    let arg = only(&["data", "catalog", "clickhouse.", "kafka.brokers", "kafka.prefix"], arg);
+    if arg.get_id() == "catalog" {
+        arg.help("the catalog to try: a file, or a folder whose *.toml files are read together")
+    } else {
+        arg
+    }
 }
 
 fn only_where_and_scores(arg: clap::Arg) -> clap::Arg {

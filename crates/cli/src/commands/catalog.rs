@@ -59,7 +59,7 @@ pub(crate) enum CatalogCommand {
         mut_args(only_where),
         after_help = "Examples:\n  tributary catalog apply catalog.toml --dry-run\n  tributary catalog apply catalog.toml --config tributary.toml\n  \
         tributary catalog apply catalog.toml --effective-at 2026-01-01T00:00:00+01:00\n\n\
-        An order is decided by the version in force at the order's time. Without --effective-at and without effective_at in the files, the first\n\
+        An order is decided by the version in force at the order's time. Without --effective-at and without effective_at in the files, the first \
         version holds from the beginning of time and every later one from now on; an earlier time decides the orders since then anew.\n\
         A restart of `tributary up` keeps the version for as long as the file that `up` starts with does not change."
     )]
@@ -105,7 +105,7 @@ pub(crate) enum CatalogCommand {
         after_help = "Examples:\n  tributary catalog explain 10 102\n  tributary catalog explain 10 102 --config tributary.toml --at 2026-01-31T12:00:00+01:00\n  \
         tributary catalog explain 10 102 --json\n\n\
         Each rule comes from the most specific level that says it: an [[override]] for the partner, one for its type, the [[offer]], built in.\n\
-        An order is decided by the version in force at the order's time, so an old order needs --at. Exit status 1 with one of the codes\n\
+        An order is decided by the version in force at the order's time, so an old order needs --at. Exit status 1 with one of the codes \
         no_version, unreadable_version, unknown_offer, unknown_partner where there is nothing to explain."
     )]
     Explain {

@@ -43,12 +43,12 @@ const TOKEN_BYTES_MAX: u64 = 1_024;
 pub(crate) enum OrdersCommand {
     /// Report the orders of a file, line by line
     #[command(
-        mut_args(|arg| only(&["edge.listen", "data", "catalog", "kafka."], arg)),
+        mut_args(|arg| only(&["edge.listen", "data", "catalog", "kafka.brokers", "kafka.prefix"], arg)),
         after_help = "Examples:\n  tributary orders import history.csv --token-file token --dry-run\n  tributary orders import history.csv --token-file token --only-refused\n  \
         tributary orders import leads.csv --advertiser 1 --token T --event lead --column order_id='Lead number' --column time=Created\n  \
         tributary orders import conversions.csv --config tributary.toml --token-file token --dialect tune --column time=Datetime\n\n\
-        The first line names the columns as a postback names its parameters: order_id, time, amount, currency, status, click_id, coupon, customer_id, partner_id...;\n\
-        columns with other names are not sent. --dialect NAME takes another system's names, as its postbacks have them (README: From another system),\n\
+        The first line names the columns as a postback names its parameters: order_id, time, amount, currency, status, click_id, coupon, customer_id, partner_id...; \
+        columns with other names are not sent. --dialect NAME takes another system's names, as its postbacks have them (README: From another system), \
         and the catalog's aliases for its ids. Values are parted by comma, semicolon, tab or bar. Times without a zone are in the advertiser's.\n\
         An order is decided by its own time: by the catalog then in force and the clicks before it. Importing a file again records no order twice.\n\
         Each line is told as FILE:LINE: CODE: what is wrong; what to do. Exit status 1 if any was refused.\n\

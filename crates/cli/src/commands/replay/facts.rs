@@ -34,7 +34,7 @@ use crate::{
 const BAR: &str = "{elapsed} {bar:30} {pos} of {len} facts read {msg}";
 /// Reports of orders that may change, held in memory with all that is decided of them: some 3 KiB each (measured with
 /// 20,000 orders of one report).
-const REPORTS_MAX: usize = 300_000;
+const REPORTS_MAX: u64 = 300_000;
 /// Touches that such orders may be credited by: 64 bytes each on disk, 40 in memory for each visitor.
 const TOUCHES_MAX: u64 = 50_000_000;
 /// An order's own click may be later than the order by so much and still give it its time.
@@ -122,10 +122,7 @@ impl<'a> Facts<'a> {
         let (wanted, others): (Vec<TouchBlock>, Vec<_>) =
             recall.blocks.iter().copied().partition(|it| from < it.to);
         let count: u64 = wanted.iter().map(|it| it.rows).sum();
-        ensure!(
-            count <= TOUCHES_MAX,
-            "{count} clicks and views could matter, a replay takes {TOUCHES_MAX}: give a later --from"
-        );
+        within(count, TOUCHES_MAX, "clicks and views")?;
         bar.inc(others.iter().map(|it| it.rows).sum());
         for block in wanted {
             let touches = place::block_on(async { Ok(self.warehouse.recalled_touches(block).await?) })?;
@@ -145,7 +142,7 @@ impl<'a> Facts<'a> {
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
         let mut out = Outbox::default();
-        let mut taken = 0;
+        let mut taken = 0_u64;
         for block in 0..recall.report_blocks() {
             let (reports, scores, gone) = place::block_on(async {
                 let reports = self.warehouse.recalled_reports(recall, block).await?;
@@ -156,11 +153,8 @@ impl<'a> Facts<'a> {
             let mut gone = by_order(gone);
             for order in reports.chunk_by(|left, right| left.key == right.key) {
                 let Some(first) = order.first().filter(|_| self.may_matter(order)) else { continue };
-                taken += order.len();
-                ensure!(
-                    taken <= REPORTS_MAX,
-                    "more than {REPORTS_MAX} reports could matter, which is what a replay takes: give a later --from"
-                );
+                taken += order.len() as u64;
+                within(taken, REPORTS_MAX, "reports")?;
                 let answers = gone.remove(&first.key).unwrap_or_default();
                 let score = scores.remove(&first.key);
                 machines.relive_order(order.iter().cloned(), score, answers, &InMemory, &mut out)?;
@@ -177,6 +171,16 @@ impl<'a> Facts<'a> {
         let since = self.from.back(CLOCK_MS_MAX);
         order.iter().any(|it| since <= it.received_at || it.customers().next().is_some())
     }
+}
+
+/// Memory is bounded by what may be taken: beyond it nothing is compared and nothing changed.
+fn within(count: u64, max: u64, what: &str) -> anyhow::Result<()> {
+    ensure!(
+        count <= max,
+        "replay_too_large: {count} {what} or more could matter, and a replay takes {max} of them; nothing was changed. Give a later --from, or put the \
+         catalog in force without a comparison: tributary catalog apply FILE --effective-at DATE (the pipelines decide as many orders as there are)"
+    );
+    Ok(())
 }
 
 fn machines(folder: &Path) -> anyhow::Result<Machines> {
@@ -199,4 +203,17 @@ fn by_order(gone: Vec<(OrderKey, Touch)>) -> HashMap<OrderKey, Vec<Evidence>> {
         answers.entry(order).or_default().push(evidence);
     }
     answers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_fits_in_memory_is_refused_with_the_way_around() {
+        assert!(within(REPORTS_MAX, REPORTS_MAX, "reports").is_ok());
+        let error = within(REPORTS_MAX + 1, REPORTS_MAX, "reports").unwrap_err().to_string();
+        assert!(error.starts_with("replay_too_large: 300001 reports or more could matter"), "{error}");
+        assert!(error.contains("catalog apply FILE --effective-at"), "{error}");
+    }
 }
