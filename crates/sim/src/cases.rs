@@ -3,7 +3,11 @@
 //! In: clicks, reports, versions of the catalog, in any order, with repeats; commits in between. Out: nothing, or the first difference. Small enough for
 //! millions a minute, for rules that hang on single milliseconds. Not here: which inputs (`windows`, `clocks`). Start at [`Play`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use attribution::{Caps, MemorySlices, SliceOptions};
 use catalog::{Catalog, load};
@@ -17,7 +21,9 @@ use pipeline::{
     reach::{Reach, look_again},
     store::OrderPlace,
 };
-use units::{AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, Money, OfferId, Origin, Stamp};
+use units::{
+    AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, Money, OfferId, Origin, Stamp, VisitorId,
+};
 
 use crate::{
     clickhouse::OrderRow,
@@ -164,13 +170,13 @@ impl Play {
     }
 
     fn check(&self) -> Result<(), String> {
-        for (key, reports) in &self.reports {
-            let want = naive::order(key, reports, &self.clicks, &self.catalogs);
-            let found = self.said.get(key);
+        let all = |_: &BTreeSet<VisitorId>| Cow::Borrowed(self.clicks.as_slice());
+        for (key, want) in naive::orders(self.reports.clone(), all, &self.catalogs) {
+            let found = self.said.get(&key);
             if found != Some(&want) {
                 return Err(format!(
-                    "order {key}\n  the plain answer: {want:?}\n  found: {found:?}\n  reports: {reports:?}\n  clicks: {:?}",
-                    self.clicks
+                    "order {key}\n  the plain answer: {want:?}\n  found: {found:?}\n  reports: {:?}\n  clicks: {:?}",
+                    self.reports, self.clicks
                 ));
             }
         }

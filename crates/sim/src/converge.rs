@@ -6,11 +6,15 @@
 mod history;
 mod replay;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use events::{Credit, Decision, OrderKey};
 use sha2::{Digest, Sha256};
-use units::Stamp;
+use units::{Stamp, VisitorId};
 
 use self::{
     history::History,
@@ -119,9 +123,8 @@ fn check_plainly(history: &History, snapshots: &Snapshots) -> Result<(), String>
     if reported.len() != snapshots.len() {
         return Err(format!("{} orders are reported, {} decided", reported.len(), snapshots.len()));
     }
-    for (key, reports) in reported {
-        let clicks = history.clicks_of(&reports);
-        let want = naive::order(&key, &reports, &clicks, &history.catalogs);
+    let clicks_of = |visitors: &BTreeSet<VisitorId>| Cow::Owned(history.clicks_of(visitors));
+    for (key, want) in naive::orders(reported, clicks_of, &history.catalogs) {
         let found = snapshots.get(&key).map(|(_, decision, credits)| shown(decision, credits));
         if found.as_ref() != Some(&want) {
             return Err(format!("order {key}\n  the plain answer: {want:?}\n  found: {found:?}"));

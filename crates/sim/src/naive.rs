@@ -4,6 +4,7 @@
 //! two differ, one of them is wrong about the rules in design.md 5 and 7. Start at [`answer`].
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -13,10 +14,7 @@ use events::{
     ClickHead, ClickId, Credit, Hold, MatchedKey, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus,
     Score, Statement, TimeSource, Touch, TouchId, TouchKind, Verdict,
 };
-use units::{Currency, CustomerId, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
-
-/// Whom a person may be known by.
-const CUSTOMER_VISITORS_MAX: usize = 16;
+use units::{Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
 
 use crate::{
     clickhouse::{Cell, CellKey, OrderName, OrderRow, Part, in_e4},
@@ -35,11 +33,8 @@ mod scores;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
 
-use self::{
-    customers::{Buyer, Earlier},
-    parts::parts_of,
-    persons::{as_earlier, known_by},
-};
+pub(crate) use self::persons::orders;
+use self::{customers::Buyer, parts::parts_of, persons::decided};
 
 /// What each touch has of an order, by touch; those that have nothing are not there.
 pub(crate) type Parts = Vec<(TouchId, Part)>;
@@ -66,25 +61,8 @@ pub(crate) fn answer(
     for report in reports {
         by_order.entry(report.key.clone()).or_default().push(report.clone());
     }
-    let customers = known_by(&by_order);
-    // An order depends on those of its customer that are earlier by its reports alone.
-    let mut by_rank: Vec<(OrderKey, Vec<Report>)> = by_order.into_iter().collect();
-    by_rank.sort_by_key(|(key, reports)| (said_time(reports), key.clone()));
-    let mut earlier: BTreeMap<CustomerId, Vec<Earlier>> = BTreeMap::new();
-    for (key, mut reports) in by_rank {
-        reports.sort_by_key(|it| (it.received_at, it.origin));
-        let theirs: BTreeSet<CustomerId> = reports.iter().flat_map(Report::customers).collect();
-        let one_person = || {
-            let his = theirs.iter().filter_map(|it| Some((it, customers.get(it)?)));
-            his.filter(|(_, visitors)| visitors.len() <= CUSTOMER_VISITORS_MAX)
-        };
-        let followed = one_person().flat_map(|(_, visitors)| visitors).copied().collect();
-        let of_before = one_person().map(|(it, _)| earlier.get(it).cloned().unwrap_or_default());
-        let buyer = Buyer { reported: said_time(&reports), earlier: of_before.collect() };
-        let (order, credited) = decide(&key, (&reports, &followed, &buyer, scores), clicks, catalogs);
-        for customer in theirs {
-            earlier.entry(customer).or_default().push(as_earlier(&order, &reports));
-        }
+    let all = |_: &BTreeSet<VisitorId>| Cow::Borrowed(clicks);
+    for (key, (order, credited)) in decided(by_order, all, scores, catalogs) {
         let currency = Currency::parse(&order.currency).unwrap_or(Currency::EUR);
         for (touch, part) in &credited {
             let quarter = EpochMs(order.at).quarter();
@@ -95,19 +73,6 @@ pub(crate) fn answer(
         answer.orders.insert(name, (order, named(credited)));
     }
     answer
-}
-
-/// One order, as its row says it, and the touches that earned it. `reports` ascend by (received, origin); `clicks` are at least those of the visitors
-/// that they name. No report may name a customer, since his other orders are not here.
-pub(crate) fn order(
-    key: &OrderKey,
-    reports: &[Report],
-    clicks: &[ClickHead],
-    catalogs: &[Arc<Catalog>],
-) -> (OrderRow, Parts) {
-    let buyer = Buyer { reported: said_time(reports), ..Buyer::default() };
-    let (order, credited) = decide(key, (reports, &BTreeSet::new(), &buyer, &[]), clicks, catalogs);
-    (order, named(credited))
 }
 
 /// What credits give to whom.

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Coupon, Key, OverrideFor, Precedence, RuleChanges};
-use events::{ClickKey, ClickMint, MatchedKey, TouchKind};
+use catalog::{Binding, BindingOwner, Catalog, Coupon, Key, Model, OverrideFor, Precedence, RuleChanges};
+use events::{ClickKey, ClickMint, MatchedKey, Report, TouchKind};
 use units::{
-    AdvertiserId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, OfferId, Origin, PartnerId, QUARTER_MS,
-    SECOND_MS, VisitorId, WriterId,
+    AdvertiserId, CustomerId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, OfferId, Origin, PartnerId,
+    QUARTER_MS, SECOND_MS, VisitorId, WriterId,
 };
 
 use crate::{
@@ -74,11 +74,14 @@ fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
     let [[window, _, minimum], [other_window, ..]] = versions;
     let mut keyed = rng.beside(0x6b65_7973);
     let guard = keyed.of([0, 1, SECOND_MS, MINUTE_MS, HOUR_MS]);
+    let half_life = keyed.of([SECOND_MS, MINUTE_MS, HOUR_MS]);
+    let term = keyed.of([1, SECOND_MS, HOUR_MS, DAY_MS]);
+    let lengths = Lengths { guard, half_life, term };
     let mut news =
-        vec![News::Catalog(with_keys(version(plain, 1, EpochMs(0), versions[0]), guard, &mut keyed))];
+        vec![News::Catalog(with_keys(version(plain, 1, EpochMs(0), versions[0]), lengths, &mut keyed))];
     if rng.chance(40) {
         let second = version(plain, 2, about(at, rng), versions[1]);
-        news.push(News::Catalog(with_keys(second, guard, &mut keyed)));
+        news.push(News::Catalog(with_keys(second, lengths, &mut keyed)));
     }
     let mut mint = ClickMint::new(ClickKey::new(1, b"the simulation's"), 0);
     let mut origin = origins();
@@ -86,6 +89,7 @@ fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
     for _ in 0..=rng.below(3) {
         let near = rng.of([at, at.back(window), at.back(minimum), at.back(other_window), at.forth(DAY_MS)]);
         let near = if keyed.chance(20) { at.back(guard) } else { near };
+        let near = if keyed.chance(20) { at.back(half_life) } else { near };
         // The clock of one edge is an hour ahead or behind, and then it is not.
         let stepped = match rng.below(8) {
             0 => near.back(HOUR_MS),
@@ -104,11 +108,13 @@ fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
     for _ in 0..=rng.below(2) {
         let named = rng.pick(&ids).copied().filter(|_| rng.chance(60));
         let received_at = about(rng.of([at, at, at.forth(HOUR_MS), at.back(HOUR_MS)]), rng);
+        let received_at = if keyed.chance(25) { about(at.back(term), &mut keyed) } else { received_at };
         let mut it = report(rng.of(["o", "o", "p"]), received_at, origin(rng), named);
         it.visitor = rng.chance(50).then(|| VisitorId(1 + rng.below(VISITORS)));
         it.reported_at = rng.chance(40).then(|| about(rng.of([at, at.back(DAY_MS), at.forth(HOUR_MS)]), rng));
         it.coupons.extend(keyed.chance(15).then(|| keyed.of(["A", "b "]).into()));
         it.checkout_at = keyed.chance(30).then(|| about(at.back(guard), &mut keyed));
+        it.customer = keyed.chance(50).then(|| CustomerId([keyed.of([1, 1, 1, 2]); 16]));
         it.partner = keyed.chance(8).then(|| PartnerId(keyed.of([1, 3, 9])));
         news.push(News::Report(Box::new(it)));
     }
@@ -122,8 +128,16 @@ fn sequence(plain: &Catalog, tally: &mut Tally, rng: &mut Rng) -> Vec<News> {
     news
 }
 
-/// Partner 3 is guarded. In some versions there are coupons, and other orders of keys.
-fn with_keys(mut catalog: Catalog, hijack_window_ms: u64, rng: &mut Rng) -> Arc<Catalog> {
+/// What else than windows ends somewhen, in ms.
+#[derive(Debug, Clone, Copy)]
+struct Lengths {
+    guard: u64,
+    half_life: u64,
+    term: u64,
+}
+
+/// Partner 3 is guarded. In some versions there are coupons, other orders of keys and other models, and customers are bound.
+fn with_keys(mut catalog: Catalog, lengths: Lengths, rng: &mut Rng) -> Arc<Catalog> {
     let orders = [
         [Key::Coupon, Key::Click, Key::View],
         [Key::View, Key::Click, Key::Partner],
@@ -131,9 +145,15 @@ fn with_keys(mut catalog: Catalog, hijack_window_ms: u64, rng: &mut Rng) -> Arc<
     ];
     if let Some(offer) = catalog.offers.get_mut(&OfferId(1)) {
         offer.rules.precedence = if rng.chance(20) { Precedence::of(&rng.of(orders)) } else { None };
+        let decay = Model::TimeDecay { half_life_ms: lengths.half_life };
+        offer.rules.model =
+            rng.chance(40).then(|| rng.of([decay, decay, decay, Model::First, Model::Linear]));
+        let owner = rng.of([BindingOwner::First, BindingOwner::Last]);
+        let binding = Binding::Bound { for_ms: Some(lengths.term), orders: None, owner };
+        offer.rules.binding = rng.chance(60).then_some(binding);
     }
     let changes = RuleChanges {
-        hijack_window_ms: Some(hijack_window_ms),
+        hijack_window_ms: Some(lengths.guard),
         hijack_after_checkout: Some(rng.chance(30)),
         ..RuleChanges::default()
     };
@@ -207,6 +227,10 @@ fn count(play: &Play, news: &[News], tally: &mut Tally) {
             let is_guarded = rules.hijack_after_checkout;
             tally.note_if(is_guarded && began.is_some_and(is_at), Row::AsCheckoutBegins);
             tally.note_if(is_guarded && began.is_some_and(|it| is_at(it.back(1))), Row::BeforeCheckout);
+            if let Model::TimeDecay { half_life_ms } = rules.model {
+                let is_half = |it: &events::ClickHead| it.at().ms_since(touch.at()) == Some(half_life_ms);
+                tally.note_if(clicks.iter().any(is_half), Row::HalfLife);
+            }
             let minimum = rules.minimum_time_ms;
             tally.note_if(minimum > 0 && is_at(at.back(minimum)), Row::Minimum);
             tally.note_if(minimum > 0 && is_at(at.back(minimum).forth(1)), Row::BelowMinimum);
@@ -214,6 +238,8 @@ fn count(play: &Play, news: &[News], tally: &mut Tally) {
         tally.note_if(row.matched == MatchedKey::ExclusiveCoupon.as_str(), Row::ByExclusiveCoupon);
         tally.note_if(row.matched == MatchedKey::Coupon.as_str(), Row::ByCoupon);
         tally.note_if(row.matched == MatchedKey::Partner.as_str(), Row::ByPartner);
+        tally.note_if(row.matched == MatchedKey::Customer.as_str(), Row::ByCustomer);
+        count_bound(play, reports, in_force, tally);
         let said =
             reports.iter().map(|it| it.received_at.min(it.reported_at.unwrap_or(it.received_at))).min();
         for id in reports.iter().filter_map(|it| it.click.signed()) {
@@ -221,5 +247,19 @@ fn count(play: &Play, news: &[News], tally: &mut Tally) {
             tally.note_if(ahead == Some(DAY_MS), Row::ToleranceEnd);
             tally.note_if(ahead == Some(DAY_MS + 1), Row::BeyondTolerance);
         }
+    }
+}
+
+/// At which ends of bindings an order lies.
+fn count_bound(play: &Play, reports: &[Report], in_force: Option<&Arc<Catalog>>, tally: &mut Tally) {
+    let said = |reports: &[Report]| reports.iter().map(Report::order_time).min();
+    let binding = in_force.and_then(|it| it.offers.get(&OfferId(1))).and_then(|it| it.rules.binding);
+    let Some(Binding::Bound { for_ms: Some(term), .. }) = binding else { return };
+    let is_his =
+        |it: &Report| reports.iter().any(|own| own.customer.is_some() && own.customer == it.customer);
+    for (_, others, _) in play.orders().filter(|(_, others, _)| others.iter().any(is_his)) {
+        let since = said(others).and_then(|at| said(reports)?.ms_since(at));
+        tally.note_if(since == Some(term), Row::BindingEnd);
+        tally.note_if(since == Some(term - 1) && term > 1, Row::LastBound);
     }
 }

@@ -11,24 +11,26 @@ use std::{
 use bytes::Bytes;
 use catalog::Catalog;
 use events::{
-    ClickHead, ClickId, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick,
-    ReportedStatus, Statement, TouchKind, VERDICT_VERSION, Verdict,
+    ClickHead, ClickKey, ClickMint, Country, Device, OrderKey, Report, ReportedClick, ReportedStatus,
+    Statement, TouchKind, VERDICT_VERSION, Verdict,
 };
 use units::{
-    AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money, Origin,
-    VisitorId, WriterId,
+    AdvertiserId, CatalogVersion, Currency, CustomerId, DAY_MS, EpochMs, HOUR_MS, LinkId, MINUTE_MS, Money,
+    Origin, VisitorId, WriterId,
 };
 
 use crate::{
     log::Topic,
     rng::Rng,
-    world::{LINKS, START, beside, name_someone, record, signed, version_of},
+    world::{LINKS, START, beside, name_someone, record, version_of},
 };
 
 /// Clicks for each report.
 const CLICKS_PER_REPORT: u64 = 33;
 /// Clicks for each visitor.
 const CLICKS_PER_VISITOR: u64 = 6;
+/// Clicks for each customer: he orders now and then.
+const CLICKS_PER_CUSTOMER: u64 = 100;
 const SPAN_MS: u64 = 20 * DAY_MS;
 const VERSIONS: u64 = 3;
 /// Writers of the inputs.
@@ -155,7 +157,14 @@ impl History {
             catalog: CatalogVersion(1),
             ..Report::bare(key, received_at, origin)
         };
-        name_someone(&mut report, &mut beside(rng));
+        let mut beside = beside(rng);
+        name_someone(&mut report, &mut beside);
+        // Some are the customers of many orders, and of many visitors.
+        let customers = 1 + self.inputs.len() as u64 / CLICKS_PER_CUSTOMER;
+        report.customer = beside.chance(40).then(|| {
+            let number = if beside.chance(90) { beside.below(customers) } else { beside.below(3) };
+            CustomerId(u128::from(number).to_be_bytes())
+        });
         let mut bytes = Vec::new();
         report.clone().encode(&mut bytes).expect("a report fits its limit");
         self.inputs.push((Topic::Reports, report.key.log_key().into(), bytes.into()));
@@ -173,10 +182,8 @@ impl History {
         orders
     }
 
-    /// The recorded clicks of every visitor that these reports name.
-    pub(crate) fn clicks_of(&self, reports: &[Report]) -> Vec<ClickHead> {
-        let by_id = signed(reports).into_iter().map(ClickId::visitor);
-        let visitors: BTreeSet<VisitorId> = by_id.chain(reports.iter().filter_map(|it| it.visitor)).collect();
+    /// The recorded clicks of these visitors.
+    pub(crate) fn clicks_of(&self, visitors: &BTreeSet<VisitorId>) -> Vec<ClickHead> {
         let places = visitors.iter().filter_map(|it| self.by_visitor.get(it)).flatten();
         places.filter_map(|it| self.clicks.get(usize::try_from(*it).ok()?)).copied().collect()
     }
