@@ -193,13 +193,29 @@ impl Notes {
     }
 }
 
-/// Whether a note is of somebody who claimed the partition later: an owner that only seemed dead must not put its older positions in the
-/// place of newer ones, or the log may have lost what lies between when the next state is lost.
-fn is_of_newer_owner(last: &Note, generation: u8, claim: u64) -> bool {
-    (generation, claim) < (last.generation, last.claim)
+/// What to do about the last note.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// The warehouse lost what it had acknowledged. A note that would hide the loss is not written.
+    WentBack,
+    Leave,
+    Write(Note),
 }
 
-/// A note that would hide the loss is not written.
+/// `by` is who would note `positions`, without a number. A note of somebody who claimed the partition later is left: an owner that only seemed dead
+/// must not put its older positions in the place of newer ones, or the log may have lost what lies between when the next state is lost.
+fn step(last: &Note, acknowledged: u64, debt: Debt, by: Option<Note>) -> Step {
+    if last.number < acknowledged && debt == Debt::None {
+        return Step::WentBack;
+    }
+    match by {
+        Some(by) if (last.generation, last.claim) <= (by.generation, by.claim) => {
+            Step::Write(Note { number: last.number.max(acknowledged) + 1, ..by })
+        }
+        Some(_) | None => Step::Leave,
+    }
+}
+
 async fn look_and_note(
     noter: &Noter,
     seen: &Seen,
@@ -209,17 +225,22 @@ async fn look_and_note(
     let acknowledged = seen.acknowledged.load(Ordering::Acquire);
     let last = noter.warehouse.note(&noter.source).await?.unwrap_or_default();
     let Noter { generation, claim, nonce, .. } = *noter;
-    let has_newer_owner = is_of_newer_owner(&last, generation, claim);
-    let last = last.number;
-    if last < acknowledged && debt == Debt::None {
-        seen.went_back.store(true, Ordering::Release);
-        return Ok(());
+    let by = positions.map(|positions| Note {
+        number: 0,
+        generation,
+        claim,
+        nonce,
+        positions,
+        reads_facts: false,
+    });
+    match step(&last, acknowledged, debt, by) {
+        Step::WentBack => seen.went_back.store(true, Ordering::Release),
+        Step::Leave => {}
+        Step::Write(note) => {
+            noter.warehouse.set_note(&noter.source, &note).await?;
+            seen.acknowledged.store(note.number, Ordering::Release);
+        }
     }
-    let Some(positions) = positions.filter(|_| !has_newer_owner) else { return Ok(()) };
-    let note =
-        Note { number: last.max(acknowledged) + 1, generation, claim, nonce, positions, reads_facts: false };
-    noter.warehouse.set_note(&noter.source, &note).await?;
-    seen.acknowledged.store(note.number, Ordering::Release);
     Ok(())
 }
 
@@ -227,13 +248,36 @@ async fn look_and_note(
 mod tests {
     use super::*;
 
+    fn by(generation: u8, claim: u64) -> Note {
+        Note { generation, claim, nonce: 5, positions: vec![("clicks/0".into(), 40)], ..Note::default() }
+    }
+
     #[test]
     fn an_owner_that_only_seemed_dead_replaces_no_note_of_its_successor() {
-        let last = Note { generation: 2, claim: 7, ..Note::default() };
-        let cases = [(2, 6, true), (2, 7, false), (2, 8, false), (3, 1, false), (1, 9, true)];
-        for (generation, claim, want) in cases {
-            assert_eq!(is_of_newer_owner(&last, generation, claim), want, "{generation} {claim}");
+        let last = Note { number: 9, positions: vec![("clicks/0".into(), 70)], ..by(2, 7) };
+        let written = |generation, claim| Step::Write(Note { number: 10, ..by(generation, claim) });
+        let cases = [
+            ("of the claim before", by(2, 6), Step::Leave),
+            ("its own", by(2, 7), written(2, 7)),
+            ("of a later claim", by(2, 8), written(2, 8)),
+            ("of a later generation", by(3, 1), written(3, 1)),
+            ("of a generation before", by(1, 9), Step::Leave),
+        ];
+        for (name, by, want) in cases {
+            assert_eq!(step(&last, 9, Debt::None, Some(by)), want, "{name}");
         }
-        assert!(!is_of_newer_owner(&Note::default(), 1, 0), "nothing was noted yet");
+        let first = Step::Write(Note { number: 1, ..by(1, 0) });
+        assert_eq!(step(&Note::default(), 0, Debt::None, Some(by(1, 0))), first, "nothing was noted yet");
+    }
+
+    #[test]
+    fn a_note_does_not_hide_that_the_warehouse_went_back() {
+        let last = Note { number: 3, ..by(2, 7) };
+        for note in [Some(by(2, 7)), None] {
+            assert_eq!(step(&last, 4, Debt::None, note), Step::WentBack);
+        }
+        let again = Step::Write(Note { number: 5, ..by(2, 7) });
+        assert_eq!(step(&last, 4, Debt::Note, Some(by(2, 7))), again, "it was said again");
+        assert_eq!(step(&last, 3, Debt::None, None), Step::Leave, "it is only looked at");
     }
 }
