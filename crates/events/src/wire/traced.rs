@@ -118,7 +118,7 @@ impl CandidateV2 {
             rank: self.rank,
             short_ms: self.short_ms,
             beaten_by: self.beaten_by.map(TouchId),
-            ..first.clone()
+            ..*first
         })
     }
 }
