@@ -151,6 +151,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
             order,
             named: &named,
             catalog,
+            signals: suspicion.signals(),
             left_out: candidates.left_out,
         }
         .trace(&weighed, (lead, ruler), (&worth, told.note)),

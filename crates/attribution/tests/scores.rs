@@ -96,6 +96,13 @@ fn an_empty_score_lifts_the_hold_by_a_newer_snapshot() {
     let held = last(&out).0;
     orders.on_score(score(2, 6, Vec::new()), &mut out);
     let (cleared, credits) = last(&out);
+    let told = held.trace.signals.first().map(|it| (it.signal, it.rules.0));
+    assert_eq!(
+        told,
+        Some((signal(SignalCode::ManyOrders, 0), 1)),
+        "with what was compared, and by which version"
+    );
+    assert!(cleared.trace.signals.is_empty());
     assert!(before.0.stamp < held.stamp && held.stamp < cleared.stamp);
     assert_eq!((held.hold, cleared.hold), (Some(Hold::Fraud), None));
     assert_eq!(paid(&credits), paid(&before.1));
@@ -186,6 +193,9 @@ fn one_visitor_of_many_partners_within_seconds_is_suspicious_to_the_millisecond(
     for (name, times, want) in cases {
         let decided = decided_by([watching(3)], &[report("o", T, 1).of(7).of(8)], &clicks(times));
         assert_eq!(decided.decision.hold, want, "{name}");
+        let told = decided.decision.trace.signals.first();
+        let told = told.map(|it| (it.signal.code, it.signal.value, it.signal.threshold, it.rules.0));
+        assert_eq!(told, want.map(|_| (SignalCode::ManyPartners, 3, 3, 1)), "{name}");
         let calm = decided_by([linear()], &[report("o", T, 1).of(7).of(8)], &clicks(times));
         assert_eq!(calm.decision.hold, None, "{name}: nothing is looked at");
         let without_hold =

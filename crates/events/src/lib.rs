@@ -33,5 +33,5 @@ pub use outcome::{CandidateVerdict, Decision, MatchedKey, OrderStatus, Role, Tim
 pub use report::{
     Channel, Item, OrderKey, RefundKind, RejectReason, Report, ReportedClick, ReportedStatus, Statement,
 };
-pub use score::{Score, Signal, SignalCode};
+pub use score::{Score, Signal, SignalCode, TracedSignal};
 pub use trace::{Candidate, DecidedBy, EarningKey, KeyOutcome, Level, Trace, TriedKey, TriedTouches};

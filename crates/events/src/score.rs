@@ -40,6 +40,15 @@ pub struct Signal {
     pub threshold: u64,
 }
 
+/// A suspicion as a decision tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TracedSignal {
+    /// What, against whom, and both numbers.
+    pub signal: Signal,
+    /// The version of the catalog whose threshold was compared.
+    pub rules: CatalogVersion,
+}
+
 /// What was found about an order at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Score {

@@ -10,6 +10,7 @@ use crate::{
     click_id::TouchId,
     credit::SharedBy,
     outcome::{CandidateVerdict, MatchedKey, Role},
+    score::{Score, TracedSignal},
 };
 
 coded! {
@@ -165,6 +166,8 @@ pub struct Trace {
     pub clock_gap_ms: u64,
     /// When its checkout began, by the earliest report that says so.
     pub checkout_at: Option<EpochMs>,
+    /// What is suspicious, ascending by (code, partner), each once, at most [`Trace::SIGNALS_MAX`].
+    pub signals: Vec<TracedSignal>,
 }
 
 impl Trace {
@@ -172,6 +175,8 @@ impl Trace {
     pub const CANDIDATES_MAX: usize = 32;
     /// Keys kept in a trace: coupons and partners that reports name. A customer types one code or two.
     pub const KEYS_MAX: usize = 16;
+    /// Suspicions kept in a trace: those of a score, and what the decision itself finds.
+    pub const SIGNALS_MAX: usize = Score::SIGNALS_MAX + 1;
     /// Refused click ids kept in a trace.
     pub const REFUSED_MAX: usize = 32;
 }

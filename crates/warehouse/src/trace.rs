@@ -3,7 +3,7 @@
 //! In: a trace. Out: its text, in which fields are only ever added. Codes are words, instants RFC 3339 in UTC, touches hexadecimal digits. Not here:
 //! sentences (`cli`). Start at [`json`].
 
-use events::{Candidate, DecidedBy, KeyOutcome, MatchedKey, SharedBy, TouchId, Trace};
+use events::{Candidate, DecidedBy, KeyOutcome, MatchedKey, SharedBy, TouchId, Trace, TracedSignal};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -19,6 +19,7 @@ struct TraceJson<'a> {
     decided_by: Option<DecidedByJson>,
     clock_gap_ms: u64,
     checkout_at: Option<String>,
+    signals: Vec<SignalJson>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +63,17 @@ struct DecidedByJson {
     level: &'static str,
 }
 
+/// A suspicion, with the version of the catalog whose threshold was compared.
+#[derive(Serialize)]
+struct SignalJson {
+    code: &'static str,
+    /// 0 where it is about the order.
+    partner: u32,
+    value: u64,
+    threshold: u64,
+    catalog: u32,
+}
+
 pub(crate) fn json(trace: &Trace) -> String {
     let refused = trace.refused_clicks.iter().map(|(text, reason)| RefusedJson { text, reason });
     let json = TraceJson {
@@ -75,6 +87,7 @@ pub(crate) fn json(trace: &Trace) -> String {
         decided_by: trace.decided_by.as_ref().map(decided_by),
         clock_gap_ms: trace.clock_gap_ms,
         checkout_at: trace.checkout_at.map(|it| it.to_string()),
+        signals: trace.signals.iter().map(signal).collect(),
     };
     serde_json::to_string(&json).expect("texts and numbers always serialise")
 }
@@ -122,6 +135,16 @@ fn decided_by(it: &DecidedBy) -> DecidedByJson {
         partner: it.partner.0,
         offer: it.offer.0,
         level: it.level.as_str(),
+    }
+}
+
+fn signal(it: &TracedSignal) -> SignalJson {
+    SignalJson {
+        code: it.signal.code.as_str(),
+        partner: it.signal.partner.0,
+        value: it.signal.value,
+        threshold: it.signal.threshold,
+        catalog: it.rules.0,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use catalog::{Catalog, VisitorLimit};
-use events::{Hold, Score, Signal, SignalCode, Touch};
+use events::{Hold, Score, Signal, SignalCode, Touch, TracedSignal};
 use units::{AdvertiserId, CatalogVersion, EpochMs, PartnerId, VisitorId};
 
 use super::weigh::Weighed;
@@ -16,7 +16,7 @@ use super::weigh::Weighed;
 #[derive(Debug, Default)]
 pub(super) struct Suspicion {
     /// Ascending by (code, partner), each once, with the version whose threshold was compared.
-    signals: Vec<(Signal, CatalogVersion)>,
+    signals: Vec<TracedSignal>,
 }
 
 impl Suspicion {
@@ -26,14 +26,15 @@ impl Suspicion {
         weighed: &[Weighed<'_>],
         catalog: Option<&Catalog>,
     ) -> Self {
-        let counted = score.into_iter().flat_map(|it| it.signals.iter().map(|signal| (*signal, it.rules)));
-        let mut signals: Vec<(Signal, CatalogVersion)> = counted.collect();
+        let counted =
+            score.into_iter().flat_map(|score| score.signals.iter().map(|it| told(*it, score.rules)));
+        let mut signals: Vec<TracedSignal> = counted.collect();
         if let Some((limit, catalog)) = catalog.and_then(|it| Some((it.fraud.visitor?, it))) {
             let is_own = |it: &&Weighed<'_>| it.is_click_in_window() && it.touch.advertiser == advertiser;
             let clicks = weighed.iter().filter(is_own).map(|it| it.touch);
-            signals.extend(many_partners(clicks, limit).map(|it| (it, catalog.version)));
+            signals.extend(many_partners(clicks, limit).map(|it| told(it, catalog.version)));
         }
-        let key = |(it, _): &(Signal, CatalogVersion)| (it.code, it.partner);
+        let key = |it: &TracedSignal| (it.signal.code, it.signal.partner);
         signals.sort_unstable_by(|a, b| key(a).cmp(&key(b)).then(b.cmp(a)));
         signals.dedup_by_key(|it| key(it));
         Self { signals }
@@ -42,7 +43,12 @@ impl Suspicion {
     /// Of a partner's credits.
     fn hold_of(&self, partner: PartnerId) -> Option<Hold> {
         let is_about = |it: &Signal| it.partner == partner || it.partner == PartnerId(0);
-        self.signals.iter().any(|(it, _)| is_about(it)).then_some(Hold::Fraud)
+        self.signals.iter().any(|it| is_about(&it.signal)).then_some(Hold::Fraud)
+    }
+
+    /// For the trace.
+    pub(super) fn signals(&self) -> &[TracedSignal] {
+        &self.signals
     }
 
     /// What of the order's hold is a partner's: a suspicion against one is not the others'.
@@ -57,6 +63,10 @@ impl Suspicion {
         }
         weighed.iter().filter(|it| it.is_credited()).find_map(|it| self.hold_of(it.touch.partner))
     }
+}
+
+const fn told(signal: Signal, rules: CatalogVersion) -> TracedSignal {
+    TracedSignal { signal, rules }
 }
 
 /// Whether one visitor followed links of at least so many partners within so short a time.

@@ -6,7 +6,7 @@
 use catalog::{Catalog, Key, Model, RuleKey, RuleLevel};
 use events::{
     Candidate, CandidateVerdict, DecidedBy, EarningKey, KeyOutcome, Level, MatchedKey, Report, ReportedClick,
-    SharedBy, TimeSource, Trace, TriedKey, TriedTouches,
+    SharedBy, TimeSource, Trace, TracedSignal, TriedKey, TriedTouches,
 };
 
 use super::{
@@ -28,6 +28,8 @@ pub(super) struct Told<'a> {
     pub(super) order: weigh::Order,
     pub(super) named: &'a Named,
     pub(super) catalog: Option<&'a Catalog>,
+    /// What is suspicious.
+    pub(super) signals: &'a [TracedSignal],
     /// Touches that were not weighed.
     pub(super) left_out: u32,
 }
@@ -61,6 +63,7 @@ impl Told<'_> {
             decided_by: ruler.map(|it| self.decided_by(it)),
             clock_gap_ms: self.time.clock_gap_ms,
             checkout_at: self.order.checkout_at,
+            signals: self.signals.to_vec(),
         }
     }
 

@@ -1,10 +1,10 @@
-//! Frozen structs of scores.
+//! Frozen structs of scores, and of suspicions in traces.
 
 use bincode::{Decode, Encode};
 use units::{CatalogVersion, EpochMs, PartnerId};
 
 use super::{OrderKeyV1, OriginV1, known};
-use crate::{Score, Signal, SignalCode, codec::DecodeError};
+use crate::{Score, Signal, SignalCode, TracedSignal, codec::DecodeError};
 
 #[derive(Encode, Decode)]
 struct SignalV1 {
@@ -22,6 +22,26 @@ pub(crate) struct ScoreV1 {
     rules: u32,
     scored_at: u64,
     signals: Vec<SignalV1>,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct TracedSignalV1 {
+    signal: SignalV1,
+    rules: u32,
+}
+
+impl From<TracedSignal> for TracedSignalV1 {
+    fn from(it: TracedSignal) -> Self {
+        Self { signal: it.signal.into(), rules: it.rules.0 }
+    }
+}
+
+impl TryFrom<TracedSignalV1> for TracedSignal {
+    type Error = DecodeError;
+
+    fn try_from(it: TracedSignalV1) -> Result<Self, DecodeError> {
+        Ok(Self { signal: it.signal.try_into()?, rules: CatalogVersion(it.rules) })
+    }
 }
 
 impl From<Signal> for SignalV1 {

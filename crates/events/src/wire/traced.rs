@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use units::{EpochMs, OfferId, PartnerId, Ppm};
 
-use super::{decided::model, known};
+use super::{decided::model, known, score::TracedSignalV1};
 use crate::{
     Candidate, DecidedBy, EarningKey, KeyOutcome, Level, MatchedKey, Role, SharedBy, TouchId, Trace,
     TriedKey, TriedTouches, codec::DecodeError,
@@ -47,6 +47,7 @@ pub(crate) struct TraceV2 {
     decided_by: Option<DecidedByV1>,
     clock_gap_ms: u64,
     checkout_at: Option<u64>,
+    signals: Vec<TracedSignalV1>,
 }
 
 impl TraceV2 {
@@ -81,6 +82,7 @@ impl TraceV2 {
             decided_by: it.decided_by.map(decided_by),
             clock_gap_ms: it.clock_gap_ms,
             checkout_at: it.checkout_at.map(|it| it.0),
+            signals: std::mem::take(&mut it.signals).into_iter().map(Into::into).collect(),
         }
     }
 
@@ -104,6 +106,7 @@ impl TraceV2 {
             decided_by: self.decided_by.map(TryInto::try_into).transpose()?,
             clock_gap_ms: self.clock_gap_ms,
             checkout_at: self.checkout_at.map(EpochMs),
+            signals: self.signals.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             ..first
         })
     }

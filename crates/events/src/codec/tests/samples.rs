@@ -160,6 +160,7 @@ pub(super) fn decision() -> Decision {
             }),
             clock_gap_ms: 5_000,
             checkout_at: Some(EpochMs(1_763_818_580_000)),
+            signals: vec![TracedSignal { signal: score().signals[0], rules: CatalogVersion(2) }],
         },
     }
 }
