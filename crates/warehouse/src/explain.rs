@@ -24,6 +24,8 @@ pub struct Explanation {
     pub credits: Vec<ExplainedCredit>,
     /// Every touch and key that was weighed for them, credited or not.
     pub touches: Vec<ExplainedTouch>,
+    /// What counting found suspicious: the newest score of each order.
+    pub scores: Vec<ExplainedScore>,
     /// Reports, as they came.
     pub reports: Vec<ExplainedReport>,
     /// The touches that were weighed, where their records are stored.
@@ -151,6 +153,19 @@ pub struct ExplainedTouch {
     pub currency: String,
 }
 
+/// What counting over many orders and clicks found suspicious about an order.
+#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
+pub struct ExplainedScore {
+    /// Whose order.
+    pub advertiser_id: u32,
+    /// When it was counted.
+    pub scored_at: String,
+    /// The version of the catalog whose limits were compared.
+    pub catalog_version: u32,
+    /// A JSON list of code, partner, value and threshold; an empty one clears the order.
+    pub signals: String,
+}
+
 /// A report.
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 pub struct ExplainedReport {
@@ -244,10 +259,11 @@ pub async fn explain(
     let orders: Vec<ExplainedOrder> = warehouse.rows_with(&orders(&only), given).await?;
     let credits = warehouse.rows_with(&credits(&only), given).await?;
     let weighed = warehouse.rows_with(&weighed(&only), given).await?;
+    let scores = warehouse.rows_with(&scores(&only), given).await?;
     let reports = warehouse.rows_with(&reports(&only), given).await?;
     let named: Vec<String> = orders.iter().flat_map(|it| touches(&it.trace)).collect();
     let clicks = if named.is_empty() { Vec::new() } else { warehouse.rows(&clicks(&named)).await? };
-    Ok(Explanation { orders, credits, touches: weighed, reports, clicks })
+    Ok(Explanation { orders, credits, touches: weighed, scores, reports, clicks })
 }
 
 fn time(column: &str) -> String {
@@ -281,6 +297,15 @@ fn weighed(only: &str) -> String {
          toString(verdict) AS verdict, toString(role) AS role, share_ppm, toString(revenue) AS revenue, toString(currency) AS currency \
          FROM touches WHERE {only} ORDER BY advertiser_id, touches.touched_at DESC, touch_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         touched = time("touched_at"),
+    )
+}
+
+fn scores(only: &str) -> String {
+    format!(
+        "SELECT advertiser_id, {at}, catalog_version, signals FROM scores_log FINAL WHERE {only} \
+         ORDER BY advertiser_id, scores_log.scored_at DESC, catalog_version DESC, event_id DESC LIMIT 1 BY advertiser_id \
+         SETTINGS {READ_SETTINGS}",
+        at = time("scored_at"),
     )
 }
 

@@ -35,7 +35,8 @@ pub use batch::{BYTES_PER_INSERT_MAX, Batch, Fate, PARTITIONS_PER_INSERT_MAX, RO
 pub use client::{Options, Warehouse};
 pub use error::{EngineError, MESSAGE_BYTES_MAX, MigrateError, SelfTestError, WriteError};
 pub use explain::{
-    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation, explain,
+    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedScore, ExplainedTouch,
+    Explanation, explain,
 };
 pub use notes::{Again, Note};
 pub use quarantine::{PAGE_ROWS_MAX, QuarantineKey, QuarantineSum, QuarantinedRow, RefusedTable};

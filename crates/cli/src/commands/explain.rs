@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value, json};
 use units::AdvertiserId;
-use warehouse::{Explanation, Warehouse};
+use warehouse::{ExplainedScore, Explanation, Warehouse};
 
 use self::{
     redact::Redacted,
@@ -187,9 +187,10 @@ async fn near(warehouse: &Warehouse, order: &str) -> anyhow::Result<Vec<String>>
 }
 
 fn as_json(order: &str, found: &Explanation) -> Value {
+    // Signals and the trace are stored as text; programs get them as what they are.
+    let scores: Vec<Value> = found.scores.iter().map(score).collect();
     let mut value = json!({"event": "explain", "order": order, "known": true, "orders": found.orders, "credits": found.credits,
-        "touches": found.touches, "reports": found.reports, "clicks": found.clicks});
-    // The trace is stored as text; programs get it as what it is.
+        "touches": found.touches, "scores": scores, "reports": found.reports, "clicks": found.clicks});
     for order in value.get_mut("orders").and_then(Value::as_array_mut).into_iter().flatten() {
         let version =
             order.get("catalog_version").and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok());
@@ -210,6 +211,11 @@ fn as_json(order: &str, found: &Explanation) -> Value {
         }
     }
     value
+}
+
+fn score(it: &ExplainedScore) -> Value {
+    let signals: Value = serde_json::from_str(&it.signals).unwrap_or_default();
+    json!({"advertiser_id": it.advertiser_id, "scored_at": it.scored_at, "catalog_version": it.catalog_version, "signals": signals})
 }
 
 fn show((heads, rows): &Table, output: Output) {

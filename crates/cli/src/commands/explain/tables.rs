@@ -3,10 +3,12 @@
 //! In: stored rows and the trace. Out: heads and rows, empty ones left out. Not here: words for codes (`words`), what a partner may see
 //! (`redact`). Start at [`all`].
 
-use warehouse::{ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation};
+use warehouse::{
+    ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedScore, ExplainedTouch, Explanation,
+};
 
 use super::{
-    trace::{Candidate, DecidedBy, Trace, Tried},
+    trace::{Candidate, DecidedBy, Signal, Trace, Tried},
     words,
     would::{Reader, Would},
 };
@@ -20,7 +22,7 @@ pub(super) fn all(order: &ExplainedOrder, found: &Explanation) -> Vec<Table> {
     let trace = Trace::read(&order.trace);
     let of = order.advertiser_id;
     let tables = [
-        (["", ""].as_slice(), lines(order, &trace)),
+        (["", ""].as_slice(), lines(order, &trace, found)),
         (&["key tried", "what was named", "whose", "what came of it"], keys(&trace)),
         (&["refused click id", "why"], refused(&trace)),
         (
@@ -34,6 +36,10 @@ pub(super) fn all(order: &ExplainedOrder, found: &Explanation) -> Vec<Table> {
         (
             &["partner", "role", "share", "money", "in the reporting currency", "on hold"],
             found.credits.iter().filter(|it| it.advertiser_id == of).map(credit).collect(),
+        ),
+        (
+            &["suspicious", "against", "found", "allowed below", "limits of", "counted at"],
+            found.scores.iter().filter(|it| it.advertiser_id == of).flat_map(signals).collect(),
         ),
         (
             &["report received", "said to be at", "by", "says", "names", "record"],
@@ -51,12 +57,18 @@ pub(super) fn reports(reports: &[ExplainedReport]) -> Table {
     )
 }
 
-fn lines(order: &ExplainedOrder, trace: &Trace) -> Vec<Vec<String>> {
+fn lines(order: &ExplainedOrder, trace: &Trace, found: &Explanation) -> Vec<Vec<String>> {
+    let earning =
+        found.credits.iter().filter(|it| it.advertiser_id == order.advertiser_id && it.share_ppm > 0);
+    let shared = match earning.count() {
+        count @ 2.. => format!("shared by {count} partners, and led by "),
+        _ => String::new(),
+    };
     let whose = if order.partner_id == 0 {
         format!("nobody's: {}", words::unattributed(&order.unattributed, !trace.refused_clicks.is_empty()))
     } else {
         format!(
-            "partner {} {}, for offer {} {}, found by {}",
+            "{shared}partner {} {}, for offer {} {}, found by {}",
             order.partner_id,
             order.partner_name,
             order.offer_id,
@@ -78,12 +90,17 @@ fn lines(order: &ExplainedOrder, trace: &Trace) -> Vec<Vec<String>> {
         ("checkout", trace.checkout_at.clone().unwrap_or_default()),
         ("money", order_money(order)),
         ("reporting", words::reporting(order)),
-        ("payable", words::payable(&order.hold, &order.payable_at)),
+        ("payable", payable(order)),
         ("rules", words::rules(order.catalog_version)),
         ("reports", order.report_count.to_string()),
         ("visitors", trace.visitors.join(" ")),
     ];
-    let notes = trace.notes.iter().map(|it| ("note", words::note(it).to_owned()));
+    // Which model it is stands in its own line.
+    let notes = trace
+        .notes
+        .iter()
+        .filter(|it| !it.starts_with("model_"))
+        .map(|it| ("note", words::note(it).to_owned()));
     let lines = lines.into_iter().chain(notes).filter(|(_, text)| !text.is_empty());
     lines.map(|(name, text)| vec![name.to_owned(), text]).collect()
 }
@@ -97,10 +114,21 @@ fn time(order: &ExplainedOrder, trace: &Trace) -> String {
     format!("{}, {}{gap}", order.at, words::time_source(&order.time_source))
 }
 
+/// Of an order that is nobody's nothing is paid.
+fn payable(order: &ExplainedOrder) -> String {
+    match order.partner_id {
+        0 => String::new(),
+        _ => words::payable(&order.hold, &order.payable_at, &order.status),
+    }
+}
+
 fn decided_by(it: &DecidedBy) -> String {
     let DecidedBy { key, partner, offer, level } = it;
-    let (key, level) = (words::earning_key(key), words::level(level));
-    format!("{key}, by the rules of partner {partner} for offer {offer} (let in by: {level})")
+    let (door, key, level) = (key, words::earning_key(key), words::level(level));
+    format!(
+        "{key}, by the rules of partner {partner} for offer {offer} (the {} is by {level})",
+        words::door(door)
+    )
 }
 
 fn would<'a>(order: &ExplainedOrder, trace: &'a Trace) -> Would<'a> {
@@ -139,14 +167,17 @@ fn refused(trace: &Trace) -> Vec<Vec<String>> {
 
 fn candidates(trace: &Trace, found: &Explanation) -> Vec<Vec<String>> {
     let row = |(index, it): (usize, &Candidate)| {
+        // Who is found by a key alone stands at the order's own time; a binding has an age.
+        let is_touch = words::key_of(&it.touch).is_none();
+        let has_age = is_touch || it.age_ms != 0;
         vec![
             (index + 1).to_string(),
-            it.at.clone(),
+            if is_touch { it.at.clone() } else { String::new() },
             found_by(it, touch_of(it, found)),
             id_of(&it.touch, found),
             partner(it.partner, touch_of(it, found).map_or("", |it| &it.partner_name)),
             if it.offer == 0 { String::new() } else { it.offer.to_string() },
-            words::age(it.age_ms),
+            if has_age { words::age(it.age_ms) } else { String::new() },
             words::window(it.window_ms),
         ]
     };
@@ -172,6 +203,21 @@ fn verdicts(order: &ExplainedOrder, trace: &Trace, found: &Explanation) -> Vec<V
     };
     let left_out = last_row(7, trace.candidates_left_out, "more are not listed");
     trace.candidates.iter().enumerate().map(row).chain(left_out).collect()
+}
+
+fn signals(it: &ExplainedScore) -> Vec<Vec<String>> {
+    let signals: Vec<Signal> = serde_json::from_str(&it.signals).unwrap_or_default();
+    let row = |signal: &Signal| {
+        vec![
+            words::signal(&signal.code).to_owned(),
+            if signal.partner == 0 { "the order".to_owned() } else { format!("partner {}", signal.partner) },
+            signal.value.to_string(),
+            signal.threshold.to_string(),
+            words::rules(it.catalog_version),
+            it.scored_at.clone(),
+        ]
+    };
+    signals.iter().map(row).collect()
 }
 
 fn credit(it: &ExplainedCredit) -> Vec<String> {

@@ -4,7 +4,8 @@ use events::{CandidateVerdict, MatchedKey, TouchId, Unattributed};
 use serde_json::{Value, json};
 use units::{OfferId, PartnerId};
 use warehouse::{
-    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedTouch, Explanation,
+    ExplainedClick, ExplainedCredit, ExplainedOrder, ExplainedReport, ExplainedScore, ExplainedTouch,
+    Explanation,
 };
 
 use super::{
@@ -220,6 +221,13 @@ fn found() -> Explanation {
         orders: vec![order()],
         credits: vec![credit(101, 600_000), credit(OWN, 0)],
         touches: vec![touch(0, 101, 600_000), touch(1, OWN, 0)],
+        scores: vec![ExplainedScore {
+            advertiser_id: 1,
+            scored_at: "2025-11-22T13:00:00.000Z".to_owned(),
+            catalog_version: 7,
+            signals: r#"[{"code":"click_flood","partner":101,"value":905,"threshold":500},{"code":"many_orders","partner":0,"value":12,"threshold":10}]"#
+                .to_owned(),
+        }],
         reports: vec![report()],
         clicks: vec![click()],
     }

@@ -75,6 +75,17 @@ pub(super) struct DecidedBy {
     pub(super) level: String,
 }
 
+/// What counting found suspicious.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Signal {
+    pub(super) code: String,
+    /// 0: about the order, whoever earned it.
+    pub(super) partner: u32,
+    pub(super) value: u64,
+    pub(super) threshold: u64,
+}
+
 impl Trace {
     /// What cannot be read is said by a note, and nothing else of it.
     pub(super) fn read(json: &str) -> Self {

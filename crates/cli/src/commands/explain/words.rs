@@ -2,7 +2,7 @@
 
 use events::{
     CandidateVerdict, ClickId, EarningKey, Hold, KeyOutcome, Level, MatchedKey, OrderStatus, RejectReason,
-    Role, SharedBy, TimeSource, Unattributed,
+    Role, SharedBy, SignalCode, TimeSource, Unattributed,
 };
 use units::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use warehouse::ExplainedOrder;
@@ -117,7 +117,10 @@ pub(super) fn reporting(order: &ExplainedOrder) -> String {
 }
 
 /// From when on, and whether it is held back.
-pub(super) fn payable(code: &str, from: &str) -> String {
+pub(super) fn payable(code: &str, from: &str, status: &str) -> String {
+    if status == OrderStatus::Rejected.as_str() {
+        return "nothing: it is rejected".to_owned();
+    }
     if code.is_empty() { format!("from {from}") } else { format!("not now, on hold: {}", hold(code)) }
 }
 
@@ -271,7 +274,7 @@ pub(super) fn outcome(code: &str) -> &str {
     let Some(known) = KeyOutcome::from_text(code) else { return code };
     match known {
         KeyOutcome::NotNamed => "no report names one",
-        KeyOutcome::NoCandidate => "it found nobody",
+        KeyOutcome::NoCandidate => "it found nobody that no other key found",
         KeyOutcome::Unknown => "no catalog version until then knows it",
         KeyOutcome::Nobodys => "it is nobody's by the catalog version in force",
         KeyOutcome::Refused => "whom it found may not earn, or it is no click id of ours",
@@ -291,6 +294,30 @@ pub(super) fn earning_key(code: &str) -> &str {
         EarningKey::Customer => "the customer's binding",
         EarningKey::Partner => "a partner whom a report names",
         EarningKey::View => "views",
+    }
+}
+
+/// The rule by which a key lets somebody in.
+pub(super) fn door(key: &str) -> &str {
+    match EarningKey::from_text(key) {
+        Some(EarningKey::Click | EarningKey::View) => "window",
+        Some(EarningKey::Customer) => "binding",
+        Some(EarningKey::ExclusiveCoupon | EarningKey::Coupon | EarningKey::Partner) | None => "precedence",
+    }
+}
+
+/// What is suspicious.
+pub(super) fn signal(code: &str) -> &str {
+    let Some(known) = SignalCode::from_text(code) else { return code };
+    match known {
+        SignalCode::ClickFlood => "the partner's clicks in one hour",
+        SignalCode::OddDelay => {
+            "how far the times from the partner's clicks to orders are from the offer's, in parts per million"
+        }
+        SignalCode::SelfPurchase => "the customer is the partner",
+        SignalCode::DataCentre => "clicks from a data centre's address",
+        SignalCode::ManyPartners => "partners whom one visitor followed within a short time",
+        SignalCode::ManyOrders => "orders from one address",
     }
 }
 
@@ -344,6 +371,9 @@ mod tests {
         }
         for it in KeyOutcome::ALL {
             assert!(outcome(it.as_str()) != it.as_str(), "{}", it.as_str());
+        }
+        for it in SignalCode::ALL {
+            assert!(signal(it.as_str()) != it.as_str(), "{}", it.as_str());
         }
         for it in Hold::ALL {
             assert!(hold(it.as_str()) != it.as_str(), "{}", it.as_str());

@@ -50,7 +50,12 @@ impl Redacted {
             Whose::Another => "another partner's".to_owned(),
             Whose::Nobody => format!("nobody's: {}", words::unattributed(self.unattributed, false)),
         };
-        let notes = self.notes.iter().map(|it| ("note", words::note(it).to_owned()));
+        // Which model it is stands in its own line.
+        let notes = self
+            .notes
+            .iter()
+            .filter(|it| !it.starts_with("model_"))
+            .map(|it| ("note", words::note(it).to_owned()));
         let left_out = (self.notes_left_out > 0).then(|| {
             ("note", format!("{} more, which the program's operator can tell you", self.notes_left_out))
         });
@@ -70,7 +75,7 @@ impl Redacted {
             ("rules", words::rules(self.catalog_version)),
             ("shared", words::model(self.model)),
         ];
-        let credit = self.credit.iter().flat_map(|it| it.lines(&self.payable_at));
+        let credit = self.credit.iter().flat_map(|it| it.lines(&self.payable_at, self.status));
         let reports = ("reports", self.report_count.to_string());
         let lines =
             lines.into_iter().chain(credit).chain([reports]).chain(older).chain(notes).chain(left_out);
@@ -80,7 +85,7 @@ impl Redacted {
 }
 
 impl OwnCredit {
-    fn lines(&self, payable_at: &str) -> [(&'static str, String); 3] {
+    fn lines(&self, payable_at: &str, status: &str) -> [(&'static str, String); 3] {
         let share = match self.share_ppm {
             0 => format!("none, role {}", words::role(self.role)),
             ppm => format!("{} of the order, role {}", words::share(ppm), words::role(self.role)),
@@ -90,7 +95,7 @@ impl OwnCredit {
             amount => format!(", {} in the reporting currency", money(amount, &self.reporting_currency)),
         };
         let money = format!("{}{in_reporting}", money(&self.revenue, &self.currency));
-        let payable = words::payable(self.hold, payable_at);
+        let payable = words::payable(self.hold, payable_at, status);
         let is_paid = self.share_ppm > 0;
         let only_paid = |text: String| if is_paid { text } else { String::new() };
         [("your share", share), ("your money", only_paid(money)), ("payable", only_paid(payable))]

@@ -2,6 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
+use warehouse::ExplainedScore;
 
 use super::*;
 
@@ -219,7 +220,8 @@ proptest! {
         reports in vec(report(), 0..4),
         clicks in vec(click(), 0..4),
     ) {
-        let found = Explanation { orders: Vec::new(), credits, touches, reports, clicks };
+        let scores = vec![ExplainedScore { advertiser_id: 1, scored_at: text(), catalog_version: OTHER_NUMBER, signals: text() }];
+        let found = Explanation { orders: Vec::new(), credits, touches, scores, reports, clicks };
         let trace: Value = serde_json::from_str(&order.trace).unwrap();
         let candidates = trace["candidates"].as_array().unwrap();
         let has_part = order.partner_id == OWN
