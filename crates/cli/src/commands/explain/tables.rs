@@ -39,7 +39,7 @@ pub(super) fn all(order: &ExplainedOrder, found: &Explanation) -> Vec<Table> {
         ),
         (
             &["suspicious", "against", "found", "allowed below", "limits of", "counted at"],
-            found.scores.iter().filter(|it| it.advertiser_id == of).flat_map(signals).collect(),
+            suspicions(&trace, found.scores.iter().find(|it| it.advertiser_id == of)),
         ),
         (
             &["report received", "said to be at", "by", "says", "names", "record"],
@@ -205,16 +205,22 @@ fn verdicts(order: &ExplainedOrder, trace: &Trace, found: &Explanation) -> Vec<V
     trace.candidates.iter().enumerate().map(row).chain(left_out).collect()
 }
 
-fn signals(it: &ExplainedScore) -> Vec<Vec<String>> {
-    let signals: Vec<Signal> = serde_json::from_str(&it.signals).unwrap_or_default();
+/// Those that the decision saw; where it saw none, those of a score that is newer than it.
+fn suspicions(trace: &Trace, score: Option<&ExplainedScore>) -> Vec<Vec<String>> {
+    let counted: Vec<Signal> =
+        score.and_then(|it| serde_json::from_str(&it.signals).ok()).unwrap_or_default();
+    let signals = if trace.signals.is_empty() { &counted } else { &trace.signals };
     let row = |signal: &Signal| {
+        let limits =
+            if signal.catalog == 0 { score.map_or(0, |it| it.catalog_version) } else { signal.catalog };
+        let is_counted = counted.iter().any(|it| (&it.code, it.partner) == (&signal.code, signal.partner));
         vec![
             words::signal(&signal.code).to_owned(),
             if signal.partner == 0 { "the order".to_owned() } else { format!("partner {}", signal.partner) },
             signal.value.to_string(),
             signal.threshold.to_string(),
-            words::rules(it.catalog_version),
-            it.scored_at.clone(),
+            words::rules(limits),
+            score.filter(|_| is_counted).map_or_else(String::new, |it| it.scored_at.clone()),
         ]
     };
     signals.iter().map(row).collect()

@@ -22,6 +22,8 @@ pub(super) struct Trace {
     /// By how much the order's own click is later than its reports say the order was.
     pub(super) clock_gap_ms: u64,
     pub(super) checkout_at: Option<String>,
+    /// What held credits back, if anything did.
+    pub(super) signals: Vec<Signal>,
 }
 
 /// A click id that was not believed.
@@ -75,7 +77,7 @@ pub(super) struct DecidedBy {
     pub(super) level: String,
 }
 
-/// What counting found suspicious.
+/// Something suspicious.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Signal {
@@ -84,6 +86,8 @@ pub(super) struct Signal {
     pub(super) partner: u32,
     pub(super) value: u64,
     pub(super) threshold: u64,
+    /// The version whose threshold was compared; 0 where only its score says it.
+    pub(super) catalog: u32,
 }
 
 impl Trace {
