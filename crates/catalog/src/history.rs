@@ -95,6 +95,19 @@ impl History {
         offers
     }
 
+    /// The oldest version in force before `next` that tells amounts in another reporting currency than `next` does: theirs and `next`'s would not add
+    /// up. `next` is not among these versions, and stands over all of them from its time on.
+    #[must_use]
+    pub fn other_reporting(&self, next: &Catalog) -> Option<&Arc<Catalog>> {
+        let currency = next.reporting_currency?;
+        let is_in_force = |it: &&Arc<Catalog>| {
+            let then = self.at(it.effective_at).map(|it| it.version);
+            it.effective_at < next.effective_at && then == Some(it.version)
+        };
+        let is_other = |it: &&Arc<Catalog>| it.reporting_currency.is_some_and(|it| it != currency);
+        self.versions.iter().filter(is_in_force).find(is_other)
+    }
+
     fn until(&self, until: EpochMs) -> impl Iterator<Item = &Catalog> {
         self.versions.iter().map(AsRef::as_ref).filter(move |it: &&Catalog| it.effective_at <= until)
     }
@@ -108,6 +121,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use units::Currency;
+
     use super::*;
 
     fn version(version: u32, effective_at: u64) -> Arc<Catalog> {
@@ -130,6 +145,36 @@ mod tests {
             [None, Some(1), Some(1), Some(3), Some(3), Some(3)]
         );
         assert_eq!(history.iter().count(), 3);
+    }
+
+    /// Also a version that is no more the newest counts while it is in force for some time, and one that never was does not.
+    #[test]
+    fn amounts_of_two_reporting_currencies_never_meet() {
+        let (euro, dollar) = (Some(Currency::EUR), Currency::parse("USD").ok());
+        let of = |number, effective_at, reporting_currency| {
+            let it = Catalog::clone(&version(number, effective_at));
+            Arc::new(Catalog { reporting_currency, ..it })
+        };
+        let rows = [
+            ("no version", vec![], (dollar, 9), None),
+            ("none had one", vec![of(1, 0, None)], (dollar, 9), None),
+            ("the same", vec![of(1, 0, euro)], (euro, 9), None),
+            ("another", vec![of(1, 0, euro)], (dollar, 9), Some(1)),
+            ("from the beginning", vec![of(1, 0, euro)], (dollar, 0), None),
+            ("none any more", vec![of(1, 0, euro)], (None, 9), None),
+            ("after a while without", vec![of(1, 0, euro), of(2, 5, None)], (dollar, 9), Some(1)),
+            ("all restated meanwhile", vec![of(1, 0, euro), of(2, 0, None)], (dollar, 9), None),
+            ("not in force yet", vec![of(1, 0, None), of(2, 9, euro)], (dollar, 9), None),
+        ];
+        for (name, versions, (reporting_currency, effective_at), want) in rows {
+            let mut history = History::default();
+            for it in versions {
+                history.insert(it);
+            }
+            let next =
+                Catalog { reporting_currency, effective_at: EpochMs(effective_at), ..Catalog::default() };
+            assert_eq!(history.other_reporting(&next).map(|it| it.version.0), want, "{name}");
+        }
     }
 
     #[test]

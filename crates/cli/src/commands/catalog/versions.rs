@@ -3,10 +3,10 @@
 //! In: a parsed catalog and its text. Out: nothing if the text is that of the newest version, else one version more. Without Kafka the folder is
 //! the log, with Kafka the topic is and the folder its copy. Two who apply at once get two versions, one after the other. Start at [`Store::apply`].
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, bail};
-use catalog::{Catalog, diff};
+use catalog::{Catalog, History, diff};
 use events::{CatalogRecord, Event};
 use journal::versions::{self, VersionsError};
 use units::{CatalogVersion, EpochMs};
@@ -82,6 +82,7 @@ impl Store {
             }
             let version = newest.as_ref().map_or(0, |it| it.version.0) + 1;
             let effective_at = given.unwrap_or(if newest.is_some() { now } else { EpochMs(0) });
+            self.check_reporting(&Catalog { effective_at, ..catalog.clone() })?;
             let changes = changes(newest.as_ref(), catalog, effective_at);
             let next = CatalogRecord {
                 version: CatalogVersion(version),
@@ -94,6 +95,26 @@ impl Store {
             }
         }
         bail!("somebody else made {TRIES_MAX} versions meanwhile; try again")
+    }
+
+    /// Orders of two reporting currencies would stand in one sum of a rollup.
+    fn check_reporting(&self, next: &Catalog) -> anyhow::Result<()> {
+        let Some(currency) = next.reporting_currency else { return Ok(()) };
+        let mut history = History::default();
+        for it in self.all()? {
+            // What this build cannot read decides nothing here.
+            if let Ok(catalog) = catalog::load(&it.text, it.version, it.effective_at) {
+                history.insert(Arc::new(catalog));
+            }
+        }
+        let Some(other) = history.other_reporting(next) else { return Ok(()) };
+        let known = other.reporting_currency.map_or_else(String::new, |it| it.to_string());
+        bail!(
+            "reporting_currency_changed: by version {} orders from {} on are told in {known}, and these would be in {currency}: they do not add up. \
+             Keep reporting_currency = \"{known}\", or tell all orders anew with --effective-at 1970-01-01T00:00:00Z and the rates into {currency}",
+            other.version,
+            other.effective_at,
+        );
     }
 
     /// `false`: somebody else has made this version.
@@ -180,6 +201,25 @@ mod tests {
             matches!(earlier, Applied::New { version: 3, effective_at: EpochMs(100), .. }),
             "{earlier:?}"
         );
+    }
+
+    #[test]
+    fn another_reporting_currency_is_refused_unless_all_orders_are_told_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store { folder: folder.path().join("catalog"), mirror: None };
+        let told = |code: &str| format!("reporting_currency = \"{code}\"\n{SHOP}");
+        let mut apply = |text: &str, given, is_dry| {
+            store.apply(&catalog(text), text, given, EpochMs(700), is_dry).map_err(|it| it.to_string())
+        };
+        assert!(apply(&told("EUR"), None, false).is_ok());
+        for is_dry in [true, false] {
+            let error = apply(&told("USD"), None, is_dry).unwrap_err();
+            assert!(error.starts_with("reporting_currency_changed: by version 1"), "{error}");
+        }
+        assert!(apply(SHOP, None, false).is_ok(), "none is no other one");
+        assert!(apply(&told("USD"), None, false).is_err(), "version 1 still told orders in euros");
+        assert!(apply(&told("USD"), Some(EpochMs(0)), false).is_ok());
+        assert!(apply(&told("USD").replace("Tea", "Coffee"), None, false).is_ok());
     }
 
     #[test]
