@@ -113,13 +113,19 @@ impl Plan {
         }
         let asked =
             if self.replay { "read the log again, say every order again" } else { "say every order again" };
+        // No order is counted as wrong but those that the audit counts; that a cell of orders is wrong is told where cells are.
+        let cells = if self.hints > 0 {
+            "say every order again, write their clicks again, roll their quarters again"
+        } else {
+            "write their clicks again, roll their quarters again"
+        };
         let rows = [
             ("topics", self.topics.count(), "ship again from the spool"),
             ("clickhouse", self.facts.count(), "write again from spool or topics"),
             ("orders", self.orders, asked),
-            ("cells", self.cells, "write their clicks again, roll their quarters again"),
+            ("cells", self.cells, cells),
         ];
-        let is_work = |it: &&(&str, u64, &str)| it.1 > 0 || (it.0 == "orders" && self.asks_owners());
+        let is_work = |it: &&(&str, u64, &str)| it.1 > 0 || (it.0 == "orders" && self.replay);
         let work: Vec<_> = rows.iter().filter(is_work).collect();
         for (place, wrong, how) in &work {
             output.event(&json!({"event": "repair_plan", "place": place, "wrong": wrong, "how": how}));
