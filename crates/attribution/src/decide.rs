@@ -143,6 +143,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
         reporting: told.reporting,
         hold: told.hold.or(worth.hold).or_else(|| suspicion.hold(&weighed)),
         reason: worth.reason,
+        is_approved: worth.is_approved,
         void_quarters,
         trace: trace::Told {
             reports,
@@ -244,6 +245,11 @@ fn credits(
     let shares: Vec<u64> = weighed.iter().map(|it| u64::from(it.share.0)).collect();
     let money = split(decision.revenue_minor, &shares);
     let reporting = decision.reporting.map(|it| split(it.minor, &shares)).unwrap_or_default();
+    let refunded = match decision.refunded_minor {
+        0 => Vec::new(),
+        whole if planted(Bug::RefundEach) => weighed.iter().map(|_| whole).collect(),
+        whole => split(whole, &shares),
+    };
     // A robot's click is credited under no set of inputs, unless a report named it before its record was known.
     let creditable =
         |it: &(&Weighed<'_>, i64)| it.0.touch.verdict.is_valid() || candidates.is_signed(&it.0.touch.id);
@@ -254,7 +260,8 @@ fn credits(
         let is_home = quarter == decision.at.quarter();
         let hold = decision.hold.and_then(|it| suspicion.narrowed(it, touch.partner));
         let is_paid = is_home && !(hold == Some(Hold::Fraud) && planted(Bug::ScoreZeroes));
-        let minor = if is_home { reporting.get(index).copied().unwrap_or(0) } else { 0 };
+        let of = |parts: &[i64]| parts.get(index).filter(|_| is_home).copied().unwrap_or(0);
+        let has_path = it.role == Role::Closer || planted(Bug::PathEach) && it.is_credited();
         Credit {
             stamp: decision.stamp,
             quarter,
@@ -275,9 +282,11 @@ fn credits(
             role: if is_home { it.role } else { Role::None },
             standing: Some(Standing { kind: touch.kind, found: it.found, verdict: it.verdict }),
             is_assist: is_home && roles::is_assist(weighed, index),
-            path_touches: if is_home && it.role == Role::Closer { decision.path_touches } else { 0 },
-            reporting: decision.reporting.map(|it| Reporting { minor, ..it }),
+            path_touches: if is_home && has_path { decision.path_touches } else { 0 },
+            reporting: decision.reporting.map(|it| Reporting { minor: of(&reporting), ..it }),
             hold,
+            is_approved: decision.is_approved,
+            refunded_minor: of(&refunded),
         }
     };
     let row = &row;

@@ -185,4 +185,7 @@ fn a_refund_is_shared_like_the_order() {
     let decided = decided_by([by(Model::Linear)], &reports, &path);
     let money: Vec<i64> = credited(&decided).iter().map(|it| it.2).collect();
     assert_eq!(money, [3_333, 3_333, 3_333]);
+    let refunded: Vec<i64> =
+        decided.credits.iter().map(|it| it.refunded_minor).filter(|it| *it > 0).collect();
+    assert_eq!(refunded, [1], "once");
 }

@@ -240,3 +240,54 @@ fn without_an_amount_the_currency_is_the_offers_or_the_euro() {
     );
     assert_eq!(decided(&[lead], &[]).decision.currency, Currency::EUR);
 }
+
+/// What a shop approved stays approved, whatever goes back; the credits' refunds add up to the order's.
+#[test]
+fn an_approval_stays_when_money_goes_back() {
+    use ReportedStatus::{Approved, Pending, Rejected};
+    let says = |at, status| stated(at, at, None, Some(status));
+    let rows = [
+        ("a sale", vec![sale(1, 500)], S::Approved, true),
+        ("part back", vec![sale(1, 500), back(2, "r", 100)], S::PartlyRefunded, true),
+        ("all back", vec![sale(1, 500), back(2, "r", None)], S::Refunded, true),
+        ("by a bank", vec![sale(1, 500), taken(2, "c", 100)], S::ChargedBack, true),
+        (
+            "approved after its refund",
+            vec![stated(1, 1, Some(euros(500)), None), back(2, "r", 100), says(3, Approved)],
+            S::PartlyRefunded,
+            true,
+        ),
+        (
+            "never approved",
+            vec![stated(1, 1, Some(euros(500)), Some(Pending)), back(2, "r", 100)],
+            S::PartlyRefunded,
+            false,
+        ),
+        ("rejected then", vec![sale(1, 500), back(2, "r", 1), says(3, Rejected)], S::Rejected, false),
+        ("pending again", vec![sale(1, 500), back(2, "r", 1), says(3, Pending)], S::PartlyRefunded, false),
+        ("a refund alone", vec![back(2, "r", 9)], S::Pending, false),
+    ];
+    for (name, mut reports, status, is_approved) in rows {
+        let seen = reports.remove(0);
+        reports.insert(0, Report { visitor: Some(units::VisitorId(7)), ..seen });
+        let order = decided(&reports, &[touch(0, 1, 7, 9)]);
+        let decision = &order.decision;
+        assert_eq!((decision.status, decision.is_approved), (status, is_approved), "{name}");
+        assert!(order.credits.iter().all(|it| it.is_approved == is_approved), "{name}");
+        let refunded: i64 = order.credits.iter().map(|it| it.refunded_minor).sum();
+        assert_eq!((order.credits.is_empty(), refunded), (false, decision.refunded_minor), "{name}");
+    }
+}
+
+/// A lead and a sale under one order id are one order, which the sale gives an amount; what of it went back before waits for that amount.
+#[test]
+fn one_order_id_is_one_order_whatever_is_reported_under_it() {
+    let lead = Report { event: "lead".into(), ..stated(1, 1, None, Some(ReportedStatus::Approved)) };
+    assert_worth([
+        ("a lead and its sale", vec![lead.clone(), sale(2, 500)], S::Approved, Some(500), 0, 500, ""),
+        ("a chargeback first", vec![taken(1, "c", 500)], S::Pending, None, 0, 0, "refund_held"),
+        ("and its sale", vec![taken(1, "c", 500), sale(2, 500)], S::ChargedBack, Some(500), 500, 0, ""),
+        ("a refund of a lead", vec![lead.clone(), back(2, "r", 5)], S::Approved, None, 0, 0, "refund_held"),
+    ]);
+    assert_eq!(&*decided(&[lead, sale(2, 500)], &[]).decision.event, "lead", "told by its first report");
+}

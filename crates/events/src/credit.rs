@@ -108,6 +108,10 @@ pub struct Credit {
     pub reporting: Option<Reporting>,
     /// As the order's; a suspicion against one partner holds his rows alone.
     pub hold: Option<Hold>,
+    /// As the order's.
+    pub is_approved: bool,
+    /// What went back of the order, by this share; taken off the revenue already.
+    pub refunded_minor: i64,
 }
 
 impl Credit {
@@ -137,6 +141,8 @@ impl Credit {
             path_touches: 0,
             reporting: None,
             hold: None,
+            is_approved: false,
+            refunded_minor: 0,
         }
     }
 }

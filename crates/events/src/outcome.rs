@@ -233,6 +233,8 @@ pub struct Decision {
     pub hold: Option<Hold>,
     /// Why it is rejected, if it is.
     pub reason: Option<RejectReason>,
+    /// The shop's latest word on it is that it stands, whatever went back since.
+    pub is_approved: bool,
     /// Other quarters that reports or clicks could place the order in: each gets a void row.
     pub void_quarters: Vec<Quarter>,
     /// Why.
@@ -268,6 +270,7 @@ impl Decision {
             reporting: None,
             hold: None,
             reason: None,
+            is_approved: false,
             void_quarters: Vec::new(),
             trace: Trace::default(),
         }

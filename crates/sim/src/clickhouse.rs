@@ -21,8 +21,8 @@ mod keys;
 mod rows;
 
 pub(crate) use facts::Note;
-use keys::{cell_of, order_name, order_of, part_of, quarter};
-pub(crate) use rows::{Cell, CellKey, CreditRow, OrderRow, Part, in_e4};
+use keys::{cell_of, order_name, order_of, part_of, quarter, settled_of};
+pub(crate) use rows::{Cell, CellKey, CreditRow, OrderRow, Part, Settled, in_e4};
 
 /// Advertiser and order.
 pub(crate) type OrderName = (u32, String);
@@ -150,7 +150,7 @@ impl Tables {
     fn credit(&mut self, source: u64, row: &Row) -> Result<bool, ()> {
         let quarter = quarter(row);
         let key = (quarter, order_name(row), row.id("touch_id"));
-        let credit = CreditRow { cell: cell_of(row), part: part_of(row), status: row.text("status") };
+        let credit = CreditRow { cell: cell_of(row), part: part_of(row), settled: settled_of(row) };
         self.unmarked.entry(source).or_default().insert(quarter);
         let had = self.credits.get(&key).is_some_and(|(_, it)| it.part.share_ppm > 0);
         let loses = had && credit.part.share_ppm == 0;
@@ -291,7 +291,7 @@ impl Tables {
         }
         let is_guarded = bug != Some(Bug::NoVersionGuard);
         for (_, credit) in self.credits_of(quarter, is_guarded) {
-            groups.entry(credit.cell.clone()).or_default().add_credit(&credit.part, &credit.status);
+            groups.entry(credit.cell.clone()).or_default().add_credit(&credit.part, &credit.settled);
         }
         groups
     }

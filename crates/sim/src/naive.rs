@@ -11,13 +11,13 @@ use std::{
 
 use catalog::{Catalog, Rules, Status};
 use events::{
-    ClickHead, ClickId, Credit, Hold, MatchedKey, OrderKey, OrderStatus, RefundKind, Report, ReportedStatus,
-    Score, Statement, TimeSource, Touch, TouchId, TouchKind, Verdict,
+    ClickHead, ClickId, Credit, Hold, MatchedKey, OrderKey, Report, Score, TimeSource, Touch, TouchId,
+    TouchKind, Verdict,
 };
 use units::{Currency, EpochMs, HOUR_MS, OfferId, PartnerId, Quarter, VisitorId};
 
 use crate::{
-    clickhouse::{Cell, CellKey, OrderName, OrderRow, Part, in_e4},
+    clickhouse::{Cell, CellKey, OrderName, OrderRow, Part, Settled, in_e4},
     world::signed,
 };
 
@@ -32,9 +32,15 @@ mod reporting;
 mod scores;
 #[path = "../../attribution/tests/naive/sharing.rs"]
 mod sharing;
+mod worth;
 
 pub(crate) use self::persons::orders;
-use self::{customers::Buyer, parts::parts_of, persons::decided};
+use self::{
+    customers::Buyer,
+    parts::parts_of,
+    persons::decided,
+    worth::{Worth, worth},
+};
 
 /// What each touch has of an order, by touch; those that have nothing are not there.
 pub(crate) type Parts = Vec<(TouchId, Part)>;
@@ -67,7 +73,7 @@ pub(crate) fn answer(
         for (touch, part) in &credited {
             let quarter = EpochMs(order.at).quarter();
             let cell = answer.cells.entry((quarter, cell_key(touch, currency)));
-            cell.or_default().add_credit(part, &order.status);
+            cell.or_default().add_credit(part, &order.settled);
         }
         let name = (key.advertiser.0, key.order.to_string());
         answer.orders.insert(name, (order, named(credited)));
@@ -80,6 +86,7 @@ pub(crate) fn parts(credits: &[Credit]) -> Parts {
     let part = |it: &Credit| Part {
         share_ppm: it.share.0,
         revenue_minor: it.revenue_minor,
+        refunded_minor: it.refunded_minor,
         is_assist: it.is_assist,
         path_touches: it.path_touches.into(),
         reporting_e4: it.reporting.map_or(0, |it| in_e4(it.minor, it.currency.as_str())),
@@ -163,7 +170,17 @@ fn decide(
         at: at.0,
         time_source: time_source.as_str().to_owned(),
         catalog: catalog.map_or(0, |it| it.version.0),
-        status: worth.status.as_str().to_owned(),
+        settled: Settled {
+            status: worth.status.as_str().to_owned(),
+            is_approved: worth.is_approved,
+            hold: match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
+                "" if worth.is_held => "refund_other_currency".to_owned(),
+                "" if credited.iter().any(|(it, _)| scores::waits(&suspected, it.partner)) => {
+                    "fraud".to_owned()
+                }
+                hold => hold.to_owned(),
+            },
+        },
         refunded_minor: worth.refunded_minor,
         revenue_minor: worth.revenue_minor,
         currency: worth.currency.as_str().to_owned(),
@@ -175,15 +192,10 @@ fn decide(
         model: model.map_or("", catalog::Model::as_str).to_owned(),
         path_touches: sharing::steps(&path).len().try_into().unwrap_or(u32::MAX),
         reporting_e4: reporting.as_ref().map_or(0, |(minor, into)| in_e4(*minor, into.as_str())),
-        hold: match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
-            "" if worth.is_held => "refund_other_currency".to_owned(),
-            "" if credited.iter().any(|(it, _)| scores::waits(&suspected, it.partner)) => "fraud".to_owned(),
-            hold => hold.to_owned(),
-        },
     };
     let mut parts = parts_of(&worth, reporting, &credited, &path, &beside);
     for (touch, part) in &mut parts {
-        part.is_suspected = order.hold == "fraud" && scores::waits(&suspected, touch.partner);
+        part.is_suspected = order.settled.hold == "fraud" && scores::waits(&suspected, touch.partner);
     }
     (order, parts)
 }
@@ -279,60 +291,4 @@ pub(crate) fn rules(catalog: &Catalog, offer: OfferId, partner: PartnerId) -> Op
             .unwrap_or(built_in.hijack_after_checkout),
         ..built_in
     })
-}
-
-struct Worth {
-    status: OrderStatus,
-    refunded_minor: i64,
-    revenue_minor: i64,
-    currency: Currency,
-    /// Something went back in another currency.
-    is_held: bool,
-}
-
-fn worth(reports: &[Report], fallback: impl FnOnce() -> Currency) -> Worth {
-    let (mut amount, mut status) = (None, None);
-    let mut refunds: BTreeMap<&str, (Option<units::Money>, RefundKind)> = BTreeMap::new();
-    for report in reports {
-        status = report.status.or(status);
-        match &report.statement {
-            Statement::Order { amount: stated } => amount = stated.or(amount),
-            Statement::Refund { refund, amount, kind } => {
-                refunds.insert(refund, (*amount, *kind));
-            }
-        }
-    }
-    let whole = amount.map_or(0, |it| it.minor);
-    let back = |refund: &Option<units::Money>| match (refund, amount) {
-        (_, None) => 0,
-        (None, Some(amount)) => amount.minor,
-        (Some(refund), Some(amount)) => {
-            if refund.currency == amount.currency {
-                refund.minor
-            } else {
-                0
-            }
-        }
-    };
-    let refunded_minor = refunds.values().map(|(it, _)| back(it)).sum::<i64>().min(whole);
-    let is_taken = |(it, kind): &(_, RefundKind)| *kind == RefundKind::Chargeback && back(it) > 0;
-    let is_charged_back = refunded_minor > 0 && refunds.values().any(is_taken);
-    let is_foreign = |it: &units::Money| amount.is_some_and(|amount| amount.currency != it.currency);
-    let is_held = refunds.values().any(|(it, _)| it.as_ref().is_some_and(is_foreign));
-    let status = match status {
-        Some(ReportedStatus::Rejected) => OrderStatus::Rejected,
-        _ if is_charged_back => OrderStatus::ChargedBack,
-        _ if refunded_minor > 0 && refunded_minor == whole => OrderStatus::Refunded,
-        _ if refunded_minor > 0 => OrderStatus::PartlyRefunded,
-        Some(ReportedStatus::Approved) => OrderStatus::Approved,
-        _ => OrderStatus::Pending,
-    };
-    let revenue_minor = if status == OrderStatus::Rejected { 0 } else { whole - refunded_minor };
-    Worth {
-        status,
-        refunded_minor,
-        revenue_minor,
-        is_held,
-        currency: amount.map_or_else(fallback, |it| it.currency),
-    }
 }

@@ -84,6 +84,7 @@ fn decision(stamp: Stamp, at: EpochMs, here: u32) -> Decision {
         stamp,
         catalog: CatalogVersion(1),
         status: OrderStatus::Approved,
+        is_approved: true,
         offer: OfferId(1),
         partner: PartnerId(1),
         payable_at: at,
@@ -107,6 +108,7 @@ fn credit(stamp: Stamp, quarter: Quarter, touch: u32, minor: Option<i64>) -> Cre
         share: if minor.is_some() { PPM_WHOLE } else { Ppm(0) },
         revenue_minor: minor.unwrap_or(0),
         status: OrderStatus::Approved,
+        is_approved: true,
         role: if minor.is_some() { Role::Closer } else { Role::None },
         ..Credit::bare(OrderKey::by_id(AdvertiserId(1), "o"), at)
     }

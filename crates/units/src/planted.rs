@@ -110,6 +110,14 @@ bugs! {
     NewestHolder "newest-holder",
     /// The end of a hijack window is inside it.
     GuardEnd "guard-end-inside",
+    /// Every touch of a partner who assisted counts as an assist.
+    AssistEach "assist-each",
+    /// Every touch with a share carries the length of the path.
+    PathEach "path-each",
+    /// What is refunded is no more approved.
+    RefundUnapproves "refund-unapproves",
+    /// Each partner's part of what went back is all of it.
+    RefundEach "refund-each",
     /// A rebuild from facts does not give timelines the touches.
     RebuildForgetsTouches "rebuild-forgets-touches",
     /// What a rebuild from facts has kept half-way counts as all of it.

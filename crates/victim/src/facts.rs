@@ -206,14 +206,17 @@ async fn compare_sums(warehouse: &Warehouse, verdict: &mut Verdict) -> Result<()
     }
     let mut wanted: Vec<String> = Vec::new();
     wanted.extend(cells.iter().map(|((quarter, partner), (clicks, orders, revenue))| {
-        format!("quarter {quarter} {partner} {clicks} {orders} {revenue}")
+        let shared = format!("{orders} {orders} {orders} {}", 2 * revenue);
+        format!("quarter {quarter} {partner} {clicks} {orders} {revenue} {shared}")
     }));
     wanted.extend(
         days.iter()
             .map(|((day, partner), (clicks, orders))| format!("day {day} {partner} {clicks} {orders}")),
     );
     let quarters = "SELECT concat('quarter ', arrayStringConcat([toString(toUInt32(quarter)), toString(partner_id), \
-                    toString(sum(clicks)), toString(toUInt64(sum(orders))), toString(sum(revenue_minor))], ' ')) \
+                    toString(sum(clicks)), toString(toUInt64(sum(orders))), toString(sum(revenue_minor)), \
+                    toString(toUInt64(sum(orders_approved))), toString(sum(closed_orders)), toString(sum(path_touches)), \
+                    toString(toInt64(100 * sum(revenue_reporting)))], ' ')) \
                     FROM rollup_quarter GROUP BY quarter, partner_id";
     let mut found = lines(warehouse, quarters).await?;
     let days = "SELECT concat('day ', arrayStringConcat([toString(toUInt32(toUInt16(toDate(day)))), toString(partner_id), \

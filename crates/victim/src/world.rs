@@ -6,13 +6,13 @@ use std::{fs, future::Future, path::Path};
 
 use anyhow::{Context as _, Result};
 use events::{
-    Browser, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Credit, Decision, Device,
-    IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Report, ReportedClick, ReportedStatus,
-    Role, Statement, TouchKind, VERDICT_VERSION, Verdict,
+    Browser, CandidateVerdict, Click, ClickHead, ClickId, ClickKey, ClickMint, Consent, Country, Credit,
+    Decision, Device, IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Report, ReportedClick,
+    ReportedStatus, Reporting, Role, SharedBy, Standing, Statement, TouchKind, VERDICT_VERSION, Verdict,
 };
 use units::{
     AdvertiserId, CatalogVersion, Currency, DAY_MS, EpochMs, LinkId, Money, OfferId, Origin, PPM_WHOLE,
-    PartnerId, Ppm, Quarter, Stamp, VisitorId,
+    PartnerId, Ppm, Quarter, Rate, Stamp, VisitorId,
 };
 use warehouse::Warehouse;
 
@@ -121,6 +121,10 @@ pub(crate) fn order(
         partner: click.head.partner,
         matched: Some(MatchedKey::ClickId),
         payable_at: at.forth(30 * DAY_MS),
+        model: Some(SharedBy::Last),
+        path_touches: 1,
+        reporting: Some(in_dollars(minor)),
+        is_approved: true,
         void_quarters: left.into_iter().collect(),
         ..Decision::bare(key.clone(), at)
     };
@@ -138,9 +142,23 @@ pub(crate) fn order(
         revenue_minor,
         status: OrderStatus::Approved,
         role: if share == PPM_WHOLE { Role::Closer } else { Role::None },
+        standing: Some(Standing {
+            kind: TouchKind::Click,
+            found: MatchedKey::ClickId,
+            verdict: CandidateVerdict::Won,
+        }),
+        path_touches: u16::from(share == PPM_WHOLE),
+        reporting: Some(in_dollars(revenue_minor)),
+        is_approved: true,
         ..Credit::bare(key.clone(), at)
     };
     let mut credits = vec![credit(at.quarter(), PPM_WHOLE, minor)];
     credits.extend(left.map(|it| credit(it, Ppm(0), 0)));
     (decision, credits)
+}
+
+/// Euros in dollars, two for one.
+fn in_dollars(minor: i64) -> Reporting {
+    let currency = Currency::parse("USD").expect("a known code");
+    Reporting { minor: 2 * minor, currency, rate: Rate::parse("2").expect("a rate") }
 }

@@ -5,6 +5,7 @@
 //! order outdates. Not here: reading spools (the caller).
 //! Start at [`audit`].
 
+mod cells;
 mod complete;
 mod orders;
 
@@ -21,7 +22,7 @@ use crate::{
     client::Warehouse,
     error::EngineError,
     native::{Column, Columns, Layout},
-    schema::{READ_SETTINGS, scale},
+    schema::READ_SETTINGS,
 };
 
 /// Gaps of one writer that are named; their sum is exact.
@@ -190,7 +191,7 @@ pub async fn audit(
         ))
         .await?;
     report.cells = count.first().map_or(0, |it| it.count);
-    report.mismatches = warehouse.rows(&mismatches(from, to)).await?;
+    report.mismatches = warehouse.rows(&cells::mismatches(from, to)).await?;
     note(warehouse, &report, now).await?;
     Ok(report)
 }
@@ -287,72 +288,6 @@ fn dirty_in(from: u32, to: u32, select: &str) -> String {
     format!(
         "SELECT {select} FROM (SELECT quarter, sum(n) AS v FROM marks WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC') \
          GROUP BY quarter) AS m LEFT JOIN (SELECT quarter, ver FROM rolled FINAL) AS r USING (quarter) WHERE v > r.ver"
-    )
-}
-
-/// Facts on one side, cells on the other, group by group. Settled quarters only. Measures as [`crate::cell_measures`] names them.
-fn mismatches(from: u32, to: u32) -> String {
-    let dirty = dirty_in(from, to, "quarter");
-    let group = "concat(toString(partner_id), ' ', toString(offer_id), ' ', toString(link_id), ' ', country, ' ', device, ' ', currency) AS \"group\"";
-    let is_click = "kind = 'click' AND verdict NOT IN ('prefetch', 'head')";
-    let is_valid = "kind = 'click' AND verdict IN ('valid', 'duplicate')";
-    let none = "CAST(arrayWithConstant(16, 0) AS Array(Int64))";
-    let share = |statuses: &str| format!("sumIf(share, status IN ('{statuses}'))");
-    format!(
-        "SELECT toUInt32(quarter) AS quarter, \"group\", facts, cell, toUInt64(count() OVER ()) AS of FROM (\
-         SELECT quarter, \"group\", sumForEach(fact) AS facts, sumForEach(kept) AS cell FROM (\
-         SELECT quarter, {group}, CAST([countIf({is_click}), countIf({is_valid}), countIf(kind = 'click' AND verdict = 'valid'), countIf(kind = 'view'), \
-         uniqExactIf(visitor, {is_valid}), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] AS Array(Int64)) AS fact, {none} AS kept FROM ({clicks}) \
-         GROUP BY quarter, partner_id, offer_id, link_id, country, device, currency \
-         UNION ALL \
-         SELECT quarter, {group}, arrayMap(it -> toInt64(it), [toInt64(0), 0, 0, 0, 0, toInt64({pending}), toInt64({approved}), toInt64({rejected}), toInt64({partly}), toInt64({refunded}), \
-         sum(revenue), sumIf(revenue, status = 'approved'), toInt64(sum(assisted)), toInt64(countIf(path > 0)), toInt64(sum(path)), \
-         sum(reporting * {scale})]) AS fact, {none} AS kept FROM ({credits}) WHERE share > 0 OR assisted > 0 OR path > 0 \
-         GROUP BY quarter, partner_id, offer_id, link_id, country, device, currency \
-         UNION ALL \
-         SELECT quarter, {group}, {none} AS fact, [toInt64(clicks), clicks_valid, clicks_unique, views, visitors, toInt64(pending_ppm), toInt64(approved_ppm), toInt64(rejected_ppm), \
-         toInt64(partly_refunded_ppm), toInt64(refunded_ppm), revenue_minor, revenue_approved_minor, \
-         toInt64(assisted_orders), toInt64(closed_orders), toInt64(path_touches), reporting_e4] AS kept \
-         FROM cells FINAL WHERE quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC')\
-         ) WHERE quarter NOT IN ({dirty}) GROUP BY quarter, \"group\") \
-         WHERE facts != cell ORDER BY quarter, \"group\" LIMIT {MISMATCHES_MAX} SETTINGS {READ_SETTINGS}",
-        clicks = distinct_clicks(from, to),
-        credits = distinct_credits(from, to),
-        pending = share("pending"),
-        approved = share("approved"),
-        rejected = share("rejected"),
-        partly = share("partly_refunded"),
-        refunded = share("refunded', 'charged_back"),
-        scale = scale("reporting_in"),
-    )
-}
-
-/// Of equal versions the one that was inserted last, which is what FINAL shows: a repair writes a row again under the version of the one that
-/// was altered. A merge or a mutation keeps the place of what it was made from.
-const NEWEST: &str = "(ver, _block_number)";
-
-fn distinct_clicks(from: u32, to: u32) -> String {
-    format!(
-        "SELECT toStartOfInterval(at, INTERVAL 15 MINUTE) AS quarter, event_id, argMax(partner_id, {NEWEST}) AS partner_id, argMax(offer_id, {NEWEST}) AS offer_id, \
-         argMax(link_id, {NEWEST}) AS link_id, argMax(country, {NEWEST}) AS country, argMax(device, {NEWEST}) AS device, argMax(currency, {NEWEST}) AS currency, \
-         argMax(kind, {NEWEST}) AS kind, argMax(verdict, {NEWEST}) AS verdict, argMax(visitor_id, {NEWEST}) AS visitor \
-         FROM clicks_log WHERE at >= toDateTime64({from}, 3, 'UTC') AND at < toDateTime64({to}, 3, 'UTC') GROUP BY quarter, event_id"
-    )
-}
-
-fn distinct_credits(from: u32, to: u32) -> String {
-    let within = format!("quarter >= toDateTime({from}, 'UTC') AND quarter < toDateTime({to}, 'UTC')");
-    format!(
-        "SELECT c.* FROM (\
-         SELECT quarter, advertiser_id, order_id, touch_id, max(ver) AS said, argMax(partner_id, {NEWEST}) AS partner_id, argMax(offer_id, {NEWEST}) AS offer_id, \
-         argMax(link_id, {NEWEST}) AS link_id, argMax(country, {NEWEST}) AS country, argMax(device, {NEWEST}) AS device, argMax(currency, {NEWEST}) AS currency, \
-         argMax(status, {NEWEST}) AS status, argMax(share_ppm, {NEWEST}) AS share, argMax(revenue_minor, {NEWEST}) AS revenue, \
-         argMax(assists, {NEWEST}) AS assisted, argMax(path_touches, {NEWEST}) AS path, argMax(reporting_minor, {NEWEST}) AS reporting, \
-         argMax(reporting_currency, {NEWEST}) AS reporting_in \
-         FROM credits_log WHERE {within} GROUP BY quarter, advertiser_id, order_id, touch_id\
-         ) AS c LEFT JOIN (\
-         SELECT quarter, advertiser_id, order_id, max(ver) AS newest FROM orders_log WHERE {within} GROUP BY quarter, advertiser_id, order_id\
-         ) AS o USING (quarter, advertiser_id, order_id) WHERE c.said >= o.newest"
     )
 }
 

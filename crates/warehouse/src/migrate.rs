@@ -88,7 +88,9 @@ impl Warehouse {
                 found,
             });
         }
-        // The engine knows which zones there are; an unknown one fails here, before anything is written.
+        // The engine knows which zones there are; an unknown one fails here, before anything is written. It does not look into views that are made.
+        let day = format!("SELECT toString(toDate(toDateTime(0, 'UTC'), '{}')) AS value", escaped(zone));
+        let _: Vec<Text> = self.rows(&day).await.map_err(failed)?;
         self.create_views(&escaped(zone)).await.map_err(failed)?;
         self.set_program("zone", &escaped(zone)).await.map_err(failed)
     }

@@ -215,6 +215,8 @@ pub(crate) fn order(out: &mut Columns, quarter_seconds: u32, void: bool, decisio
     reporting(out, decision.reporting);
     out.text(decision.hold.map_or("", events::Hold::as_str));
     out.text(decision.reason.map_or("", events::RejectReason::as_str));
+    out.bool(decision.is_approved);
+    out.text(decision.trace.decided_by.map_or("", |it| it.key.as_str()));
     out.u64(if planted(Bug::NoVersion) { 0 } else { decision.stamp.to_u64() });
     out.end_row();
 }
@@ -243,6 +245,8 @@ pub(crate) fn credit(out: &mut Columns, quarter_seconds: u32, credit: &Credit) {
     out.fixed(credit.path_touches.to_le_bytes());
     reporting(out, credit.reporting);
     out.text(credit.hold.map_or("", events::Hold::as_str));
+    out.bool(credit.is_approved);
+    out.i64(credit.refunded_minor);
     out.u64(credit.stamp.to_u64());
     out.end_row();
 }

@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 11] = [
+pub(crate) const MIGRATIONS: [Migration; 12] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
@@ -32,10 +32,15 @@ pub(crate) const MIGRATIONS: [Migration; 11] = [
         text: include_str!("schema/0009_quarantine_replayed.sql"),
     },
     Migration { number: 10, name: "reasons", text: include_str!("schema/0010_reasons.sql") },
+    Migration { number: 11, name: "approvals", text: include_str!("schema/0011_approvals.sql") },
     Migration { number: 12, name: "scores", text: include_str!("schema/0012_scores.sql") },
 ];
 
 const VIEWS: &str = include_str!("schema/views.sql");
+
+/// Columns of the rollups, with their types and comments.
+const DIMENSION_COLUMNS: &str = include_str!("schema/dimension_columns.sql");
+const MEASURE_COLUMNS: &str = include_str!("schema/measure_columns.sql");
 
 /// Where it is noted which migrations are done. A row is written after the last statement of its file.
 pub(crate) const MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime('UTC') DEFAULT now('UTC')) \
@@ -62,7 +67,7 @@ pub(crate) const READ_SETTINGS: &str =
 pub(crate) const CELL_KEYS: &str = "partner_id, offer_id, link_id, country, device, currency";
 
 /// What a cell adds up, besides visitors, which do not add up.
-pub(crate) const CELL_SUMS: [&str; 15] = [
+pub(crate) const CELL_SUMS: [&str; 21] = [
     "clicks",
     "clicks_valid",
     "clicks_unique",
@@ -78,6 +83,12 @@ pub(crate) const CELL_SUMS: [&str; 15] = [
     "closed_orders",
     "path_touches",
     "reporting_e4",
+    "refunded_approved_ppm",
+    "charged_back_ppm",
+    "held_ppm",
+    "without_rate_ppm",
+    "refunded_minor",
+    "refunded_approved_minor",
 ];
 
 /// What a cell is compared by, in the order of [`crate::CellMismatch::facts`]: its sums, and visitors behind those of clicks.
@@ -119,12 +130,20 @@ impl Migration {
 pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
     let sums = CELL_SUMS.map(|it| format!("sum({it}) AS {it}")).join(", ");
     let no_sums = CELL_SUMS.map(|it| format!("0 AS {it}")).join(", ");
-    let sub_columns: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
+    let subs: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
+    let sub_columns = (1..=30)
+        .map(|n| format!("sub{n} String COMMENT 'Parameter sub{n} of the link; empty if not given.'"))
+        .collect::<Vec<_>>()
+        .join(",\n  ");
     let name = |of: &str, attribute: &str, as_name: &str| {
         format!("joinGet('{{database}}.{of}_names', '{attribute}', {of}_id) AS {as_name}")
     };
     let measures = measures();
     let replacements = [
+        ("{sub_columns}", &*sub_columns),
+        ("{dimension_columns}", columns(DIMENSION_COLUMNS)),
+        ("{measure_columns}", &columns(MEASURE_COLUMNS).replace("{count}", "UInt64")),
+        ("{quarter_measure_columns}", &columns(MEASURE_COLUMNS).replace("{count}", "UInt32")),
         ("{dimensions}", DIMENSIONS),
         ("{measures}", measures.as_str()),
         ("{keys}", CELL_KEYS),
@@ -132,7 +151,7 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{sums}", &sums),
         ("{no_sums}", &no_sums),
         ("{quarters_behind}", QUARTERS_BEHIND),
-        ("{subs}", &sub_columns.join(", ")),
+        ("{subs}", &subs.join(", ")),
         ("{partner_name}", &name("partner", "name", "partner_name")),
         ("{partner_kind}", &name("partner", "kind", "partner_kind")),
         ("{offer_name}", &name("offer", "name", "offer_name")),
@@ -146,6 +165,8 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{money refunded_minor}", &money("refunded_minor")),
         ("{money revenue_minor}", &money("revenue_minor")),
         ("{reporting}", &reporting()),
+        ("{rule}", RULE),
+        ("{touch_of click_id}", TOUCH_OF_CLICK_ID),
         ("{zone}", zone),
         ("{database}", database),
     ];
@@ -172,28 +193,37 @@ const QUARTERS_BEHIND: &str = "has(behind, toDate(quarter, '{zone}')) AND \
 /// closed or assisted.
 fn measures() -> String {
     let orders = "(pending_ppm + approved_ppm + rejected_ppm + partly_refunded_ppm + refunded_ppm)";
-    let counted = [
-        ("orders", orders),
-        ("orders_pending", "pending_ppm"),
-        ("orders_approved", "approved_ppm"),
-        ("orders_rejected", "rejected_ppm"),
-        ("orders_partly_refunded", "partly_refunded_ppm"),
-        ("orders_refunded", "refunded_ppm"),
-    ];
-    let counted = counted.map(|(name, sum)| format!("{} AS {name}", ppm(sum))).join(", ");
-    let amounts = ["revenue", "revenue_approved"]
-        .map(|it| format!("{} AS {it}, {it}_minor", money(&format!("{it}_minor"))))
-        .join(", ");
+    let counted = |names: &[(&str, &str)]| {
+        names.iter().map(|(name, sum)| format!("{} AS {name}", ppm(sum))).collect::<Vec<_>>().join(", ")
+    };
+    let amounts = |names: [&str; 2]| {
+        names.map(|it| format!("{} AS {it}, {it}_minor", money(&format!("{it}_minor")))).join(", ")
+    };
     let revenue = format!("toFloat64({})", money("revenue_minor"));
     let ratio = |over: &str, under: &str| format!("if({under} = 0, 0, {over} / {under})");
     format!(
-        "clicks, clicks_valid, clicks_unique, views, visitors, {counted}, {amounts}, \
+        "clicks, clicks_valid, clicks_unique, views, visitors, {by_status}, {}, \
          {} AS cr, {} AS epc, {} AS aov, assisted_orders, closed_orders, path_touches, {} AS avg_path, \
-         CAST(reporting_e4 AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue_reporting",
+         CAST(reporting_e4 AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)) AS revenue_reporting, {by_hold}, {}",
+        amounts(["revenue", "revenue_approved"]),
         ratio(&format!("{orders} / 1000000"), "clicks_valid"),
         ratio(&revenue, "clicks_valid"),
         ratio(&revenue, &format!("({orders} / 1000000)")),
         ratio("path_touches", "closed_orders"),
+        amounts(["refunded", "refunded_approved"]),
+        by_status = counted(&[
+            ("orders", orders),
+            ("orders_pending", "pending_ppm"),
+            ("orders_approved", "(approved_ppm + refunded_approved_ppm)"),
+            ("orders_rejected", "rejected_ppm"),
+            ("orders_partly_refunded", "partly_refunded_ppm"),
+            ("orders_refunded", "refunded_ppm"),
+        ]),
+        by_hold = counted(&[
+            ("orders_charged_back", "charged_back_ppm"),
+            ("orders_held", "held_ppm"),
+            ("orders_without_rate", "without_rate_ppm"),
+        ]),
     )
 }
 
@@ -210,6 +240,14 @@ fn money(column: &str) -> String {
 fn money_in(currency: &str, column: &str) -> String {
     format!("CAST({column} * {} AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4))", scale(currency))
 }
+
+/// The key of a touch, in the catalog's words.
+const RULE: &str = "toLowCardinality(multiIf(found NOT IN ('click_id', 'visitor', 'customer_visitor'), toString(found), kind = 'view', 'view', 'click'))";
+
+/// The name of the touch that a click id names, in hex: of its 31 bytes the 1st to the 6th and the 19th to the 28th (`events::ClickId::touch`).
+const TOUCH_OF_CLICK_ID: &str = "if(length(click_id) != 50, '', lower(hex(unbin(arrayStringConcat(arrayMap(\
+    bits -> concat(substring(bits, 9, 48), substring(bits, 153, 80)), [arrayStringConcat(arrayMap(\
+    it -> substring(bin(toUInt8(position('0123456789abcdefghjkmnpqrstvwxyz', it) - 1)), 4), splitByString('', click_id)))]))))))";
 
 /// What a row is worth in the reporting currency, and the rate; none where it has none.
 fn reporting() -> String {
@@ -228,6 +266,11 @@ pub(crate) fn scale(currency: &str) -> String {
     let scales: Vec<String> =
         odd.iter().map(|(_, decimals)| 10_u32.pow(4 - u32::from(*decimals)).to_string()).collect();
     format!("transform({currency}, [{}], [{}], 100)", codes.join(", "), scales.join(", "))
+}
+
+/// A list of columns without the comments for readers of its file.
+fn columns(text: &'static str) -> &'static str {
+    text.split_once('\n').map_or("", |(_, columns)| columns.trim())
 }
 
 /// Statements end with `;` at the end of a line; comments are for readers of the file.

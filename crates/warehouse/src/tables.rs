@@ -207,6 +207,8 @@ const ORDERS: &[Column] = &[
     u64("rate_e12"),
     text("hold"),
     text("reason"),
+    bool("is_approved"),
+    text("rule"),
     u64("ver"),
 ];
 
@@ -236,6 +238,8 @@ const CREDITS: &[Column] = &[
     text("reporting_currency"),
     u64("rate_e12"),
     text("hold"),
+    bool("is_approved"),
+    i64("refunded_minor"),
     u64("ver"),
 ];
 

@@ -1,5 +1,6 @@
 //! Against the real engine: what is written, however often and by whomever, is counted once.
 
+mod approvals;
 mod bytes;
 mod faults;
 mod names;

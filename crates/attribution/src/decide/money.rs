@@ -5,7 +5,10 @@
 //! counted, and holds the order's credits. Not here: shares and commissions.
 
 use events::{Channel, Hold, OrderStatus, RefundKind, RejectReason, Report, ReportedStatus, Statement};
-use units::{Currency, Money};
+use units::{
+    Currency, Money,
+    planted::{Bug, planted},
+};
 
 /// An order in money.
 pub(super) struct Worth {
@@ -16,6 +19,8 @@ pub(super) struct Worth {
     pub(super) refunded_minor: i64,
     pub(super) revenue_minor: i64,
     pub(super) currency: Currency,
+    /// The latest status says that it stands, whatever went back.
+    pub(super) is_approved: bool,
     /// Of a rejected order.
     pub(super) reason: Option<RejectReason>,
     pub(super) hold: Option<Hold>,
@@ -52,6 +57,8 @@ impl Worth {
             refunded_minor: back.minor,
             revenue_minor: if is_rejected { 0 } else { left },
             currency,
+            is_approved: last_said.is_some_and(|it| it.status == Some(ReportedStatus::Approved))
+                && !(planted(Bug::RefundUnapproves) && back.minor > 0),
             reason: last_said.filter(|_| is_rejected).map(|it| it.reason.unwrap_or(RejectReason::Unsaid)),
             hold: back.in_another_currency.then_some(Hold::RefundOtherCurrency),
             notes: notes.into_iter().flatten().collect(),

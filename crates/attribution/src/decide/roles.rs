@@ -5,6 +5,7 @@
 //! Not here: who is credited (`weigh`). Start at [`give`].
 
 use events::{CandidateVerdict, Role, Verdict};
+use units::planted::{Bug, planted};
 
 use super::weigh::Weighed;
 
@@ -41,8 +42,11 @@ pub(super) fn path_touches(weighed: &[Weighed<'_>]) -> u16 {
 pub(super) fn is_assist(weighed: &[Weighed<'_>], index: usize) -> bool {
     let Some((before, [it, newer @ ..])) = weighed.split_at_checked(index) else { return false };
     let of_partner = |other: &&Weighed<'_>| other.touch.partner == it.touch.partner;
-    it.role != Role::None
-        && !it.is_credited()
+    let has_part = it.role != Role::None && !it.is_credited();
+    if planted(Bug::AssistEach) {
+        return has_part;
+    }
+    has_part
         && !newer.iter().filter(of_partner).any(|it| it.role != Role::None)
         && !before.iter().filter(of_partner).any(Weighed::is_credited)
 }

@@ -4,8 +4,8 @@ use std::{future::Future, path::Path, process::Command};
 
 use events::{
     Browser, Candidate, CandidateVerdict, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit,
-    Decision, Device, IpPrefix, LandingChoice, OrderKey, OrderStatus, Os, Report, ReportedClick, Role,
-    Statement, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    Decision, Device, IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Report, ReportedClick,
+    Role, SharedBy, Standing, Statement, TouchKind, Trace, VERDICT_VERSION, Verdict,
 };
 use journal::spool::{Options, Writer};
 use units::{
@@ -195,8 +195,11 @@ pub(crate) fn decided(name: &str, clicks: [&Click<'_>; 2]) -> (Decision, Vec<Cre
         revenue_minor: 4_995,
         offer: OfferId(10),
         partner: PartnerId(100),
-        matched: Some(events::MatchedKey::ClickId),
+        matched: Some(MatchedKey::ClickId),
         payable_at: NOON.forth(24 * HOUR_MS),
+        model: Some(SharedBy::Last),
+        path_touches: 1,
+        is_approved: true,
         trace,
         ..Decision::bare(key.clone(), NOON)
     };
@@ -214,6 +217,13 @@ pub(crate) fn decided(name: &str, clicks: [&Click<'_>; 2]) -> (Decision, Vec<Cre
         revenue_minor: 4_995,
         status: OrderStatus::Approved,
         role: Role::Closer,
+        standing: Some(Standing {
+            kind: TouchKind::Click,
+            found: MatchedKey::ClickId,
+            verdict: CandidateVerdict::Won,
+        }),
+        path_touches: 1,
+        is_approved: true,
         ..Credit::bare(key, NOON)
     };
     (decision, vec![credit])

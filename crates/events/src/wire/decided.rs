@@ -46,6 +46,7 @@ pub(crate) struct DecisionV2 {
     hold: Option<u8>,
     reason: Option<u8>,
     trace: TraceV2,
+    is_approved: bool,
 }
 
 impl From<Decision> for DecisionV2 {
@@ -57,6 +58,7 @@ impl From<Decision> for DecisionV2 {
             reporting: it.reporting.map(Into::into),
             hold: it.hold.map(Hold::code),
             reason: it.reason.map(RejectReason::code),
+            is_approved: it.is_approved,
             first: it.into(),
         }
     }
@@ -74,6 +76,7 @@ impl TryFrom<DecisionV2> for Decision {
             hold: it.hold.map(hold).transpose()?,
             reason: it.reason.map(reason).transpose()?,
             trace: it.trace.joined(first.trace)?,
+            is_approved: it.is_approved,
             ..first
         })
     }
@@ -124,6 +127,8 @@ pub(crate) struct CreditV2 {
     path_touches: u16,
     reporting: Option<ReportingV1>,
     hold: Option<u8>,
+    is_approved: bool,
+    refunded_minor: i64,
 }
 
 impl From<Credit> for CreditV2 {
@@ -134,6 +139,8 @@ impl From<Credit> for CreditV2 {
             path_touches: it.path_touches,
             reporting: it.reporting.map(Into::into),
             hold: it.hold.map(Hold::code),
+            is_approved: it.is_approved,
+            refunded_minor: it.refunded_minor,
             first: it.into(),
         }
     }
@@ -149,6 +156,8 @@ impl TryFrom<CreditV2> for Credit {
             path_touches: it.path_touches,
             reporting: it.reporting.map(TryInto::try_into).transpose()?,
             hold: it.hold.map(hold).transpose()?,
+            is_approved: it.is_approved,
+            refunded_minor: it.refunded_minor,
             ..it.first.try_into()?
         })
     }

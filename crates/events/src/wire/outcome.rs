@@ -172,6 +172,8 @@ impl TryFrom<DecisionV1> for Decision {
             reporting: None,
             hold: None,
             reason: None,
+            // Whatever went back hid it.
+            is_approved: it.status == OrderStatus::Approved.code(),
             void_quarters: it.void_quarters.into_iter().map(Quarter).collect(),
             trace: it.trace.try_into()?,
         })
@@ -250,6 +252,8 @@ impl TryFrom<CreditV1> for Credit {
             path_touches: 0,
             reporting: None,
             hold: None,
+            is_approved: it.status == OrderStatus::Approved.code(),
+            refunded_minor: 0,
         })
     }
 }

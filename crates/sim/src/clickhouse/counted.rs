@@ -77,12 +77,14 @@ impl Tables {
             let parts = || credits.iter().map(|(_, it)| it.part);
             let share: u32 = parts().map(|it| it.share_ppm).sum();
             let money: i64 = parts().map(|it| it.revenue_minor).sum();
+            let refunded: i64 = parts().map(|it| it.refunded_minor).sum();
             let path: u32 = parts().map(|it| it.path_touches).sum();
             let reporting: i64 = parts().map(|it| it.reporting_e4).sum();
             let is_right = if credits.is_empty() {
                 order.partner == 0
             } else {
-                (share, money) == (PPM_WHOLE.0, order.revenue_minor)
+                (share, money, refunded) == (PPM_WHOLE.0, order.revenue_minor, order.refunded_minor)
+                    && credits.iter().all(|(_, it)| it.settled.is_of(&order.settled))
                     && (path, reporting) == (order.path_touches, order.reporting_e4)
                     && credits.iter().any(|(_, it)| it.cell.partner == order.partner)
             };

@@ -2,7 +2,7 @@
 //!
 //! In: a row. Out: its quarter, its order, its cell, its part. Start at [`cell_of`].
 
-use super::{CellKey, OrderName, OrderRow, Part, Quarter, Row, in_e4};
+use super::{CellKey, OrderName, OrderRow, Part, Quarter, Row, Settled, in_e4};
 
 pub(super) fn quarter(row: &Row) -> Quarter {
     Quarter::of(units::EpochMs(1_000 * row.number("quarter")))
@@ -16,6 +16,7 @@ pub(super) fn part_of(row: &Row) -> Part {
     Part {
         share_ppm: row.small("share_ppm"),
         revenue_minor: row.money("revenue_minor"),
+        refunded_minor: row.money("refunded_minor"),
         is_assist: row.number("assists") > 0,
         path_touches: row.small("path_touches"),
         reporting_e4: in_e4(row.money("reporting_minor"), &row.text("reporting_currency")),
@@ -39,7 +40,7 @@ pub(super) fn order_of(row: &Row) -> OrderRow {
         at: row.number("at"),
         time_source: row.text("time_source"),
         catalog: row.small("catalog_version"),
-        status: row.text("status"),
+        settled: settled_of(row),
         refunded_minor: row.money("refunded_minor"),
         revenue_minor: row.money("revenue_minor"),
         currency: row.text("currency"),
@@ -51,6 +52,10 @@ pub(super) fn order_of(row: &Row) -> OrderRow {
         model: row.text("model"),
         path_touches: row.small("path_touches"),
         reporting_e4: in_e4(row.money("reporting_minor"), &row.text("reporting_currency")),
-        hold: row.text("hold"),
     }
+}
+
+/// Of an order, or of a credit, which says the same.
+pub(super) fn settled_of(row: &Row) -> Settled {
+    Settled { status: row.text("status"), is_approved: row.number("is_approved") > 0, hold: row.text("hold") }
 }

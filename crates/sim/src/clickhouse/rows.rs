@@ -23,7 +23,13 @@ pub(crate) struct Cell {
     views: u64,
     orders_ppm: u64,
     approved_ppm: u64,
+    charged_back_ppm: u64,
+    held_ppm: u64,
+    without_rate_ppm: u64,
     revenue_minor: i64,
+    revenue_approved_minor: i64,
+    refunded_minor: i64,
+    refunded_approved_minor: i64,
     assisted_orders: u64,
     closed_orders: u64,
     path_touches: u64,
@@ -41,10 +47,20 @@ impl Cell {
         self.unique += u64::from(verdict == "valid");
     }
 
-    pub(crate) fn add_credit(&mut self, part: &Part, status: &str) {
-        self.orders_ppm += u64::from(part.share_ppm);
-        self.approved_ppm += if status == "approved" { u64::from(part.share_ppm) } else { 0 };
+    pub(crate) fn add_credit(&mut self, part: &Part, of: &Settled) {
+        let share_if = |fits: bool| if fits { u64::from(part.share_ppm) } else { 0 };
+        self.orders_ppm += share_if(true);
+        self.approved_ppm += share_if(of.is_approved);
+        self.charged_back_ppm += share_if(of.status == "charged_back");
+        // Of a suspicious order only the parts of those who are.
+        self.held_ppm += share_if(if of.hold == "fraud" { part.is_suspected } else { !of.hold.is_empty() });
+        self.without_rate_ppm += share_if(of.hold == "rate_missing");
         self.revenue_minor += part.revenue_minor;
+        self.refunded_minor += part.refunded_minor;
+        if of.is_approved {
+            self.revenue_approved_minor += part.revenue_minor;
+            self.refunded_approved_minor += part.refunded_minor;
+        }
         self.assisted_orders += u64::from(part.is_assist);
         self.closed_orders += u64::from(part.path_touches > 0);
         self.path_touches += u64::from(part.path_touches);
@@ -61,6 +77,7 @@ impl Cell {
 pub(crate) struct Part {
     pub(crate) share_ppm: u32,
     pub(crate) revenue_minor: i64,
+    pub(crate) refunded_minor: i64,
     pub(crate) is_assist: bool,
     /// The length of the path, on the closer's row alone.
     pub(crate) path_touches: u32,
@@ -89,7 +106,7 @@ pub(crate) struct OrderRow {
     pub(crate) at: u64,
     pub(crate) time_source: String,
     pub(crate) catalog: u32,
-    pub(crate) status: String,
+    pub(crate) settled: Settled,
     pub(crate) refunded_minor: i64,
     pub(crate) revenue_minor: i64,
     pub(crate) currency: String,
@@ -101,6 +118,13 @@ pub(crate) struct OrderRow {
     pub(crate) model: String,
     pub(crate) path_touches: u32,
     pub(crate) reporting_e4: i64,
+}
+
+/// What has become of an order, as far as cells tell its credits apart by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) status: String,
+    pub(crate) is_approved: bool,
     pub(crate) hold: String,
 }
 
@@ -111,7 +135,11 @@ impl OrderRow {
             at: decision.at.0,
             time_source: decision.time_source.as_str().to_owned(),
             catalog: decision.catalog.0,
-            status: decision.status.as_str().to_owned(),
+            settled: Settled {
+                status: decision.status.as_str().to_owned(),
+                is_approved: decision.is_approved,
+                hold: decision.hold.map_or("", |it| it.as_str()).to_owned(),
+            },
             refunded_minor: decision.refunded_minor,
             revenue_minor: decision.revenue_minor,
             currency: decision.currency.as_str().to_owned(),
@@ -123,8 +151,15 @@ impl OrderRow {
             model: decision.model.map_or("", |it| it.as_str()).to_owned(),
             path_touches: decision.path_touches.into(),
             reporting_e4: decision.reporting.map_or(0, |it| in_e4(it.minor, it.currency.as_str())),
-            hold: decision.hold.map_or("", |it| it.as_str()).to_owned(),
         }
+    }
+}
+
+impl Settled {
+    /// Whether a credit may say this of an order that says that: one partner's part may be free while another's is held.
+    pub(crate) fn is_of(&self, order: &Self) -> bool {
+        (&self.status, self.is_approved) == (&order.status, order.is_approved)
+            && (self.hold.is_empty() || self.hold == order.hold)
     }
 }
 
@@ -133,5 +168,5 @@ impl OrderRow {
 pub(crate) struct CreditRow {
     pub(crate) cell: CellKey,
     pub(crate) part: Part,
-    pub(crate) status: String,
+    pub(crate) settled: Settled,
 }

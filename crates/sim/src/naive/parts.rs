@@ -19,14 +19,17 @@ pub(super) fn parts_of(
     beside: &[Touch],
 ) -> Vec<(Touch, Part)> {
     let weights: Vec<u128> = credited.iter().map(|(_, share)| u128::from(*share)).collect();
-    let money = sharing::parts(worth.revenue_minor, &weights);
+    let money = sharing::parts(worth.revenue_minor, &weights).into_iter();
+    let money = money.zip(sharing::parts(worth.refunded_minor, &weights));
     let (told, into) = reporting.unwrap_or((0, worth.currency));
     let told = sharing::parts(told, &weights);
     let mut parts: BTreeMap<Touch, Part> = BTreeMap::new();
-    for (((touch, share_ppm), revenue_minor), told) in credited.iter().zip(money).zip(told) {
+    for (((touch, share_ppm), (revenue_minor, refunded_minor)), told) in credited.iter().zip(money).zip(told)
+    {
         let part = parts.entry(*touch).or_default();
-        (part.share_ppm, part.revenue_minor, part.reporting_e4) =
-            (*share_ppm, revenue_minor, in_e4(told, into.as_str()));
+        (part.share_ppm, part.revenue_minor, part.refunded_minor) =
+            (*share_ppm, revenue_minor, refunded_minor);
+        part.reporting_e4 = in_e4(told, into.as_str());
     }
     let steps = sharing::steps(path);
     let is_credited = |it: &Touch| credited.iter().any(|(touch, _)| touch == it);

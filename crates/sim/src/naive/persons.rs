@@ -80,7 +80,7 @@ fn known_by(by_order: &BTreeMap<OrderKey, Vec<Report>>) -> BTreeMap<CustomerId, 
 
 /// What a customer's later orders see of this one.
 fn as_earlier(order: &OrderRow, reports: &[Report]) -> Earlier {
-    let stands = order.status != OrderStatus::Rejected.as_str();
+    let stands = order.settled.status != OrderStatus::Rejected.as_str();
     let has_amount = |it: &Report| matches!(it.statement, Statement::Order { amount: Some(_) });
     Earlier {
         at: said_time(reports),

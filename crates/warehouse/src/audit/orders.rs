@@ -31,8 +31,8 @@ pub struct OrderFault {
     pub advertiser_id: u32,
     /// The order.
     pub order_id: String,
-    /// `undecided`, `decided_twice`, `decided_without_all_reports`, `not_credited_once`, `revenue_differs` or
-    /// `reporting_differs`.
+    /// `undecided`, `decided_twice`, `decided_without_all_reports`, `not_credited_once`, `revenue_differs`,
+    /// `reporting_differs` or `refunds_differ`.
     pub fault: String,
     /// The version of its decision; 0 where there is none.
     pub ver: u64,
@@ -91,7 +91,7 @@ impl Warehouse {
     }
 }
 
-/// An order that lies outside of the engine's calendar is in quarantine and has no row.
+/// An order that lies outside of the engine's calendar is in quarantine and has no row. One without a rule is of a build that did not share refunds.
 fn faults(from: u32) -> String {
     format!(
         "SELECT advertiser_id, order_id, fault, ver, toUInt64(count() OVER ()) AS of FROM (\
@@ -101,15 +101,17 @@ fn faults(from: u32) -> String {
          said < least(n, {REPORTS_COUNTED_MAX}), 'decided_without_all_reports', \
          share != if(is_credited, {PPM_WHOLE}, 0), 'not_credited_once', \
          is_credited AND paid != revenue, 'revenue_differs', \
-         is_credited AND (told, path) != (told_whole, path_whole), 'reporting_differs', '') AS fault FROM (\
+         is_credited AND (told, path) != (told_whole, path_whole), 'reporting_differs', \
+         is_credited AND rule != '' AND back != back_whole, 'refunds_differ', '') AS fault FROM (\
          SELECT advertiser_id, order_id, uniqExact(event_id) AS n FROM reports_log WHERE received_at >= toDateTime64({from}, 3, 'UTC') \
          GROUP BY advertiser_id, order_id) AS r \
          LEFT JOIN (SELECT advertiser_id, order_id, count() AS homes, max(ver) AS v, argMax(report_count, ver) AS said, \
          argMax(unattributed, ver) = '' AS is_credited, argMax(revenue_minor, ver) AS revenue, argMax(reporting_minor, ver) AS told_whole, \
-         toUInt64(argMax(path_touches, ver)) AS path_whole, argMax(first_received_at, ver) AS begun \
+         toUInt64(argMax(path_touches, ver)) AS path_whole, argMax(first_received_at, ver) AS begun, \
+         argMax(refunded_minor, ver) AS back_whole, argMax(rule, ver) AS rule \
          FROM orders_log FINAL WHERE NOT void GROUP BY advertiser_id, order_id) AS o USING (advertiser_id, order_id) \
-         LEFT JOIN (SELECT advertiser_id, order_id, sum(share_ppm) AS share, sum(revenue_minor) AS paid, sum(reporting_minor) AS told, sum(path_touches) AS path \
-         FROM ({counted}) GROUP BY advertiser_id, order_id) AS c USING (advertiser_id, order_id) \
+         LEFT JOIN (SELECT advertiser_id, order_id, sum(share_ppm) AS share, sum(revenue_minor) AS paid, sum(reporting_minor) AS told, sum(path_touches) AS path, \
+         sum(refunded_minor) AS back FROM ({counted}) GROUP BY advertiser_id, order_id) AS c USING (advertiser_id, order_id) \
          WHERE v = 0 OR begun >= toDateTime64({from}, 3, 'UTC')) \
          WHERE fault != '' AND concat('order ', toString(advertiser_id), '/', order_id) NOT IN (SELECT place FROM quarantine_log WHERE startsWith(place, 'order ')) \
          ORDER BY advertiser_id, order_id LIMIT {ORDERS_MAX} SETTINGS {READ_SETTINGS}",
@@ -163,6 +165,7 @@ mod tests {
                 "short",
                 "untold",
                 "pathless",
+                "unrefunded",
             ];
             for (name, sequence) in names.iter().zip(1..) {
                 batch.report(&report(name, sequence));
@@ -177,6 +180,7 @@ mod tests {
                     "unpaid" => credits.clear(),
                     "short" => credits.iter_mut().for_each(|it| it.revenue_minor -= 1),
                     "untold" => credits.iter_mut().for_each(|it| it.reporting = None),
+                    "unrefunded" => decision.refunded_minor = 1,
                     "pathless" => credits.iter_mut().for_each(|it| it.path_touches = 0),
                     _ => {}
                 }
@@ -205,6 +209,7 @@ mod tests {
                 ("twice", "decided_twice"),
                 ("undecided", "undecided"),
                 ("unpaid", "not_credited_once"),
+                ("unrefunded", "refunds_differ"),
                 ("untold", "reporting_differs"),
             ];
             assert_eq!(faults(&warehouse).await, want.map(|(a, b)| (a.to_owned(), b.to_owned())));

@@ -144,9 +144,13 @@ fn credits_fold() -> String {
     // The column by its table's name, or one alias would stand inside another's aggregate.
     format!(
         "quarter, {CELL_KEYS}, {none}, {by_status}, sum(c.revenue_minor) AS revenue_minor, \
-         sumIf(c.revenue_minor, status = 'approved') AS revenue_approved_minor, sum(c.assists) AS assisted_orders, \
+         sumIf(c.revenue_minor, is_approved) AS revenue_approved_minor, sum(c.assists) AS assisted_orders, \
          countIf(c.path_touches > 0) AS closed_orders, sum(c.path_touches) AS path_touches, \
-         sum(c.reporting_minor * {scale}) AS reporting_e4, toUInt64(0) AS visitors",
+         sum(c.reporting_minor * {scale}) AS reporting_e4, \
+         sumIf(share_ppm, is_approved AND status != 'approved') AS refunded_approved_ppm, \
+         sumIf(share_ppm, status = 'charged_back') AS charged_back_ppm, sumIf(share_ppm, hold != '') AS held_ppm, \
+         sumIf(share_ppm, hold = 'rate_missing') AS without_rate_ppm, sum(c.refunded_minor) AS refunded_minor, \
+         sumIf(c.refunded_minor, is_approved) AS refunded_approved_minor, toUInt64(0) AS visitors",
         scale = scale("c.reporting_currency"),
     )
 }

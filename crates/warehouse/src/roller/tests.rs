@@ -111,9 +111,9 @@ fn an_order_of_any_status_is_counted() {
         let mut batch = Batch::new();
         for (&status, claim) in OrderStatus::ALL.iter().zip(1..) {
             let (mut decision, mut credits) = order(status.as_str(), claim, NOON, &click(1, NOON), &[]);
-            decision.status = status;
+            (decision.status, decision.is_approved) = (status, status == OrderStatus::Approved);
             for credit in &mut credits {
-                credit.status = status;
+                (credit.status, credit.is_approved) = (status, decision.is_approved);
             }
             batch.decided(&decision, &credits);
         }

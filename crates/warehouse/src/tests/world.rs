@@ -4,9 +4,9 @@ use std::future::Future;
 
 use clickhouse::{Row, RowOwned, RowRead};
 use events::{
-    Browser, CandidateVerdict, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit, Decision,
-    Device, IpPrefix, LandingChoice, MatchedKey, OrderKey, OrderStatus, Os, Reporting, Role, SharedBy,
-    Standing, TouchKind, Trace, VERDICT_VERSION, Verdict,
+    Browser, CandidateVerdict, Click, ClickHead, ClickKey, ClickMint, Consent, Country, Credit, DecidedBy,
+    Decision, Device, EarningKey, IpPrefix, LandingChoice, Level, MatchedKey, OrderKey, OrderStatus, Os,
+    Reporting, Role, SharedBy, Standing, TouchKind, Trace, VERDICT_VERSION, Verdict,
 };
 use serde::Deserialize;
 use units::{
@@ -116,8 +116,13 @@ pub(crate) fn order(
         model: Some(SharedBy::Last),
         path_touches: 1,
         reporting: Some(reporting(amount.minor)),
+        is_approved: true,
         void_quarters: void_quarters.clone(),
-        trace: Trace { notes: vec!["clock_differs".into()], ..Trace::default() },
+        trace: Trace {
+            notes: vec!["clock_differs".into()],
+            decided_by: Some(decided_by(EarningKey::Click, click)),
+            ..Trace::default()
+        },
         ..Decision::bare(key.clone(), at)
     };
     let credit = |quarter: Quarter, share: Ppm, revenue_minor: i64| Credit {
@@ -142,11 +147,18 @@ pub(crate) fn order(
         }),
         path_touches: u16::from(share == PPM_WHOLE),
         reporting: Some(reporting(revenue_minor)),
+        is_approved: true,
         ..Credit::bare(key.clone(), at)
     };
     let mut credits = vec![credit(at.quarter(), PPM_WHOLE, amount.minor)];
     credits.extend(void_quarters.into_iter().map(|it| credit(it, Ppm(0), 0)));
     (decision, credits)
+}
+
+/// By the rules of this click.
+pub(crate) fn decided_by(key: EarningKey, click: &Click<'_>) -> DecidedBy {
+    let (partner, offer) = (click.head.partner, click.head.offer);
+    DecidedBy { key, model: Some(SharedBy::Last), partner, offer, level: Level::Offer }
 }
 
 /// Euros in yen, at 160.5.

@@ -39,6 +39,9 @@ const CUSTOMERS_ON_DISK: Catcher = Catcher { target: "attribution::customers_on_
 const DECIDE: Catcher = Catcher { target: "attribution::decide", filter: "" };
 const KEYS: Catcher = Catcher { target: "attribution::decide_keys", filter: "" };
 const SCORES: Catcher = Catcher { target: "attribution::scores", filter: "" };
+const ROLES: Catcher = Catcher { target: "attribution::decide_roles", filter: "" };
+const WORTH: Catcher = Catcher { target: "attribution::decide_money", filter: "an_approval_stays" };
+const MODELS: Catcher = Catcher { target: "attribution::decide_models", filter: "a_refund_is_shared" };
 const CLICK_IDS: Catcher = Catcher { target: "events", filter: "click_id" };
 const DEEP_LINKS: Catcher = Catcher { target: "edge", filter: "deep_link" };
 const MONEY: Catcher = Catcher { target: "units", filter: "money" };
@@ -88,6 +91,10 @@ pub const PLANTS: &[Plant] = &[
     Plant { bug: "answer-asker-alone", catchers: &[CUSTOMERS] },
     Plant { bug: "newest-holder", catchers: &[KEYS, WORLDS] },
     Plant { bug: "guard-end-inside", catchers: &[KEYS, WORLDS] },
+    Plant { bug: "assist-each", catchers: &[ROLES, WORLDS] },
+    Plant { bug: "path-each", catchers: &[ROLES, WORLDS] },
+    Plant { bug: "refund-unapproves", catchers: &[WORTH, WORLDS] },
+    Plant { bug: "refund-each", catchers: &[MODELS, WORLDS] },
     Plant { bug: "rebuild-forgets-touches", catchers: &[WORLDS] },
     Plant { bug: "rebuild-commits-half", catchers: &[WORLDS] },
     Plant { bug: "rebuild-forgets-followed", catchers: &[RECALLED] },

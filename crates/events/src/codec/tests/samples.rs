@@ -117,6 +117,7 @@ pub(super) fn decision() -> Decision {
         reporting: Some(reporting()),
         hold: Some(Hold::RateMissing),
         reason: Some(RejectReason::Fraud),
+        is_approved: true,
         void_quarters: vec![Quarter(1_959_800)],
         trace: Trace {
             visitors: vec![VisitorId(5)],
@@ -193,6 +194,8 @@ pub(super) fn credit() -> Credit {
         path_touches: 3,
         reporting: Some(reporting()),
         hold: Some(Hold::RateMissing),
+        is_approved: true,
+        refunded_minor: 995,
     }
 }
 
