@@ -130,7 +130,7 @@ impl Migration {
 pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
     let sums = CELL_SUMS.map(|it| format!("sum({it}) AS {it}")).join(", ");
     let no_sums = CELL_SUMS.map(|it| format!("0 AS {it}")).join(", ");
-    let subs: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
+    let sub_values: Vec<String> = (1..=30).map(|n| format!("subs[{n}] AS sub{n}")).collect();
     let sub_columns = (1..=30)
         .map(|n| format!("sub{n} String COMMENT 'Parameter sub{n} of the link; empty if not given.'"))
         .collect::<Vec<_>>()
@@ -151,7 +151,7 @@ pub(crate) fn views(database: &str, zone: &str) -> Vec<String> {
         ("{sums}", &sums),
         ("{no_sums}", &no_sums),
         ("{quarters_behind}", QUARTERS_BEHIND),
-        ("{subs}", &subs.join(", ")),
+        ("{subs}", &sub_values.join(", ")),
         ("{partner_name}", &name("partner", "name", "partner_name")),
         ("{partner_kind}", &name("partner", "kind", "partner_kind")),
         ("{offer_name}", &name("offer", "name", "offer_name")),
