@@ -166,21 +166,12 @@ fn decide(
         || lead.and_then(|it| Some(catalog?.offers.get(&it.offer)?.currency)).unwrap_or(Currency::EUR);
     let worth = worth(reports, fallback);
     let reporting = reporting::told(worth.revenue_minor, worth.currency, catalog);
+    let is_suspicious = credited.iter().any(|(it, _)| scores::waits(&suspected, it.partner));
     let order = OrderRow {
         at: at.0,
         time_source: time_source.as_str().to_owned(),
         catalog: catalog.map_or(0, |it| it.version.0),
-        settled: Settled {
-            status: worth.status.as_str().to_owned(),
-            is_approved: worth.is_approved,
-            hold: match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
-                "" if worth.is_held => "refund_other_currency".to_owned(),
-                "" if credited.iter().any(|(it, _)| scores::waits(&suspected, it.partner)) => {
-                    "fraud".to_owned()
-                }
-                hold => hold.to_owned(),
-            },
-        },
+        settled: settled(&worth, catalog, is_suspicious),
         refunded_minor: worth.refunded_minor,
         revenue_minor: worth.revenue_minor,
         currency: worth.currency.as_str().to_owned(),
@@ -198,6 +189,19 @@ fn decide(
         part.is_suspected = order.settled.hold == "fraud" && scores::waits(&suspected, touch.partner);
     }
     (order, parts)
+}
+
+fn settled(worth: &Worth, catalog: Option<&Arc<Catalog>>, is_suspicious: bool) -> Settled {
+    let hold = match reporting::hold(worth.revenue_minor, worth.currency, catalog) {
+        "" if worth.is_held => "refund_other_currency",
+        "" if is_suspicious => "fraud",
+        hold => hold,
+    };
+    Settled {
+        status: worth.status.as_str().to_owned(),
+        is_approved: worth.is_approved,
+        hold: hold.to_owned(),
+    }
 }
 
 fn matched(touch: Touch, own: &[Touch], visitors: &BTreeSet<VisitorId>) -> MatchedKey {
