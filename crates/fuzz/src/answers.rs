@@ -4,7 +4,7 @@
 //! Start at [`read`].
 
 /// Headers that answers of ours may have.
-const HEADERS: [&str; 11] = [
+const HEADERS: [&str; 12] = [
     "allow",
     "cache-control",
     "connection",
@@ -16,6 +16,7 @@ const HEADERS: [&str; 11] = [
     "set-cookie",
     "x-robots-tag",
     "x-tributary-error",
+    "x-tributary-notes",
 ];
 
 /// Statuses that mean something here; 100 asks for the body.
