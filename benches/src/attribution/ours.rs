@@ -139,6 +139,7 @@ pub(crate) fn catalog() -> Catalog {
         name: "partner".into(),
         kind: "content".into(),
         status: Status::Active,
+        email: None,
     };
     let link = |id: u32| Link {
         id: LinkId(id),

@@ -107,7 +107,7 @@ pub(crate) fn decide_known(key: &OrderKey, known: &Known<'_>) -> Option<Decided>
     let order = weigh::Order::of(key.advertiser, time.at, (reports, past));
     let weighed = weigh::all((&candidates, known.followed), &named, order, catalog);
     let lead = weigh::lead(&weighed);
-    let suspicion = Suspicion::of(known.score, key.advertiser, &weighed, catalog);
+    let suspicion = Suspicion::of(known.score, (key.advertiser, reports), &weighed, catalog);
     let worth = Worth::of(reports, || currency_of(lead, catalog));
     let ruler = lead.and(weigh::ruler(&weighed));
     let model = ruler.and_then(Weighed::model);

@@ -5,8 +5,8 @@ mod world;
 use std::sync::Arc;
 
 use attribution::{Orders, OrdersOutput};
-use catalog::{Catalog, Fraud, Model, VisitorLimit};
-use events::{Credit, Decision, Evidence, Hold, Identity, Score, Signal, SignalCode, Touch};
+use catalog::{Catalog, EmailHash, Fraud, Model, VisitorLimit};
+use events::{Credit, Decision, Evidence, Hold, Identity, Report, Score, Signal, SignalCode, Touch};
 use units::{CatalogVersion, EpochMs, PartnerId, Stamp, VisitorId};
 use world::{deciding::*, *};
 
@@ -201,6 +201,48 @@ fn one_visitor_of_many_partners_within_seconds_is_suspicious_to_the_millisecond(
         let without_hold =
             |credits: &[Credit]| paid(credits).iter().map(|it| (it.0, it.1, it.2)).collect::<Vec<_>>();
         assert_eq!(without_hold(&decided.credits), without_hold(&calm.credits), "{name}: nobody loses");
+    }
+}
+
+#[test]
+fn a_partners_own_order_holds_what_he_earns_by_it_under_any_of_his_names() {
+    let held = Some(Hold::Fraud);
+    // Half is partner 1's, half partner 2's; 2 and 3 are one person.
+    let cases = [
+        ("nobody's", &[None][..], None, None, &[][..]),
+        ("the first one's", &[Some(1)], held, None, &[1]),
+        ("the second one's", &[Some(2)], None, held, &[2]),
+        ("by his other name", &[Some(3)], None, held, &[2]),
+        ("of one who earns nothing", &[Some(4)], None, None, &[]),
+        ("of one whom the catalog forgot", &[Some(77)], None, None, &[]),
+        ("both say so", &[Some(1), Some(3)], held, held, &[1, 2]),
+        ("one says it twice", &[Some(2), Some(2), None], None, held, &[2]),
+    ];
+    for is_on in [true, false] {
+        let mut catalog = linear();
+        catalog.fraud.self_purchase = is_on;
+        for id in [2, 3] {
+            catalog.partners.get_mut(&PartnerId(id)).expect("is there").email = Some(EmailHash::new([7; 32]));
+        }
+        for (name, buyers, first, second, signals) in cases {
+            let of = |(number, buyer): (u64, &Option<u32>)| Report {
+                self_partner: buyer.map(PartnerId),
+                ..report("o", T, number).of(7)
+            };
+            let reports: Vec<Report> = (1..).zip(buyers).map(of).collect();
+            let touches = [touch(T - 700_000, 1, 7, 12), touch(T - 10, 2, 7, 13)];
+            let decided = decided_by([catalog.clone()], &reports, &touches);
+            let if_on = |it: Option<Hold>| it.filter(|_| is_on);
+            let want = [(1, 500_000, 5_000, if_on(first)), (2, 500_000, 5_000, if_on(second))];
+            assert_eq!(paid(&decided.credits), want, "{name}: {is_on}");
+            assert_eq!(decided.decision.hold, if_on(first.or(second)), "{name}: {is_on}");
+            let told = decided.decision.trace.signals.iter();
+            let told: Vec<_> =
+                told.map(|it| (it.signal.code, it.signal.partner.0, it.signal.value, it.rules.0)).collect();
+            let signals = signals.iter().filter(|_| is_on);
+            let signals: Vec<_> = signals.map(|it| (SignalCode::SelfPurchase, *it, 1, 1)).collect();
+            assert_eq!(told, signals, "{name}: {is_on}");
+        }
     }
 }
 

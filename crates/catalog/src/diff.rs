@@ -116,6 +116,7 @@ fn fraud(it: &Fraud) -> Fields {
         ("visitor", visitor),
         ("orders per address", number(it.orders_per_address)),
         ("delay", delay),
+        ("self purchase", if it.self_purchase { "on" } else { "off" }.to_owned()),
     ]
 }
 
@@ -159,7 +160,13 @@ fn offer(it: &Offer) -> Fields {
 }
 
 fn partner(it: &Partner) -> Fields {
-    vec![("name", it.name.to_string()), ("type", it.kind.to_string()), ("status", format!("{:?}", it.status))]
+    let email = it.email.map(|it| format!("{:?}", it.bytes())).unwrap_or_default();
+    vec![
+        ("name", it.name.to_string()),
+        ("type", it.kind.to_string()),
+        ("status", format!("{:?}", it.status)),
+        ("e-mail address", format!("{SECRET}{email}")),
+    ]
 }
 
 fn link(it: &Link) -> Fields {

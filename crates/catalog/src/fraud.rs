@@ -27,6 +27,8 @@ pub struct Fraud {
     pub delay: Option<DelayLimit>,
     /// Where no person clicks. Ascending, distinct, at most [`DATA_CENTRES_MAX`].
     pub data_centres: Vec<Network>,
+    /// Whether a partner's own orders are: those whose customer has his e-mail address.
+    pub self_purchase: bool,
 }
 
 /// How many partners within which time.

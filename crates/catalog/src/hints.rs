@@ -39,6 +39,8 @@ codes! {
     DialectErrorStatus "dialect_error_status",
     /// A dialect whose reports come by pixel, beside an advertiser whose pixels state no money.
     DialectPixels "dialect_pixels",
+    /// Own orders of partners are looked for, and no partner's address is known.
+    SelfPurchase "self_purchase",
 }
 
 /// One thing to look at, as `catalog check` prints it: `hint: SUBJECT: what is so [code]; what to do`.
@@ -60,7 +62,7 @@ impl std::fmt::Display for Hint {
     }
 }
 
-/// All of a catalog's, advertisers first, by their numbers and names.
+/// All of a catalog's: advertisers by their numbers, dialects by their names, what is suspicious.
 #[must_use]
 pub fn hints(catalog: &Catalog) -> Vec<Hint> {
     let mut advertisers: Vec<&Advertiser> =
@@ -70,7 +72,17 @@ pub fn hints(catalog: &Catalog) -> Vec<Hint> {
     dialects.sort_by(|one, other| one.name.cmp(&other.name));
     let of_advertisers = advertisers.iter().filter_map(|it| of_advertiser(it));
     let of_dialects = dialects.iter().flat_map(|it| of_dialect(it, &advertisers));
-    of_advertisers.chain(of_dialects).collect()
+    of_advertisers.chain(of_dialects).chain(of_fraud(catalog)).collect()
+}
+
+fn of_fraud(catalog: &Catalog) -> Option<Hint> {
+    (catalog.fraud.self_purchase && catalog.partners_by_email.is_empty()).then(|| Hint {
+        code: HintCode::SelfPurchase,
+        subject: "fraud".to_owned(),
+        message: "self_purchase is on, and no partner has an email_sha256: nobody's own orders are found"
+            .to_owned(),
+        advice: "give partners `email_sha256`, or take the key out".to_owned(),
+    })
 }
 
 fn of_advertiser(advertiser: &Advertiser) -> Option<Hint> {

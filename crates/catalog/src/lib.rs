@@ -8,6 +8,7 @@ mod binding;
 mod dialect;
 mod diff;
 pub mod duration;
+mod email;
 mod explain;
 mod fraud;
 mod hints;
@@ -25,6 +26,7 @@ pub use dialect::{
     PathForm, PathPair, ReportField, Resolved, Taken, decoded, without_tail,
 };
 pub use diff::diff;
+pub use email::EmailHash;
 pub use explain::{RuleLine, explain, level};
 pub use fraud::{DATA_CENTRES_MAX, DelayLimit, Fraud, Network, V4_BITS_MAX, V6_BITS_MAX, VisitorLimit};
 pub use hints::{Hint, HintCode, hints};

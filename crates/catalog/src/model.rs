@@ -16,7 +16,7 @@ pub use self::{
     offer::Offer,
     rules::{Override, OverrideFor, Overrides, RuleChanges, RuleKey, RuleLevel, Rules},
 };
-use crate::{dialect::Dialect, fraud::Fraud, template::Template};
+use crate::{dialect::Dialect, email::EmailHash, fraud::Fraud, template::Template};
 
 /// One version. Built whole and checked; every id that one table names is in the other.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,8 @@ pub struct Catalog {
     pub rates: BTreeMap<Currency, Rate>,
     /// From which numbers on an order is suspicious.
     pub fraud: Fraud,
+    /// By the hash of his own address; of several who have the same the lowest ([`Catalog::is_same_person`]).
+    pub partners_by_email: HashMap<EmailHash, PartnerId>,
     /// Where visitors of unknown and inactive links go; `None` is a 404 page.
     pub fallback_url: Option<Box<str>>,
     /// Destinations may lead into this machine or network: for trying things out.
@@ -148,6 +150,8 @@ pub struct Partner {
     pub kind: Box<str>,
     /// Whether it earns.
     pub status: Status,
+    /// His own address: an order under it is his own.
+    pub email: Option<EmailHash>,
 }
 
 /// One partner's way to one offer.
@@ -225,6 +229,23 @@ impl Catalog {
         let lowest = self.programs.get(&(advertiser, partner))?;
         let is_own = |it: &OfferId| self.offers.get(it).is_some_and(|it| it.advertiser == advertiser);
         Some(offer.filter(is_own).unwrap_or(*lowest))
+    }
+
+    /// Whether two partners are one, or have one e-mail address: who promotes under two names is still himself.
+    #[must_use]
+    pub fn is_same_person(&self, one: PartnerId, other: PartnerId) -> bool {
+        let email = |id| self.partners.get(&id)?.email;
+        one == other || email(one).is_some_and(|it| email(other) == Some(it))
+    }
+
+    /// Fills [`Catalog::partners_by_email`] from partners.
+    #[must_use]
+    pub fn with_emails(mut self) -> Self {
+        for (hash, id) in self.partners.values().filter_map(|it| Some((it.email?, it.id))) {
+            let lowest = self.partners_by_email.entry(hash).or_insert(id);
+            *lowest = id.min(*lowest);
+        }
+        self
     }
 
     /// Fills [`Catalog::programs`] from links and coupons.

@@ -71,7 +71,11 @@ fn the_example_means_what_it_always_meant() {
     // A key that came later is empty where the text does not give it, and else nothing changed.
     let golden = include_str!("golden/example.txt");
     let templates = catalog.offers.len() + catalog.links.values().filter(|it| it.landing.is_some()).count();
-    let later = [(", webhook_secrets: []", catalog.advertisers.len()), (", may_climb: false", templates)];
+    let later = [
+        (", webhook_secrets: []", catalog.advertisers.len()),
+        (", may_climb: false", templates),
+        (", email: None", catalog.partners.len()),
+    ];
     let summary = summary(&catalog);
     assert!(later.iter().all(|(key, count)| summary.matches(key).count() == *count));
     assert_eq!(later.iter().fold(summary, |text, (key, _)| text.replace(key, "")), golden);

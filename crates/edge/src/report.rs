@@ -21,7 +21,7 @@ mod woocommerce;
 mod words;
 
 pub(crate) use answer::{Line, batch_answer, refused, understood, would_be};
-pub(crate) use customer::CustomerHasher;
+pub(crate) use customer::{CustomerHasher, email_hash};
 pub use fields::report_parameter;
 pub(crate) use fields::{Field, Fields, PAIRS_MAX, VALUE_BYTES_MAX};
 pub(crate) use json::Json;

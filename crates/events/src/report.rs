@@ -235,6 +235,10 @@ pub struct Report {
     pub checkout_at: Option<EpochMs>,
     /// The order's lines; at most [`Report::ITEMS_MAX`].
     pub items: Vec<Item>,
+    /// The partner whose e-mail address the customer has, by the catalog that the edge had; of several the lowest.
+    pub self_partner: Option<PartnerId>,
+    /// What it calls a partner and is nobody's number or known old id, cut to 64 bytes; empty where there is no such text.
+    pub partner_named: Box<str>,
 }
 
 impl Report {
@@ -272,6 +276,8 @@ impl Report {
             offer: None,
             checkout_at: None,
             items: Vec::new(),
+            self_partner: None,
+            partner_named: "".into(),
         }
     }
 

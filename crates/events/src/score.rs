@@ -16,7 +16,7 @@ coded! {
         ClickFlood = 0 "click_flood",
         /// The partner's orders follow his clicks at other times than the offer's do; the value is the distance of both in parts per million.
         OddDelay = 1 "odd_delay",
-        /// The customer is the partner; the value is 1.
+        /// The customer has the partner's e-mail address; the value is 1.
         SelfPurchase = 2 "self_purchase",
         /// The click came from a data centre's address; the value counts such clicks.
         DataCentre = 3 "data_centre",

@@ -146,13 +146,13 @@ fn decide(
     let eligible = |touch: &Touch| catalog.is_some_and(|it| is_eligible(touch, key, at, it));
     let scores = scores.iter().filter(|it| it.order == *key);
     let rules_in = |offer, partner| rules(catalog?, offer, partner);
-    let suspected =
-        scores::suspected(scores, (key.advertiser, at), &touches, catalog.map(AsRef::as_ref), rules_in);
+    let named: Vec<&Report> = reports.iter().collect();
+    let of = (key.advertiser, at);
+    let suspected = scores::suspected((&named, scores), of, &touches, catalog.map(AsRef::as_ref), rules_in);
     let mut eligible: Vec<Touch> = touches.into_iter().filter(eligible).collect();
     eligible.sort();
     eligible.dedup_by_key(|it| it.id);
     let rules_of = |it: &Touch| rules(catalog?, it.offer, it.partner);
-    let named: Vec<&Report> = reports.iter().collect();
     let shared = catalog.map(|it| {
         let rules = |offer, partner| rules(it, offer, partner);
         keys::shared((key.advertiser, at), (&named, buyer), &eligible, it, rules)

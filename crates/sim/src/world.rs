@@ -243,6 +243,7 @@ impl Sent<'_> {
             ..Report::bare(key, received_at, Origin::default())
         };
         keys::name_someone(&mut report, &mut keys::beside(rng));
+        report.self_partner = scores::own_order(&mut scores::beside(rng));
         (edge, report)
     }
 }
@@ -281,7 +282,7 @@ const fn reporting_of(version: u64) -> &'static str {
 pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Catalog> {
     let mut text = reporting_of(version).to_owned();
     let mut keyed = keys::beside(rng);
-    text.push_str(scores::watched(&mut scores::beside(rng)));
+    text.push_str(&scores::watched(&mut scores::beside(rng)));
     for id in 1..=2 {
         add(&mut text, format_args!("[[advertiser]]\nid = {id}\nname = \"A{id}\""));
     }
@@ -308,7 +309,8 @@ pub(crate) fn version_of(version: u64, has_old: bool, rng: &mut Rng) -> Arc<Cata
         add(
             &mut text,
             format_args!(
-                "[[partner]]\nid = {id}\nname = \"P{id}\"\ntype = \"{kind}\"\nstatus = \"{status}\""
+                "[[partner]]\nid = {id}\nname = \"P{id}\"\ntype = \"{kind}\"\nstatus = \"{status}\"\n{}",
+                scores::email_of(id)
             ),
         );
     }

@@ -123,6 +123,8 @@ pub(crate) fn report(out: &mut Columns, report: &Report) {
     out.text(&items_json(&report.items));
     out.text(report.reason.map_or("", events::RejectReason::as_str));
     out.text(refund.map_or("", |(_, kind)| kind.as_str()));
+    out.u32(report.self_partner.unwrap_or_default().0);
+    out.text(&report.partner_named);
     out.u32(REPORT_VERSION);
     out.end_row();
 }

@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// All of them, ascending.
-pub(crate) const MIGRATIONS: [Migration; 12] = [
+pub(crate) const MIGRATIONS: [Migration; 13] = [
     Migration { number: 1, name: "facts", text: include_str!("schema/0001_facts.sql") },
     Migration { number: 2, name: "cells", text: include_str!("schema/0002_cells.sql") },
     Migration { number: 3, name: "names", text: include_str!("schema/0003_names.sql") },
@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: [Migration; 12] = [
     Migration { number: 10, name: "reasons", text: include_str!("schema/0010_reasons.sql") },
     Migration { number: 11, name: "approvals", text: include_str!("schema/0011_approvals.sql") },
     Migration { number: 12, name: "scores", text: include_str!("schema/0012_scores.sql") },
+    Migration { number: 13, name: "self_purchases", text: include_str!("schema/0013_self_purchases.sql") },
 ];
 
 const VIEWS: &str = include_str!("schema/views.sql");

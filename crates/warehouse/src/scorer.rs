@@ -162,7 +162,8 @@ impl BlockScored {
 
 /// Whether nothing that is counted here has a limit.
 fn is_off(fraud: &Fraud) -> bool {
-    let Fraud { clicks_per_hour, visitor: _, orders_per_address, delay, data_centres } = fraud;
+    let Fraud { clicks_per_hour, visitor: _, orders_per_address, delay, data_centres, self_purchase: _ } =
+        fraud;
     clicks_per_hour.is_none() && orders_per_address.is_none() && delay.is_none() && data_centres.is_empty()
 }
 

@@ -162,6 +162,8 @@ const REPORTS: &[Column] = &[
     text("items"),
     text("reason"),
     text("refund_kind"),
+    u32("self_partner_id"),
+    text("partner_named"),
     u32("ver"),
 ];
 

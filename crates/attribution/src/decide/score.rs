@@ -1,13 +1,13 @@
 //! What is suspicious about an order, and whose credit waits for that.
 //!
-//! In: the order's newest score, which counting over many orders made, what its visitors clicked within its window, and the thresholds in force at its time. Out: signals
-//! with what they were compared with, and holds. A suspicion never takes anything away: share and money stay, and a newer score lifts the hold.
+//! In: the order's newest score, which counting over many orders made, what its visitors clicked within its window, whose address its customer has, and the thresholds in
+//! force at its time. Out: signals with what they were compared with, and holds. A suspicion never takes anything away: share and money stay, and a newer score lifts the hold.
 //! Touches whose own records are gone have no visitor any more and are not counted. Not here: the counting (`warehouse`). Start at [`Suspicion::of`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Catalog, VisitorLimit};
-use events::{Hold, Score, Signal, SignalCode, Touch, TracedSignal};
+use events::{CandidateVerdict, Hold, Report, Score, Signal, SignalCode, Touch, TracedSignal};
 use units::{AdvertiserId, CatalogVersion, EpochMs, PartnerId, VisitorId};
 
 use super::weigh::Weighed;
@@ -22,7 +22,7 @@ pub(super) struct Suspicion {
 impl Suspicion {
     pub(super) fn of(
         score: Option<&Score>,
-        advertiser: AdvertiserId,
+        (advertiser, reports): (AdvertiserId, &[Report]),
         weighed: &[Weighed<'_>],
         catalog: Option<&Catalog>,
     ) -> Self {
@@ -33,6 +33,9 @@ impl Suspicion {
             let is_own = |it: &&Weighed<'_>| it.is_click_in_window() && it.touch.advertiser == advertiser;
             let clicks = weighed.iter().filter(is_own).map(|it| it.touch);
             signals.extend(many_partners(clicks, limit).map(|it| told(it, catalog.version)));
+        }
+        if let Some(catalog) = catalog.filter(|it| it.fraud.self_purchase) {
+            signals.extend(self_purchases(reports, weighed, catalog).map(|it| told(it, catalog.version)));
         }
         let key = |it: &TracedSignal| (it.signal.code, it.signal.partner);
         signals.sort_unstable_by(|a, b| key(a).cmp(&key(b)).then(b.cmp(a)));
@@ -67,6 +70,21 @@ impl Suspicion {
 
 const fn told(signal: Signal, rules: CatalogVersion) -> TracedSignal {
     TracedSignal { signal, rules }
+}
+
+/// Against each who is weighed for an order of his own, whichever of his names the edge knew him by; it holds what he earns.
+fn self_purchases<'a>(
+    reports: &[Report],
+    weighed: &'a [Weighed<'_>],
+    catalog: &'a Catalog,
+) -> impl Iterator<Item = Signal> + use<'a> {
+    // Each once: a shop says it with every report.
+    let buyers: BTreeSet<PartnerId> = reports.iter().filter_map(|it| it.self_partner).collect();
+    buyers.into_iter().flat_map(move |buyer| {
+        let own = weighed.iter().filter(|it| it.verdict != CandidateVerdict::CrossTenant);
+        let his = own.map(|it| it.touch.partner).filter(move |it| catalog.is_same_person(buyer, *it));
+        his.map(|partner| Signal { code: SignalCode::SelfPurchase, partner, value: 1, threshold: 1 })
+    })
 }
 
 /// Whether one visitor followed links of at least so many partners within so short a time.

@@ -72,13 +72,14 @@ pub(crate) fn suspected(
 ) -> BTreeSet<PartnerId> {
     let named = visitors(order, reports);
     let distinct: BTreeSet<&Report> = reports.iter().filter(|it| it.key == *order).collect();
-    let at = time(order, clicks, &distinct.into_iter().collect::<Vec<_>>());
+    let distinct: Vec<&Report> = distinct.into_iter().collect();
+    let at = time(order, clicks, &distinct);
     let catalog = catalogs.iter().filter(|it| it.effective_at <= at).max_by_key(|it| it.version);
     let theirs = clicks.iter().filter(|it| named.contains(&it.visitor()));
     let touches: Vec<Touch> = theirs.map(Touch::from).collect();
     let scores = scores.iter().filter(|it| it.order == *order);
     let rules = |offer, partner| catalog?.rules(offer, partner);
-    scores::suspected(scores, (order.advertiser, at), &touches, catalog, rules)
+    scores::suspected((&distinct, scores), (order.advertiser, at), &touches, catalog, rules)
 }
 
 /// What the earlier orders of its customers were, each decided by itself.

@@ -59,6 +59,7 @@ pub(crate) fn catalog(version: u32, effective_at: u64, window_ms: u64) -> Catalo
         name: "partner".into(),
         kind: if id == 4 { "coupon" } else { "content" }.into(),
         status: Status::Active,
+        email: None,
     };
     let link = |partner: u32, offer: u32| Link {
         id: LinkId(partner * 100 + offer),

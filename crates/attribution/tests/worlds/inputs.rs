@@ -1,6 +1,6 @@
 //! What a world is made of: clicks, reports and versions of the catalog, by a seed.
 
-use catalog::VisitorLimit;
+use catalog::{EmailHash, VisitorLimit};
 use events::{Signal, SignalCode};
 use units::CatalogVersion;
 
@@ -143,7 +143,8 @@ pub(super) fn name_customers(inputs: &mut Inputs, seed: u64) {
     }
 }
 
-/// Scores orders in half of all worlds, some before anybody reported them, and watches visitors in a third of those. By chance of its own.
+/// Scores orders in half of all worlds, some before anybody reported them, watches visitors in a third of those, and knows partners' own orders.
+/// By chance of its own.
 pub(super) fn suspect(inputs: &mut Inputs, seed: u64) {
     let mut random = Random(seed ^ 0x5c0_4e5);
     if random.one_in(2) {
@@ -152,6 +153,21 @@ pub(super) fn suspect(inputs: &mut Inputs, seed: u64) {
     if random.one_in(3) {
         let visitor = VisitorLimit { partners: 2, within_ms: random.below(6) * 5 * MINUTE_MS };
         inputs.catalogs.iter_mut().for_each(|it| it.fraud.visitor = Some(visitor));
+    }
+    // Partners 2 and 3 are one person, and some orders are of partner 1 to 5.
+    let hash = EmailHash::new([7; 32]);
+    for catalog in &mut inputs.catalogs {
+        if random.one_in(2) {
+            continue;
+        }
+        catalog.fraud.self_purchase = true;
+        let both = catalog.partners.values_mut().filter(|it| matches!(it.id.0, 2 | 3));
+        both.for_each(|it| it.email = Some(hash));
+    }
+    for report in &mut inputs.reports {
+        if random.one_in(6) {
+            report.self_partner = Some(PartnerId(1 + u32::try_from(random.below(5)).expect("small")));
+        }
     }
     for sequence in 1..=random.below(8) {
         let scored_at = units::EpochMs(random.below(4));

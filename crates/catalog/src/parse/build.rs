@@ -52,7 +52,7 @@ pub(super) fn build(draft: Draft<'_>, errors: &mut Errors) -> Catalog {
     catalog.reporting_currency = draft.reporting_currency.map(|(it, _)| it);
     rates(draft.rates, draft.is_reporting_currency_wrong, &mut catalog, errors);
     catalog.fraud = draft.fraud.map(|(it, _)| it).unwrap_or_default();
-    catalog.with_programs()
+    catalog.with_programs().with_emails()
 }
 
 fn fallback((text, spot): &Located<'_>, allow_local: bool, errors: &mut Errors) -> Option<Box<str>> {

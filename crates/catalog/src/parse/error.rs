@@ -93,6 +93,8 @@ codes! {
     BadRate "bad_rate",
     /// A network that is not one, or narrower than what is kept of addresses.
     BadNetwork "bad_network",
+    /// A partner's address that is not the 64 digits of a SHA-256.
+    BadEmailHash "bad_email_hash",
     /// Two rates of one currency.
     DuplicateRate "duplicate_rate",
     /// More than two secrets, or one that can be guessed.

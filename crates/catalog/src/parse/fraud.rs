@@ -10,7 +10,7 @@ use super::{
 };
 use crate::fraud::{DATA_CENTRES_MAX, DelayLimit, Fraud, Network, V4_BITS_MAX, V6_BITS_MAX, VisitorLimit};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "clicks_per_hour",
     "visitor_partners",
     "visitor_within",
@@ -18,6 +18,7 @@ const KEYS: [&str; 7] = [
     "delay_distance",
     "delay_orders_min",
     "data_centres",
+    "self_purchase",
 ];
 /// People who compare prices follow one link at a time; scripts that stuff cookies follow many at once.
 const VISITOR_WITHIN_MS: u64 = 10 * SECOND_MS;
@@ -36,6 +37,7 @@ pub(super) fn fraud(top: &mut Row<'_, '_>) -> Option<Fraud> {
         orders_per_address: row.number("orders_per_address", 2, u32::MAX),
         delay: delay(row),
         data_centres: data_centres(row),
+        self_purchase: row.bool("self_purchase").unwrap_or(false),
     })
 }
 

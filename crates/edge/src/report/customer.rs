@@ -1,5 +1,7 @@
 //! A shop's customers, as keyed hashes: what the shop sent reaches no disk.
 
+use catalog::EmailHash;
+use sha2::{Digest as _, Sha256};
 use units::{AdvertiserId, CustomerId};
 
 const CONTEXT: &str = "tributary customer v1";
@@ -32,9 +34,27 @@ impl CustomerHasher {
     }
 }
 
+/// What a partner's own address is compared with: the SHA-256 of what the shop sent, or the one that it sent already. It reaches no disk either.
+/// Looking it up takes no care to always take the same time: the map's hasher has a key of chance, and no answer tells whether it was found.
+pub(crate) fn email_hash(sent: &str) -> EmailHash {
+    let text = sent.trim();
+    EmailHash::parse(text).unwrap_or_else(|| EmailHash::new(Sha256::digest(text.to_lowercase()).into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_and_its_hash_are_one_in_any_case() {
+        // `printf ann@example.com | sha256sum`
+        let digits = "71d4f55f72fa128dfb468a1a3901507c804b74316488744d769d7f4b16696476";
+        let want = EmailHash::parse(digits).unwrap();
+        for sent in ["ann@example.com", " Ann@Example.COM ", digits, &digits.to_uppercase()] {
+            assert_eq!(email_hash(sent), want, "{sent}");
+        }
+        assert_ne!(email_hash("bob@example.com"), want);
+    }
 
     #[test]
     fn a_customer_is_one_in_a_shop_and_another_elsewhere() {

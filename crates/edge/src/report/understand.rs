@@ -14,13 +14,14 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{
     CustomerHasher, Field, Fields, Note, Notes, Refusal,
     amount::{amount, currency},
+    email_hash,
     instant::instant,
     is_nobody, priced,
     words::{Fate, fate, is_new_customer, reason},
 };
 use crate::literal::{decoded_once_more, is_unexpanded};
 
-/// Longest event name, coupon and refused click id kept, in bytes.
+/// Longest event name, coupon, refused click id and unknown partner's name kept, in bytes.
 const TEXT_BYTES_MAX: usize = 64;
 /// Longest id of a refund or delivery, in bytes.
 const ID_BYTES_MAX: usize = 128;
@@ -177,6 +178,8 @@ pub(crate) fn understand(
         offer: named_offer(fields, advertiser.id, context.catalog),
         checkout_at: time(Field::Checkout)?.flatten(),
         items: if is_evidence_only { Vec::new() } else { lines.items },
+        self_partner: self_partner([named(Field::Email), named(Field::Customer)], context.catalog),
+        partner_named: stranger(fields),
     };
     let mut notes = Notes::of(&report);
     notes.put(Note::PartnerUnknown, is_stranger(fields, report.partner, context.catalog));
@@ -201,6 +204,22 @@ fn partner(fields: &Fields) -> Option<PartnerId> {
     present(fields, Field::Partner)?.parse().ok().map(PartnerId)
 }
 
+/// What was said instead of a number: an old id that stands for nobody, or a word.
+fn stranger(fields: &Fields) -> Box<str> {
+    let text =
+        fields.stranger().or_else(|| present(fields, Field::Partner).filter(|_| partner(fields).is_none()));
+    text.filter(|it| !is_unexpanded(it)).map_or("", cut).into()
+}
+
+/// The partner whose address the customer has; shops send it as his id, too. A fact like any other, kept whether or not the catalog asks for it.
+fn self_partner(names: [Option<&str>; 2], catalog: &Catalog) -> Option<PartnerId> {
+    if catalog.partners_by_email.is_empty() {
+        return None;
+    }
+    let found = |it| catalog.partners_by_email.get(&email_hash(it)).copied();
+    names.into_iter().flatten().filter_map(found).min()
+}
+
 /// Whether a partner was named whom the catalog does not know.
 fn is_stranger(fields: &Fields, partner: Option<PartnerId>, catalog: &Catalog) -> bool {
     match partner {
@@ -222,8 +241,12 @@ pub(crate) fn click(text: &str, context: &Context<'_>) -> ReportedClick {
             Err(error) => error.code(),
         }
     };
-    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
-    ReportedClick::Refused { text: text.get(..end).unwrap_or("").into(), reason: reason.into() }
+    ReportedClick::Refused { text: cut(text).into(), reason: reason.into() }
+}
+
+/// As much of a text as is kept of one that nobody knows.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or("")
 }
 
 /// A value that somebody filled in.

@@ -54,6 +54,8 @@ fn a_report_of_version_1_is_read_without_what_came_later() {
         offer: None,
         checkout_at: None,
         items: Vec::new(),
+        self_partner: None,
+        partner_named: "".into(),
         ..report()
     };
     assert_eq!(Event::decode(&bytes), Ok(Event::Report(Box::new(then))));

@@ -72,6 +72,8 @@ impl From<ReportV1> for ReportV2 {
             offer: None,
             checkout_at: None,
             items: Vec::new(),
+            self_partner: None,
+            partner_named: Box::default(),
         }
     }
 }
@@ -99,6 +101,8 @@ pub(crate) struct ReportV2 {
     offer: Option<u32>,
     checkout_at: Option<u64>,
     items: Vec<ItemV2>,
+    self_partner: Option<u32>,
+    partner_named: Box<str>,
 }
 
 #[derive(Encode, Decode)]
@@ -148,6 +152,8 @@ impl From<Report> for ReportV2 {
             offer: it.offer.map(|offer| offer.0),
             checkout_at: it.checkout_at.map(|at| at.0),
             items: it.items.into_iter().map(item).collect(),
+            self_partner: it.self_partner.map(|partner| partner.0),
+            partner_named: it.partner_named,
         }
     }
 }
@@ -194,6 +200,8 @@ impl TryFrom<ReportV2> for Report {
             offer: it.offer.map(OfferId),
             checkout_at: it.checkout_at.map(EpochMs),
             items: it.items.into_iter().map(item).collect(),
+            self_partner: it.self_partner.map(PartnerId),
+            partner_named: it.partner_named,
         })
     }
 }

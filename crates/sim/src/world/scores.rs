@@ -1,6 +1,6 @@
-//! What is found suspicious: scores of orders, some of which nobody reports, and visitors who are watched.
+//! What is found suspicious: scores of orders, some of which nobody reports, visitors who are watched, and partners' own orders.
 //!
-//! In: chance beside the world's own. Out: scores, and a table of a catalog. Start at [`scores`].
+//! In: chance beside the world's own. Out: scores, rows of a catalog, and who a customer is. Start at [`scores`].
 
 use events::{OrderKey, Score, Signal, SignalCode};
 use units::{AdvertiserId, CatalogVersion, MINUTE_MS, Origin, PartnerId};
@@ -37,12 +37,24 @@ fn signal(rng: &mut Rng) -> Signal {
     Signal { code, partner: PartnerId(rng.of([0, 1, 2, 3])), value: rng.below(100), threshold: 1 }
 }
 
-/// What a version says of visitors.
-pub(super) fn watched(rng: &mut Rng) -> &'static str {
-    rng.of([
+/// What a version says of visitors and of partners' own orders.
+pub(super) fn watched(rng: &mut Rng) -> String {
+    let visitors = rng.of([
         "",
         "",
-        "[fraud]\nvisitor_partners = 2\nvisitor_within = \"20m\"\n",
-        "[fraud]\nvisitor_partners = 3\nvisitor_within = \"1h\"\n",
-    ])
+        "visitor_partners = 2\nvisitor_within = \"20m\"\n",
+        "visitor_partners = 3\nvisitor_within = \"1h\"\n",
+    ]);
+    let own = rng.of(["", "self_purchase = true\n"]);
+    if visitors.is_empty() && own.is_empty() { String::new() } else { format!("[fraud]\n{visitors}{own}") }
+}
+
+/// Partners 2 and 3 are one person; partner 1 has told no address.
+pub(super) fn email_of(partner: u32) -> String {
+    if partner == 1 { String::new() } else { format!("email_sha256 = \"{}\"\n", "2a".repeat(32)) }
+}
+
+/// Now and then the customer is a partner, or was one of an earlier version.
+pub(super) fn own_order(rng: &mut Rng) -> Option<PartnerId> {
+    rng.chance(15).then(|| PartnerId(rng.of([1, 2, 3, 9, 77])))
 }

@@ -21,7 +21,8 @@ pub(super) const COLUMNS: &str = "event_id, toUnixTimestamp64Milli(reports_log.r
     click_id, refused_click, toString(refused_reason) AS refused_reason, visitor_id, customer_id, partner_id, \
     toString(statement) AS statement, refund_id, has_amount, amount_minor, toString(currency) AS currency, toString(status) AS status, \
     toString(new_customer) AS new_customer, delivery, catalog_version, email_id, coupons, offer_id, \
-    toUnixTimestamp64Milli(reports_log.checkout_at) AS checkout_at, items, toString(reason) AS reason, toString(refund_kind) AS refund_kind";
+    toUnixTimestamp64Milli(reports_log.checkout_at) AS checkout_at, items, toString(reason) AS reason, toString(refund_kind) AS refund_kind, \
+    self_partner_id, partner_named";
 
 /// A row of `reports_log`, read by the names of its columns.
 #[derive(Debug, Row, Deserialize)]
@@ -55,6 +56,8 @@ pub struct ReportRow {
     items: String,
     reason: String,
     refund_kind: String,
+    self_partner_id: u32,
+    partner_named: String,
 }
 
 /// The report that this row was written from: the inverse of what a [`crate::Batch`] does.
@@ -118,6 +121,8 @@ pub fn report(row: ReportRow) -> Result<Report, RecallError> {
         offer: (row.offer_id != 0).then_some(OfferId(row.offer_id)),
         checkout_at: (row.checkout_at != 0).then(|| instant(row.checkout_at)),
         items: items(&row.items)?,
+        self_partner: (row.self_partner_id != 0).then_some(PartnerId(row.self_partner_id)),
+        partner_named: row.partner_named.into(),
     })
 }
 

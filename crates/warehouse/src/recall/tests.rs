@@ -71,6 +71,8 @@ fn reports() -> Vec<Report> {
                         minor: it.cast_signed() - 1,
                     })
                     .collect(),
+                self_partner: [None, Some(PartnerId(6))][pick(2) as usize],
+                partner_named: ["", "old \"7\""][pick(2) as usize].into(),
             }
         })
         .collect()
@@ -214,6 +216,7 @@ fn a_row_of_an_earlier_build_keeps_its_coupon_and_its_refund() {
             (sale.email, sale.offer, sale.checkout_at, sale.items.len(), sale.reason),
             (None, None, None, 0, None)
         );
+        assert_eq!((sale.self_partner, &*sale.partner_named), (None, ""));
         assert_eq!((refund.coupons.len(), &refund.statement), (0, &Statement::refund("r", None)));
     });
 }

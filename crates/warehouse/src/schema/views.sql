@@ -86,6 +86,8 @@ CREATE OR REPLACE VIEW reports (
   coupon String COMMENT 'The first of coupons.',
   coupons Array(String) COMMENT 'All that were named, at most 4.',
   partner_id UInt32 COMMENT 'The partner it named; 0 for none.',
+  partner_named String COMMENT 'What it called a partner and is nobody; empty if not.',
+  self_partner_id UInt32 COMMENT 'The partner whose e-mail address the customer has, by the catalog of then, the lowest of several; 0 for none.',
   offer_id UInt32 COMMENT 'The offer it named; 0 for none.',
   offer_name String COMMENT 'Its name, of the newest catalog; empty where it has none.',
   statement LowCardinality(String) COMMENT 'order or refund.',
@@ -113,7 +115,7 @@ SELECT
   received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, {advertiser_name}, order_id,
   channel, event, click_id, refused_click, refused_reason,
   if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, email_id,
-  coupon, coupons, partner_id, offer_id, {offer_name}, statement, refund_id, refund_kind, if(has_amount, {money amount_minor}, NULL) AS amount, amount_minor, currency, items, status, reason,
+  coupon, coupons, partner_id, partner_named, self_partner_id, offer_id, {offer_name}, statement, refund_id, refund_kind, if(has_amount, {money amount_minor}, NULL) AS amount, amount_minor, currency, items, status, reason,
   new_customer, nullIf(checkout_at, toDateTime64(0, 3, 'UTC')) AS checkout_at, delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence,
   {touch_of click_id} AS touch_id
 FROM reports_log FINAL

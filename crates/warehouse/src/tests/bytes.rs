@@ -39,6 +39,8 @@ pub(super) fn full_report() -> Report {
         offer: Some(OfferId(6)),
         checkout_at: Some(NOON.back(1)),
         items: vec![Item { product: "SKU \"1\"".into(), quantity: 2, minor: 100 }],
+        self_partner: Some(PartnerId(5)),
+        partner_named: "old-5".into(),
     }
 }
 

@@ -28,7 +28,7 @@ fn migrating_again_changes_nothing() {
             "SELECT groupArray(number) FROM (SELECT number FROM schema_migrations FINAL ORDER BY number)",
         )
         .await;
-        assert_eq!(done, "[1,2,3,4,5,6,7,8,9,10,11,12]");
+        assert_eq!(done, "[1,2,3,4,5,6,7,8,9,10,11,12,13]");
     });
 }
 

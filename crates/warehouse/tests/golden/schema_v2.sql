@@ -414,6 +414,10 @@ PARTITION BY toYYYYMM(received_at)
 ORDER BY (toStartOfInterval(received_at, INTERVAL 15 MINUTE), advertiser_id, order_id, event_id)
 SETTINGS non_replicated_deduplication_window = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480;
 
+ALTER TABLE reports_log
+  ADD COLUMN IF NOT EXISTS self_partner_id UInt32 DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS partner_named String DEFAULT '';
+
 CREATE OR REPLACE VIEW clicks (
   at DateTime64(3, 'UTC') COMMENT 'When the click or view was, UTC, by the edge\'s clock. Filter by it: the table is sorted by it.',
   quarter DateTime('UTC') COMMENT 'The quarter of an hour, UTC, that begins then.',
@@ -528,6 +532,8 @@ CREATE OR REPLACE VIEW reports (
   coupon String COMMENT 'The first of coupons.',
   coupons Array(String) COMMENT 'All that were named, at most 4.',
   partner_id UInt32 COMMENT 'The partner it named; 0 for none.',
+  partner_named String COMMENT 'What it called a partner and is nobody; empty if not.',
+  self_partner_id UInt32 COMMENT 'The partner whose e-mail address the customer has, by the catalog of then, the lowest of several; 0 for none.',
   offer_id UInt32 COMMENT 'The offer it named; 0 for none.',
   offer_name String COMMENT 'Its name, of the newest catalog; empty where it has none.',
   statement LowCardinality(String) COMMENT 'order or refund.',
@@ -555,7 +561,7 @@ SELECT
   received_at, nullIf(reported_at, toDateTime64(0, 3, 'UTC')) AS reported_at, advertiser_id, joinGet('tributary.advertiser_names', 'name', advertiser_id) AS advertiser_name, order_id,
   channel, event, click_id, refused_click, refused_reason,
   if(visitor_id = 0, '', lower(leftPad(hex(visitor_id), 16, '0'))) AS visitor_id, customer_id, email_id,
-  coupon, coupons, partner_id, offer_id, joinGet('tributary.offer_names', 'name', offer_id) AS offer_name, statement, refund_id, refund_kind, if(has_amount, CAST(amount_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)), NULL) AS amount, amount_minor, currency, items, status, reason,
+  coupon, coupons, partner_id, partner_named, self_partner_id, offer_id, joinGet('tributary.offer_names', 'name', offer_id) AS offer_name, statement, refund_id, refund_kind, if(has_amount, CAST(amount_minor * transform(currency, ['BHD', 'BIF', 'CLF', 'CLP', 'DJF', 'GNF', 'IQD', 'ISK', 'JOD', 'JPY', 'KMF', 'KRW', 'KWD', 'LYD', 'OMR', 'PYG', 'RWF', 'TND', 'UGX', 'UYI', 'UYW', 'VND', 'VUV', 'XAF', 'XPF', 'XOF'], [10, 10000, 1, 10000, 10000, 10000, 10, 10000, 10, 10000, 10000, 10000, 10, 10, 10, 10000, 10000, 10, 10000, 10000, 1, 10000, 10000, 10000, 10000, 10000], 100) AS Decimal(18, 0)) * CAST('0.0001' AS Decimal(18, 4)), NULL) AS amount, amount_minor, currency, items, status, reason,
   new_customer, nullIf(checkout_at, toDateTime64(0, 3, 'UTC')) AS checkout_at, delivery, catalog_version, lower(hex(event_id)) AS event_id, writer, incarnation, sequence,
   if(length(click_id) != 50, '', lower(hex(unbin(arrayStringConcat(arrayMap(bits -> concat(substring(bits, 9, 48), substring(bits, 153, 80)), [arrayStringConcat(arrayMap(it -> substring(bin(toUInt8(position('0123456789abcdefghjkmnpqrstvwxyz', it) - 1)), 4), splitByString('', click_id)))])))))) AS touch_id
 FROM reports_log FINAL

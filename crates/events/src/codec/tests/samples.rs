@@ -88,6 +88,8 @@ pub(super) fn report() -> Report {
         offer: Some(OfferId(300)),
         checkout_at: Some(EpochMs(1_763_818_580_000)),
         items: vec![Item { product: "SKU-1".into(), quantity: 2, minor: 4_995 }],
+        self_partner: Some(PartnerId(12)),
+        partner_named: "old-7".into(),
     }
 }
 
