@@ -36,7 +36,7 @@ pub(crate) enum Traffic {
 /// The flags of `tributary demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoFlags {
-    /// End after this many seconds with a verdict; exit status 1 on any difference
+    /// End after this many seconds with a verdict, if traffic was played; exit status 1 on any difference
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
     /// JSON lines: first "ready", last "verdict"

@@ -210,6 +210,17 @@ fn a_restart_keeps_what_was_applied_until_its_own_file_changes() {
     assert_eq!((kept["version"].as_u64(), kept["taken_as"].as_u64()), (Some(2), Some(1)), "{kept}");
     let ports = up.kill_all();
 
+    // The file is made to say what holds: nothing is left to decide.
+    fs::copy(folder.join("other.toml"), folder.join("catalog.toml")).unwrap();
+    let (status, out, error) = run(&["catalog", "diff", "catalog.toml", "--data", "data"]);
+    assert!(status == 0 && error.contains("says what version 2 says"), "{status} {out}{error}");
+    let up = Up::start_at(ports, &folder, &flags);
+    leads(&up, "/applied", "catalog: version 2");
+    let ports = up.kill_all();
+    let (status, _, error) =
+        run(&["catalog", "apply", "other.toml", "--data", "data", "--effective-at", "2026-01-01T00:00:00Z"]);
+    assert_eq!(status, 0, "{error}");
+
     // Both changed: nobody guesses.
     fs::write(folder.join("catalog.toml"), leading("edited")).unwrap();
     let config = [&["up", "--data", "data"], flags.as_slice()].concat();
@@ -220,7 +231,7 @@ fn a_restart_keeps_what_was_applied_until_its_own_file_changes() {
     assert!(status == 1 && out.contains("/applied") && out.contains("/edited"), "{status} {out}{error}");
     let chosen = [flags.as_slice(), &["--catalog-from-file"]].concat();
     let up = Up::start_at(ports, &folder, &chosen);
-    leads(&up, "/edited", "catalog: version 3");
+    leads(&up, "/edited", "catalog: version 4");
     let ports = up.kill_all();
 
     // Only the file changed, applied while all runs, killed, and changed again.
@@ -229,7 +240,7 @@ fn a_restart_keeps_what_was_applied_until_its_own_file_changes() {
     assert!(status == 0 && error.contains("this is the file it starts with"), "{error}");
     fs::write(folder.join("catalog.toml"), leading("last")).unwrap();
     let up = Up::start_at(ports, &folder, &flags);
-    leads(&up, "/last", "catalog: version 5");
+    leads(&up, "/last", "catalog: version 6");
     let ended = up.terminate();
     assert!(ended.success(), "{ended}");
 }

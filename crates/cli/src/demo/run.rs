@@ -187,6 +187,7 @@ impl Demo {
         }
         live.end();
         if !self.options.traffic {
+            show::nothing_to_judge(self.output);
             return Ok(true);
         }
         self.finish(tasks).await

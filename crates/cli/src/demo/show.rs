@@ -123,26 +123,42 @@ pub(crate) fn verdict(output: Output, verdict: &Value, difference: &Difference, 
     });
 }
 
+/// Where no visitors were played.
+pub(crate) fn nothing_to_judge(output: Output) {
+    output.event(&json!({"event": "verdict", "judged": false}));
+    output.say("no verdict: no traffic was played, so there was nothing to judge");
+}
+
 /// Partners by clicks, as an analyst reads them, beside what the load side's own books say.
 pub(crate) async fn partners(output: Output, reader: &Reader, expected: &Expected) -> anyhow::Result<()> {
     if output == Output::Json {
         return Ok(());
     }
     let sql = "SELECT partner_id, partner_name, partner_kind, currency, sum(clicks), sum(clicks_valid), toString(sum(orders)), \
-               toString(sum(revenue)) FROM partner_daily GROUP BY 1, 2, 3, 4 ORDER BY sum(clicks) DESC LIMIT 40";
-    let partners = expected.partners();
+               toString(sum(revenue)) FROM partner_daily GROUP BY 1, 2, 3, 4 ORDER BY sum(clicks) DESC, 1, 4";
+    let totals = "SELECT '', 'all', '', currency, sum(clicks), sum(clicks_valid), toString(sum(orders)), toString(sum(revenue)) \
+                  FROM partner_daily GROUP BY currency ORDER BY currency";
     let mut rows = reader.rows(sql).await?;
+    let mut partners = expected.partners();
     for row in &mut rows {
-        let [partner, _, _, currency, _, _, _, revenue] = row.as_mut_slice() else { continue };
-        let key = (partner.parse().unwrap_or_default(), currency.clone());
-        let (ppm, minor) = partners.get(&key).copied().unwrap_or_default();
-        let whole = Currency::parse(currency)
-            .map_or_else(|_| minor.to_string(), |currency| Money { minor, currency }.to_string());
-        // The currency has a column of its own.
-        let bare = |money: &str| money.trim_end_matches(currency.as_str()).trim_end().to_owned();
-        *revenue = bare(&money(revenue, currency));
-        let expected = [decimal(ppm), bare(&whole)];
-        row.extend(expected);
+        let [partner, _, _, currency, ..] = row.as_slice() else { continue };
+        let sums = partners.remove(&(partner.parse().unwrap_or_default(), currency.clone()));
+        expect(row, sums.unwrap_or_default());
+    }
+    // Whom ClickHouse does not know at all is what the table is for.
+    for ((partner, currency), sums) in partners.into_iter().filter(|(_, it)| *it != (0, 0)) {
+        let nothing = |it: &str| it.to_owned();
+        let mut row = vec![partner.to_string(), nothing(""), nothing(""), currency];
+        row.extend(["0", "0", "0", "0"].map(nothing));
+        expect(&mut row, sums);
+        rows.push(row);
+    }
+    let books = expected.partners();
+    for mut row in reader.rows(totals).await? {
+        let currency = row.get(3).cloned().unwrap_or_default();
+        let own = books.iter().filter(|((_, it), _)| *it == currency);
+        expect(&mut row, own.fold((0, 0), |sums, (_, it)| (sums.0 + it.0, sums.1 + it.1)));
+        rows.push(row);
     }
     output.say("orders count by their shares; expected is what the load side's own books come to");
     output.table(
@@ -161,6 +177,18 @@ pub(crate) async fn partners(output: Output, reader: &Reader, expected: &Expecte
         &rows,
     );
     Ok(())
+}
+
+/// Writes a row's revenue as money without its currency, which has a column of its own, and puts what is expected behind: orders in parts per million,
+/// and minor units.
+fn expect(row: &mut Vec<String>, (ppm, minor): (i64, i64)) {
+    let [_, _, _, currency, _, _, _, revenue] = row.as_mut_slice() else { return };
+    let whole = Currency::parse(currency)
+        .map_or_else(|_| minor.to_string(), |currency| Money { minor, currency }.to_string());
+    let bare = |money: &str| money.trim_end_matches(currency.as_str()).trim_end().to_owned();
+    *revenue = bare(&money(revenue, currency));
+    let expected = [decimal(ppm), bare(&whole)];
+    row.extend(expected);
 }
 
 /// How many orders each key decided.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{
     files::{self, Files},
     own_time,
+    taken::says_the_same,
     versions::{Store, changes},
 };
 use crate::{commands::place::Place, output::Output, settings::Settings};
@@ -30,7 +31,7 @@ pub(super) fn run(settings: &Settings, path: &Path, output: Output) -> anyhow::R
         "there is no version yet to compare with; `tributary catalog apply FILE` makes the first one",
     )?;
     let number = newest.version.0;
-    let same = *newest.text == *files.merged();
+    let same = says_the_same(&files.merged(), own_time(&catalog), &newest);
     // A file without a time of its own says nothing of when it holds.
     let effective_at = own_time(&catalog).unwrap_or(newest.effective_at);
     let lines = if same { Vec::new() } else { changes(Some(&newest), &catalog, effective_at) };

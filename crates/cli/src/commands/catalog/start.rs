@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     files::{self, Files},
     is_kafka, own_time,
-    taken::{Taken, absolute, fingerprint},
+    taken::{Taken, absolute, fingerprint, says_the_same},
     tell,
     versions::Store,
 };
@@ -123,11 +123,15 @@ fn decide(
         // Also where the store counts: its first version has to come from somewhere.
         return take(place, &mut store, path, files, &given, output);
     };
-    let says = fingerprint(&newest.text);
+    // Whoever made the file say what holds, by copying it or by hand, has nothing left to decide.
+    let own_time = files.parse().ok().as_ref().and_then(own_time);
+    let is_same = says_the_same(&files.merged(), own_time, &newest);
+    let says = if is_same { given.blake3.clone() } else { fingerprint(&newest.text) };
     // Reading every version is for those who start without a memory.
     let is_known = taken.is_none() && store.all()?.iter().any(|it| fingerprint(&it.text) == given.blake3);
     let number = newest.version.0;
-    match choice.over(plan(&given, taken.as_ref(), Some((number, &says)), is_known)) {
+    let planned = plan(&given, taken.as_ref(), Some((number, &says)), is_known);
+    match choice.over(planned) {
         Plan::Take => take(place, &mut store, path, files, &given, output),
         Plan::Same => {
             output.say(&format!("catalog version {number} says what {} says", path.display()));
@@ -135,7 +139,7 @@ fn decide(
             given.taken(number).keep(place.data())
         }
         Plan::Keep => {
-            tell_kept(path, taken.as_ref(), &newest, output);
+            tell_kept(path, taken.as_ref(), &newest, planned == Plan::Keep, output);
             // Whoever chose the store has dealt with what the file says now.
             if choice.catalog_from_store { given.taken(number).keep(place.data()) } else { Ok(()) }
         }
@@ -157,11 +161,17 @@ fn take(
     given.taken(applied.version()).keep(place.data())
 }
 
-fn tell_kept(path: &Path, taken: Option<&Taken>, newest: &CatalogRecord, output: Output) {
+/// `is_old`: the file says nothing new; else the operator has set it aside.
+fn tell_kept(path: &Path, taken: Option<&Taken>, newest: &CatalogRecord, is_old: bool, output: Output) {
     let (path, number) = (path.display(), newest.version);
     let since = taken.map_or_else(String::new, |it| format!(" since it stood for version {}", it.version));
+    let why = if is_old {
+        format!("{path} says nothing new{since}")
+    } else {
+        format!("what {path} says now is set aside by --catalog-from-store")
+    };
     output.say(&format!(
-        "catalog version {number} stays in force: it was applied at {}, and {path} says nothing new{since}; `tributary catalog diff {path}` shows \
+        "catalog version {number} stays in force: it was applied at {}, and {why}; `tributary catalog diff {path}` shows \
          how they differ, --catalog-from-file would put the file in force",
         newest.applied_at
     ));

@@ -11,7 +11,9 @@ use std::{
 };
 
 use anyhow::Context as _;
+use events::CatalogRecord;
 use serde::{Deserialize, Serialize};
+use units::EpochMs;
 
 const NAME: &str = "catalog-taken.json";
 
@@ -51,6 +53,32 @@ pub(super) fn fingerprint(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
+/// Whether a file's text says what `newest` says, whatever the files are called and however rows and comments stand in them. A time in the file has to
+/// be the version's; a file without one says nothing of it.
+pub(super) fn says_the_same(text: &str, own_time: Option<EpochMs>, newest: &CatalogRecord) -> bool {
+    *newest.text == *text
+        || (own_time.is_none_or(|it| it == newest.effective_at)
+            && rows(text).is_some_and(|it| Some(it) == rows(&newest.text)))
+}
+
+/// Every row and value of a catalog's files, in an order that does not depend on theirs; `None` where they cannot be read.
+fn rows(text: &str) -> Option<Vec<(String, String)>> {
+    let mut rows = Vec::new();
+    for (_, text) in catalog::split_text(text)? {
+        for (name, value) in text.parse::<toml::Table>().ok()? {
+            match value {
+                toml::Value::Array(values) => {
+                    rows.extend(values.iter().map(|it| (name.clone(), it.to_string())));
+                }
+                value if name != "effective_at" => rows.push((name, value.to_string())),
+                _ => {}
+            }
+        }
+    }
+    rows.sort_unstable();
+    Some(rows)
+}
+
 /// One file by one name, wherever somebody stands.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
@@ -59,6 +87,39 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_comments_order_and_the_versions_own_time_make_no_difference() {
+        let newest = CatalogRecord {
+            version: units::CatalogVersion(2),
+            effective_at: EpochMs(7_000),
+            applied_at: EpochMs(9_000),
+            text: catalog::merge_text(&[("v2.toml", "[[offer]]\nid = 1\n[[offer]]\nid = 2\nname = \"A\"\n")])
+                .into(),
+        };
+        let rows = [
+            ("another name", "[[offer]]\nid = 1\n[[offer]]\nid = 2\nname = \"A\"\n", None, true),
+            (
+                "a comment, another order",
+                "[[offer]]\nname = \"A\"\nid = 2 # two\n[[offer]]\nid = 1\n",
+                None,
+                true,
+            ),
+            (
+                "its time",
+                "effective_at = 1970-01-01T00:00:07Z\n[[offer]]\nid = 1\n[[offer]]\nid = 2\nname = \"A\"\n",
+                Some(7_000),
+                true,
+            ),
+            ("another time", "[[offer]]\nid = 1\n[[offer]]\nid = 2\nname = \"A\"\n", Some(8_000), false),
+            ("another value", "[[offer]]\nid = 1\n[[offer]]\nid = 2\nname = \"B\"\n", None, false),
+            ("a row less", "[[offer]]\nid = 1\n", None, false),
+        ];
+        for (name, text, own, want) in rows {
+            let text = catalog::merge_text(&[("catalog.toml", text)]);
+            assert_eq!(says_the_same(&text, own.map(EpochMs), &newest), want, "{name}");
+        }
+    }
 
     /// What an earlier build wrote must read today.
     #[test]
