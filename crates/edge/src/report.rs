@@ -25,7 +25,7 @@ pub(crate) use customer::{CustomerHasher, email_hash};
 pub use fields::report_parameter;
 pub(crate) use fields::{Field, Fields, PAIRS_MAX, VALUE_BYTES_MAX};
 pub(crate) use json::Json;
-pub(crate) use lines::{OrderLine, lines_of, priced};
+pub(crate) use lines::{OrderLine, lines_of, priced, unread_names};
 pub(crate) use nobody::is_nobody;
 pub(crate) use notes::{Note, Notes};
 pub(crate) use refusal::Refusal;

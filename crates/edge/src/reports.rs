@@ -259,9 +259,9 @@ async fn batch_lines(
         let understood = understand(&fields, advertiser, Channel::Batch, None, &context)?;
         match purpose {
             Purpose::Record => {
-                reading.record(&understood).map(|origin| Line::Recorded(origin, understood.notes))
+                reading.record(&understood).map(|at| Line::Recorded(at, understood.notes, fields.ignored))
             }
-            Purpose::Check => Ok(Line::Understood(report::would_be(&understood))),
+            Purpose::Check => Ok(Line::Understood(report::would_be(&understood), fields.ignored)),
         }
     };
     let mut results: Lines = lines.iter().map(|(number, line)| (*number, line_report(line))).collect();
@@ -278,8 +278,8 @@ async fn batch_lines(
 
 fn recorded(result: &Result<Line, Refusal>) -> Option<Origin> {
     match result {
-        Ok(Line::Recorded(origin, _)) => Some(*origin),
-        Ok(Line::Understood(_)) | Err(_) => None,
+        Ok(Line::Recorded(origin, ..)) => Some(*origin),
+        Ok(Line::Understood(..)) | Err(_) => None,
     }
 }
 

@@ -130,6 +130,18 @@ fn a_line_of_a_batch_is_told_its_notes_too() {
     assert_eq!(answer["lines"][0]["understood"]["notes"], json!(["partner_unknown"]));
 }
 
+/// A name written wrongly changes what an order is worth, or whose it is.
+#[test]
+fn a_line_of_a_batch_is_told_what_of_it_nobody_reads() {
+    let edge = start();
+    let body = b"{\"order_id\":\"A\",\"cupon\":\"K\",\"items\":[{\"sku\":\"T\",\"price\":\"1\",\"qnt\":2}]}\n{\"order_id\":\"B\"}\n";
+    for path in ["/v1/reports", "/v1/reports/check"] {
+        let answer = edge.send("POST", path, &[("X-Api-Key", "first-token")], body).json();
+        assert_eq!(answer["lines"][0]["ignored"], json!(["cupon", "items.qnt"]), "{path}: {answer}");
+        assert!(answer["lines"][1].get("ignored").is_none(), "{path}: {answer}");
+    }
+}
+
 /// A shop that sends a word for its guests would make one customer of them, and lead each one's orders to what the others clicked.
 #[test]
 fn guests_are_no_customer() {

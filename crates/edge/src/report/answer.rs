@@ -11,10 +11,37 @@ use super::{Notes, Refusal, Understood};
 /// What became of a line of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// It is a record now.
-    Recorded(Origin, Notes),
-    /// It was only asked about: what it would have been.
-    Understood(Value),
+    /// It is a record now; what to know of it, and the names in it that nobody reads.
+    Recorded(Origin, Notes, Vec<Box<str>>),
+    /// It was only asked about: what it would have been, and the names in it that nobody reads.
+    Understood(Value, Vec<Box<str>>),
+}
+
+impl Line {
+    /// `{"line":n,"report":"1-2-3","notes":["code"],"note":"...","ignored":[...]}`, or with `understood` in place of the report.
+    fn entry(&self, line: usize) -> Value {
+        let (mut entry, ignored) = match self {
+            Self::Recorded(origin, notes, ignored) => {
+                let mut entry = json!({ "line": line, "report": origin.to_string() });
+                if !notes.is_empty() {
+                    put(&mut entry, "notes", json!(notes.codes()));
+                    put(&mut entry, "note", json!(notes.line()));
+                }
+                (entry, ignored)
+            }
+            Self::Understood(said, ignored) => (json!({ "line": line, "understood": said }), ignored),
+        };
+        if !ignored.is_empty() {
+            put(&mut entry, "ignored", json!(ignored));
+        }
+        entry
+    }
+}
+
+fn put(entry: &mut Value, name: &str, value: Value) {
+    if let Value::Object(entry) = entry {
+        entry.insert(name.to_owned(), value);
+    }
 }
 
 /// `{"report":"1-2-3","understood":{...,"notes":["code"]},"note":"...","ignored":[...]}`
@@ -107,13 +134,7 @@ pub(crate) fn batch_answer(lines: &[(usize, Result<Line, Refusal>)]) -> Value {
     let entries: Vec<Value> = lines
         .iter()
         .map(|(line, result)| match result {
-            Ok(Line::Recorded(origin, notes)) if notes.is_empty() => {
-                json!({ "line": line, "report": origin.to_string() })
-            }
-            Ok(Line::Recorded(origin, notes)) => json!({
-                "line": line, "report": origin.to_string(), "notes": notes.codes(), "note": notes.line(),
-            }),
-            Ok(Line::Understood(said)) => json!({ "line": line, "understood": said }),
+            Ok(taken) => taken.entry(*line),
             Err(refusal) => json!({ "line": line, "error": refusal.code(), "message": refusal.message() }),
         })
         .collect();

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, OrderLine, Refusal, lines_of};
+use super::{Json, OrderLine, Refusal, lines_of, unread_names};
 use crate::literal::is_unexpanded;
 
 /// Longest value, in bytes; every field has its own, smaller limit.
@@ -16,6 +16,8 @@ pub(crate) const PAIRS_MAX: usize = 200;
 const COUPONS_READ_MAX: usize = 32;
 /// Names in the answer's list of what was ignored.
 const IGNORED_MAX: usize = 20;
+/// The longest such name, in bytes.
+const IGNORED_BYTES_MAX: usize = 64;
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $variant:ident: $($name:literal)*;)*) => {
@@ -209,16 +211,28 @@ impl Fields {
                     let Ok(Json::List(list)) = Json::parse(value.as_bytes()) else {
                         return Err(Refusal::ItemsInvalid);
                     };
-                    self.lines = lines_of(&list, true)?;
+                    self.take_lines(&list)?;
                 }
                 Some((_, field)) => self.put(rank, *field, value),
                 None => {}
             },
-            None if self.ignored.len() < IGNORED_MAX => {
-                let end = name.floor_char_boundary(64);
-                self.ignored.push(name.get(..end).unwrap_or("").into());
-            }
-            None => {}
+            None => self.ignore(name),
+        }
+        Ok(())
+    }
+
+    fn ignore(&mut self, name: &str) {
+        if self.ignored.len() < IGNORED_MAX {
+            let end = name.floor_char_boundary(IGNORED_BYTES_MAX);
+            self.ignored.push(name.get(..end).unwrap_or("").into());
+        }
+    }
+
+    /// The order's lines as the sender lists them; what of them nobody reads is ignored as `items.NAME`.
+    fn take_lines(&mut self, list: &[Json]) -> Result<(), Refusal> {
+        self.lines = lines_of(list, true)?;
+        for name in unread_names(list).into_iter().take(IGNORED_MAX) {
+            self.ignore(&format!("items.{name}"));
         }
         Ok(())
     }
@@ -244,13 +258,12 @@ impl Fields {
                     Some(Field::Coupon | Field::Coupons) => {
                         self.add_coupons(list.iter().filter_map(Json::scalar));
                     }
-                    Some(Field::Items) => self.lines = lines_of(list, true)?,
-                    _ => self.ignored.push(name.as_str().into()),
+                    Some(Field::Items) => self.take_lines(list)?,
+                    _ => self.ignore(name),
                 },
-                Json::Object(_) => self.ignored.push(name.as_str().into()),
+                Json::Object(_) => self.ignore(name),
             }
         }
-        self.ignored.truncate(IGNORED_MAX);
         Ok(())
     }
 }
@@ -299,13 +312,14 @@ mod tests {
         let mut form = Fields::default();
         form.add_form("coupons=A,%20B,&items=%5B%7B%22sku%22:%22T%22,%22amount%22:%221%22%7D%5D").unwrap();
         let mut json = Fields::default();
-        let text = r#"{"coupons":["A"," B ",null],"items":[{"sku":"T","amount":"1"}],"tags":["x"]}"#;
+        let text =
+            r#"{"coupons":["A"," B ",null],"items":[{"sku":"T","amount":"1","colour":2}],"tags":["x"]}"#;
         json.add_json(&Json::parse(text.as_bytes()).unwrap()).unwrap();
         for fields in [&form, &json] {
             assert_eq!(fields.coupons(), ["A".into(), "B".into()]);
             assert_eq!(fields.lines().len(), 1);
         }
-        assert_eq!(json.ignored, ["tags".into()]);
+        assert_eq!(json.ignored, ["items.colour".into(), "tags".into()]);
         assert_eq!(Fields::default().add("items", "T:1"), Err(Refusal::ItemsInvalid));
         assert_eq!(Fields::default().add("items", "{items}"), Ok(()), "a macro that nobody filled in");
     }

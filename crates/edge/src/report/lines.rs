@@ -3,6 +3,8 @@
 //! In: objects of JSON, of any sender. Out: [`OrderLine`]s, and once the currency is known [`events::Item`]s with their sum. A line says what it costs
 //! as a whole, or what one piece does. Not here: which lists hold lines (`fields`, the webhooks).
 
+use std::collections::BTreeSet;
+
 use events::{Item, Report};
 use units::{Currency, Money};
 
@@ -12,6 +14,12 @@ use super::{Json, Refusal, amount::refusal};
 const LINES_MAX: usize = 1_000;
 /// Longest name of a product, in bytes; a longer one is cut. As many as are kept come to 4 KiB, so that a report fits its frame.
 const PRODUCT_BYTES_MAX: usize = 64;
+
+/// What a line's values are called, those that count before others first.
+const PRODUCT_NAMES: [&str; 5] = ["sku", "product", "product_id", "id", "name"];
+const QUANTITY_NAMES: [&str; 2] = ["quantity", "qty"];
+const AMOUNT_NAMES: [&str; 2] = ["amount", "total"];
+const OTHER_NAMES: [&str; 3] = ["amount_minor", "price", "total_discount"];
 
 /// A line as it was sent: texts, since its currency stands elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +51,14 @@ impl OrderLine {
     /// `None` where it names no product or no price.
     pub(crate) fn of(json: &Json) -> Option<Self> {
         let first = |names: &[&str]| names.iter().find_map(|it| json.text(it));
-        let product = first(&["sku", "product", "product_id", "id", "name"])?;
-        let quantity = match first(&["quantity", "qty"]) {
+        let product = first(&PRODUCT_NAMES)?;
+        let quantity = match first(&QUANTITY_NAMES) {
             Some(text) => text.parse().ok()?,
             None => 1,
         };
         let price = if let Some(text) = json.text("amount_minor") {
             Price::AllMinor(text.into())
-        } else if let Some(text) = first(&["amount", "total"]) {
+        } else if let Some(text) = first(&AMOUNT_NAMES) {
             Price::All(text.into())
         } else {
             Price::Each(json.text("price")?.into())
@@ -95,6 +103,16 @@ pub(crate) fn lines_of(list: &[Json], is_strict: bool) -> Result<Vec<OrderLine>,
     } else {
         Ok(lines.flatten().collect())
     }
+}
+
+/// Names in the lines of a list that nobody reads, each once.
+pub(crate) fn unread_names(list: &[Json]) -> BTreeSet<&str> {
+    let read = [PRODUCT_NAMES.as_slice(), &QUANTITY_NAMES, &AMOUNT_NAMES, &OTHER_NAMES].concat();
+    let objects = list.iter().take(LINES_MAX).filter_map(|it| match it {
+        Json::Object(pairs) => Some(pairs),
+        _ => None,
+    });
+    objects.flatten().map(|(name, _)| name.as_str()).filter(|it| !read.contains(it)).collect()
 }
 
 /// In the report's currency. Where `is_strict`, an amount that cannot be read refuses the report; else its line is left out.

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use catalog::{AliasOf, Amounts, Dialect, DialectStatus, ReportField, Resolved};
 use events::Channel;
 use hyper::{Request, StatusCode, body::Incoming, header::AUTHORIZATION, header::HeaderMap};
-use serde_json::Value;
+use serde_json::{Value, json};
 use units::{Currency, Money};
 
 use super::{Reading, Said, Taken, count, form, one, pixel_reply, said, token_of, told};
@@ -18,7 +18,7 @@ use crate::{
     dialects::{Asked, Names, What, lookup, report_form},
     http,
     reply::{self, Reply},
-    report::{self, Credentials, Field, Fields, Json, OrderLine, PAIRS_MAX, Refusal, VALUE_BYTES_MAX},
+    report::{Credentials, Field, Fields, Json, OrderLine, PAIRS_MAX, Refusal, VALUE_BYTES_MAX},
     worker::Worker,
 };
 
@@ -298,15 +298,27 @@ fn answer(dialect: Option<&Dialect>, fields: &Fields, result: Result<Value, Refu
             let theirs = replies.and_then(|it| it.error_status).filter(|_| is_lasting);
             let status =
                 theirs.and_then(|it| StatusCode::from_u16(it).ok()).unwrap_or_else(|| refusal.status());
-            let values = [("{order}", order), ("{code}", refusal.code()), ("{message}", refusal.message())];
+            let message = message(dialect, refusal);
+            let values = [("{order}", order), ("{code}", refusal.code()), ("{message}", &message)];
             let reply = match replies.and_then(|it| it.error.as_deref()) {
                 Some(text) => filled(status, text, values),
-                None => reply::json(status, &report::refused(refusal)),
+                None => reply::json(status, &json!({ "error": refusal.code(), "message": message })),
             };
             // Its bytes may still be on the way.
             let is_cut = matches!(refusal, Refusal::BodyTooLarge | Refusal::BodyIncomplete);
             if is_cut { reply::closing(reply) } else { reply }
         }
+    }
+}
+
+/// The refusal's sentence, with the dialect's own name where the token is what is missing.
+fn message(dialect: Option<&Dialect>, refusal: Refusal) -> String {
+    let tokens = || dialect?.report.iter().find(|(field, _)| *field == ReportField::Token);
+    match tokens().and_then(|(_, names)| names.first()) {
+        Some(name) if refusal == Refusal::TokenMissing && **name != *"token" => {
+            format!("send the advertiser's token as {name}, token, X-Api-Key or Bearer")
+        }
+        _ => refusal.message().to_owned(),
     }
 }
 
@@ -345,6 +357,19 @@ mod tests {
         }
         let fields = values.into_fields(dialect)?;
         Ok((fields.lines().to_vec(), fields.get(Field::AmountMinor).map(str::to_owned)))
+    }
+
+    #[test]
+    fn who_sent_no_token_reads_the_dialects_own_name_for_it() {
+        let told = |name: &str| {
+            message(built_in_dialects().iter().find(|it| *it.name == *name), Refusal::TokenMissing)
+        };
+        assert_eq!(
+            told("everflow"),
+            "send the advertiser's token as verification_token, token, X-Api-Key or Bearer"
+        );
+        assert_eq!(told("dub"), Refusal::TokenMissing.message());
+        assert_eq!(message(None, Refusal::TokenWrong), Refusal::TokenWrong.message());
     }
 
     #[test]
