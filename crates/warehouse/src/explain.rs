@@ -203,6 +203,8 @@ pub struct ExplainedReport {
     pub coupons: Vec<String>,
     /// The partner it names; 0 for none.
     pub partner_id: u32,
+    /// What it calls a partner and is nobody; empty where it does not.
+    pub partner_named: String,
     /// The offer it names; 0 for none.
     pub offer_id: u32,
     /// The customer, hashed; empty where it names none.
@@ -313,7 +315,7 @@ fn reports(only: &str) -> String {
     format!(
         "SELECT advertiser_id, {received}, ifNull({reported}, '') AS reported_at, toString(channel) AS channel, toString(event) AS event, click_id, refused_click, \
          toString(refused_reason) AS refused_reason, visitor_id, toString(statement) AS statement, refund_id, ifNull(toString(amount), '') AS amount, \
-         toString(currency) AS currency, toString(status) AS status, toString(reason) AS reason, coupons, partner_id, offer_id, \
+         toString(currency) AS currency, toString(status) AS status, toString(reason) AS reason, coupons, partner_id, partner_named, offer_id, \
          customer_id, email_id, toString(new_customer) AS new_customer, ifNull({checkout}, '') AS checkout_at, concat(toString(writer), '-', toString(incarnation), '-', toString(sequence)) AS origin \
          FROM reports WHERE {only} ORDER BY reports.received_at, event_id LIMIT {ROWS_MAX} SETTINGS {READ_SETTINGS}",
         received = time("received_at"),

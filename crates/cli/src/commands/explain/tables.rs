@@ -263,6 +263,10 @@ fn named(it: &ExplainedReport) -> Vec<String> {
     ];
     let others = [
         number("partner", it.partner_id),
+        match it.partner_named.as_str() {
+            "" => String::new(),
+            stranger => format!("partner `{stranger}`, who is nobody"),
+        },
         number("offer", it.offer_id),
         text("customer", &it.customer_id),
         text("e-mail", &it.email_id),

@@ -207,6 +207,7 @@ fn report() -> ExplainedReport {
         reason: text("out_of_terms"),
         coupons: vec![text("TEA10"), text("OWN5")],
         partner_id: 999,
+        partner_named: text("old-7"),
         offer_id: 11,
         customer_id: text("00ff"),
         email_id: String::new(),

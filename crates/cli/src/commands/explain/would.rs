@@ -95,7 +95,7 @@ impl Would<'_> {
             Unattributed::NoCatalog => format!("a catalog version that holds from {at} or before"),
             Unattributed::NoKey if self.trace.refused_clicks.is_empty() => {
                 "a report with a click id, a coupon, a customer, or a partner by his number or alias; later ones count too (a partner whom the \
-                 catalog does not know is noted in the answer to the shop, `partner_unknown`, and a name that is no number is not kept)"
+                 catalog does not know is noted in the answer to the shop, `partner_unknown`, and a name that is nobody's is kept with its report)"
                     .to_owned()
             }
             Unattributed::NoKey => "a report with a click id as we gave it, whole and unchanged".to_owned(),

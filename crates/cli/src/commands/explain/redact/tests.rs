@@ -190,6 +190,7 @@ fn report() -> impl Strategy<Value = ExplainedReport> {
             reason: text(),
             coupons: vec![text()],
             partner_id,
+            partner_named: text(),
             offer_id: OTHER_NUMBER,
             customer_id: text(),
             email_id: text(),
